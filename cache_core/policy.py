@@ -1,13 +1,20 @@
-"""How long the entries of one cached function live, and which values are kept at all."""
+"""How long the entries of one cached function live, and which of its values are kept at all."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
 MAX_BYTES_DEFAULT = 1_000_000
+
+# How long an entry nobody may be served any more stays readable: it tells an expired miss from a
+# cold one, and whether the data had changed. Never longer than the entry's own life.
+_AFTERLIFE_MAX_S = 3600.0
+
+Tags = Iterable[str] | Callable[..., Iterable[str]]
 
 
 class CacheTTL(IntEnum):
@@ -18,3 +25,90 @@ class CacheTTL(IntEnum):
     STATIC_PATTERNS = 3600
     SESSION_DATA = 1800
     DASHBOARD_STATS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The rules of one namespace. All durations are seconds.
+
+    Args:
+        ttl_s: an entry is fresh for this long, > 0.
+        stale_while_revalidate_s: for so long after `ttl_s` it is served stale while one reader's
+            background refresh replaces it (RFC 5861, section 3).
+        stale_if_error_s: for so long after `ttl_s` it is served when the source raises (RFC 5861,
+            section 4).
+        jitter: share of `ttl_s` by which an entry may live shorter, 0 to 0.5, so that entries
+            written together do not expire together.
+        near_ttl_s: how long a copy may be served from this process without asking the store; 0
+            is off, and never longer than `ttl_s`.
+        sliding: each read starts `ttl_s` anew.
+        none_ttl_s: lifetime of a None answer; by default None lives as long as any value.
+        cache_if: says of a value whether to keep it; by default every value is kept.
+        max_bytes: a larger entry is returned and counted, not stored.
+        source_timeout_s: how long a caller waits for the source; None waits for ever.
+        version: part of the key; raise it when the meaning of the value changes.
+        tags: names an entry can be invalidated by, or a function of the call's arguments giving
+            them.
+    Raises: ValueError naming the two durations that contradict each other.
+    """
+
+    ttl_s: float
+    stale_while_revalidate_s: float = 0.0
+    stale_if_error_s: float = 0.0
+    jitter: float = 0.05
+    near_ttl_s: float = 0.0
+    sliding: bool = False
+    none_ttl_s: float | None = None
+    cache_if: Callable[[Any], bool] | None = None
+    max_bytes: int = MAX_BYTES_DEFAULT
+    source_timeout_s: float | None = None
+    version: int | str = 1
+    tags: Tags | None = None
+
+    def __post_init__(self) -> None:
+        self._refuse_bad_numbers()
+        self._refuse_contradictions()
+
+    def _refuse_bad_numbers(self) -> None:
+        for name in ("ttl_s", "none_ttl_s", "source_timeout_s"):
+            seconds = getattr(self, name)
+            if seconds is not None and not (math.isfinite(seconds) and seconds > 0):
+                raise ValueError(f"{name} must be a number of seconds above 0, not {seconds!r}")
+        for name in ("stale_while_revalidate_s", "stale_if_error_s", "near_ttl_s"):
+            seconds = getattr(self, name)
+            if not (math.isfinite(seconds) and seconds >= 0):
+                raise ValueError(f"{name} must be 0 or a number of seconds above, not {seconds!r}")
+        if not 0 <= self.jitter <= 0.5:
+            raise ValueError(f"jitter is a share of ttl_s from 0 to 0.5, not {self.jitter!r}")
+        if self.max_bytes <= 0:
+            raise ValueError(f"max_bytes must be above 0, not {self.max_bytes!r}")
+        if isinstance(self.tags, str):
+            raise ValueError(f"tags must be a list of names or a function, not the text {self.tags!r}")
+
+    def _refuse_contradictions(self) -> None:
+        if self.near_ttl_s > self.ttl_s:
+            raise ValueError(
+                f"near_ttl_s ({self.near_ttl_s:g}) is longer than ttl_s ({self.ttl_s:g}): "
+                "a copy in this process would outlive the entry it copies"
+            )
+        if self.none_ttl_s is not None and self.none_ttl_s > self.ttl_s:
+            raise ValueError(
+                f"none_ttl_s ({self.none_ttl_s:g}) is longer than ttl_s ({self.ttl_s:g}): "
+                "a missing answer would be kept longer than a found one"
+            )
+        if self.sliding and self.stale_while_revalidate_s:
+            raise ValueError(
+                "sliding and stale_while_revalidate_s "
+                f"({self.stale_while_revalidate_s:g}) contradict each other: "
+                "an entry whose life begins anew with each read is never stale while it is read"
+            )
+
+    def fresh_s(self, value: object, draw: float) -> float:
+        """Seconds `value` stays fresh; `draw` in [0, 1) chooses within the jitter."""
+        ttl_s = self.none_ttl_s if value is None and self.none_ttl_s is not None else self.ttl_s
+        return ttl_s * (1.0 - self.jitter * draw)
+
+    def kept_s(self, fresh_s: float) -> float:
+        """Seconds the store keeps an entry that is fresh for `fresh_s`."""
+        life_s = fresh_s + max(self.stale_while_revalidate_s, self.stale_if_error_s)
+        return life_s + min(life_s, _AFTERLIFE_MAX_S)

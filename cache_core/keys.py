@@ -1,0 +1,214 @@
+"""Names of keys: what of a call goes into them, and how.
+
+A key holds the namespace, the policy's version and a digest of all arguments; nothing a user wrote
+stands in it readably. Two calls share a digest only if every argument has the same type and value.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import enum
+import inspect
+import re
+import struct
+import uuid
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from hashlib import blake2b
+from pathlib import PurePath
+from typing import Any
+
+_NAMESPACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_DIGEST_BYTES = 16
+_TAG_BYTES = 8
+
+
+def checked_namespace(namespace: str) -> str:
+    """`namespace` itself if it can stand in a key and on a page, else ValueError."""
+    if not isinstance(namespace, str) or not _NAMESPACE.fullmatch(namespace):
+        raise ValueError(
+            f"namespace {namespace!r} will not do: use 1 to 64 letters, digits, '.', '_' or '-', "
+            "for example 'dashboard.stats'"
+        )
+    return namespace
+
+
+def entry_key(namespace: str, version: int | str, digest: str) -> str:
+    """Where an entry lies. The braces put it in one Redis Cluster slot with its lease."""
+    return f"e:{namespace}:{_plain(version)}:{{{digest}}}"
+
+
+def lease_key(entry: str) -> str:
+    """Where the lease of an entry lies."""
+    return "l" + entry[1:]
+
+
+def entries_start(namespace: str) -> str:
+    """What the keys of all entries of a namespace begin with."""
+    return f"e:{namespace}:"
+
+
+def namespace_generation_key(namespace: str) -> str:
+    """Where the generation of a namespace lies."""
+    return f"g:n:{namespace}"
+
+
+def tag_digest(tag: str) -> bytes:
+    """Eight bytes that stand for a tag; tags may name users, so they are never written out."""
+    if not isinstance(tag, str) or not tag:
+        raise ValueError(f"a tag is a text that is not empty, not {tag!r}")
+    return blake2b(tag.encode("utf-8", "surrogatepass"), digest_size=_TAG_BYTES).digest()
+
+
+def tag_generation_key(digest: bytes) -> str:
+    """Where the generation of a tag lies."""
+    return f"g:t:{digest.hex()}"
+
+
+def text_digest(key: str) -> str:
+    """Digest of a key given by hand; apart from every digest of arguments."""
+    if not isinstance(key, str):
+        raise TypeError(f"a key is a text, not {type(key).__name__}")
+    return blake2b(
+        key.encode("utf-8", "surrogatepass"), digest_size=_DIGEST_BYTES, person=b"key"
+    ).hexdigest()
+
+
+def value_digest(name: str, value: object) -> str:
+    """Digest of one value that stands for all arguments; `name` is what a TypeError calls it."""
+    digest = blake2b(digest_size=_DIGEST_BYTES, person=b"value")
+    _Canonical(digest.update, name).feed(value)
+    return digest.hexdigest()
+
+
+class ArgumentsDigest:
+    """Turns the arguments of one function into a digest, however the caller spells them."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._signature = inspect.signature(function)
+        kinds = [parameter.kind for parameter in self._signature.parameters.values()]
+        self._names = list(self._signature.parameters)
+        # A call by position that fills every parameter needs no binding.
+        self._by_position = all(kind is inspect.Parameter.POSITIONAL_OR_KEYWORD for kind in kinds)
+
+    def __call__(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+        """Digest of a call. TypeError if the call does not fit, or an argument has no digest."""
+        if self._by_position and not kwargs and len(args) == len(self._names):
+            pairs = zip(self._names, args, strict=True)
+        else:
+            bound = self._signature.bind(*args, **kwargs)
+            bound.apply_defaults()
+            pairs = iter(bound.arguments.items())  # type: ignore[assignment]
+        digest = blake2b(digest_size=_DIGEST_BYTES, person=b"arguments")
+        for name, value in pairs:
+            digest.update(b"(" + name.encode() + b")")
+            _Canonical(digest.update, name).feed(value)
+        return digest.hexdigest()
+
+
+class _Canonical:
+    """Feeds one argument to a hash: type and length before every part, so that nothing runs
+    together and 1, 1.0, "1" and True stay apart."""
+
+    def __init__(self, update: Callable[[bytes], object], name: str) -> None:
+        self._update = update
+        self._name = name
+
+    def feed(self, value: object) -> None:
+        kind = type(value)
+        if kind is str:
+            self._part(b"s", value.encode("utf-8", "surrogatepass"))  # type: ignore[attr-defined]
+        elif kind is int:
+            self._part(b"i", b"%d" % value)
+        elif value is None or kind is bool:
+            self._part(b"c", repr(value).encode())
+        elif kind is float:
+            self._part(b"f", struct.pack(">d", value))
+        elif kind in (bytes, bytearray):
+            self._part(b"b" if kind is bytes else b"a", bytes(value))  # type: ignore[call-overload]
+        elif kind in (tuple, list):
+            self._sequence(b"t" if kind is tuple else b"l", value)  # type: ignore[arg-type]
+        elif kind in (set, frozenset):
+            self._unordered(b"S" if kind is set else b"F", value)  # type: ignore[arg-type]
+        elif kind is dict:
+            self._unordered(b"d", value.items())  # type: ignore[attr-defined]
+        else:
+            self._object(value)
+
+    def _part(self, mark: bytes, content: bytes) -> None:
+        self._update(b"%b%d:" % (mark, len(content)))
+        self._update(content)
+
+    def _sequence(self, mark: bytes, values: tuple[Any, ...] | list[Any]) -> None:
+        self._update(b"%b%d[" % (mark, len(values)))
+        for value in values:
+            self.feed(value)
+
+    def _unordered(self, mark: bytes, values: Any) -> None:
+        digests = sorted(self._apart(value) for value in values)
+        self._part(mark, b"".join(digests))
+
+    def _apart(self, value: object) -> bytes:
+        digest = blake2b(digest_size=_DIGEST_BYTES)
+        _Canonical(digest.update, self._name).feed(value)
+        return digest.digest()
+
+    def _object(self, value: object) -> None:
+        kind = type(value)
+        name = f"{kind.__module__}.{kind.__qualname__}".encode()
+        if isinstance(value, enum.Enum):
+            self._part(b"e" + name, value.name.encode())
+        elif kind in (dt.datetime, dt.date, dt.time):
+            zone = getattr(value, "tzinfo", None)
+            self._part(name, value.isoformat().encode())  # type: ignore[attr-defined]
+            self._part(b"z", str(zone).encode() + b"%d" % getattr(value, "fold", 0))
+        elif kind in (dt.timedelta, Decimal, uuid.UUID) or isinstance(value, PurePath):
+            self._part(name, str(value).encode())
+        elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+            self._part(b"o", name)
+            self.feed({f.name: getattr(value, f.name) for f in dataclasses.fields(value)})
+        elif callable(getattr(value, "model_dump", None)) and hasattr(kind, "model_fields"):
+            self._part(b"p", name)
+            self.feed(value.model_dump())  # type: ignore[attr-defined]
+        elif kind.__module__.partition(".")[0] in ("numpy", "pandas"):
+            self._table(value, name)
+        else:
+            self._refuse(value)
+
+    def _table(self, value: Any, name: bytes) -> None:
+        import numpy as np
+        import pandas as pd
+
+        self._part(b"n", name)
+        if isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "biufcmMSU":
+            self._part(b"n", f"{value.dtype.str}{value.shape}".encode())
+            self._part(b"n", value.tobytes())
+        elif isinstance(value, (pd.DataFrame, pd.Series)):
+            axes = value.axes[1:] if isinstance(value, pd.DataFrame) else [value.name]
+            dtypes = list(value.dtypes) if isinstance(value, pd.DataFrame) else value.dtype
+            self.feed([list(axis) if isinstance(axis, pd.Index) else axis for axis in axes])
+            self._part(b"n", str(dtypes).encode())
+            try:
+                hashed = pd.util.hash_pandas_object(value, index=True)
+            except TypeError:
+                self._refuse(value)
+            self._part(b"n", hashed.to_numpy().tobytes())
+        elif isinstance(value, (pd.Timestamp, pd.Timedelta)):
+            self._part(b"n", f"{value.isoformat()}{getattr(value, 'tz', '')}".encode())
+        else:
+            self._refuse(value)
+
+    def _refuse(self, value: object) -> None:
+        raise TypeError(
+            f"argument {self._name!r} holds a {type(value).__module__}.{type(value).__qualname__}, "
+            "which has no stable digest. Pass plain values (text, numbers, dates, dataclasses, "
+            "frames), or give the decorator key=, a function of the arguments returning such a value."
+        )
+
+
+def _plain(version: int | str) -> str:
+    text = str(version)
+    if not _NAMESPACE.fullmatch(text):
+        raise ValueError(f"policy version {version!r} will not do: use letters and digits")
+    return text
