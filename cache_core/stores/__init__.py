@@ -1,0 +1,28 @@
+"""Stores: bytes under a key, for a while. `open_store` makes one from a URL."""
+
+from cache_core.stores.base import (
+    CacheCoreError,
+    FieldPut,
+    LeaseWrite,
+    Put,
+    Store,
+    StoreError,
+    StoreInfo,
+    StoreRejectedError,
+    StoreUnavailableError,
+)
+from cache_core.stores.opening import OpenStore, open_store
+
+__all__ = [
+    "CacheCoreError",
+    "FieldPut",
+    "LeaseWrite",
+    "OpenStore",
+    "Put",
+    "Store",
+    "StoreError",
+    "StoreInfo",
+    "StoreRejectedError",
+    "StoreUnavailableError",
+    "open_store",
+]

@@ -1,0 +1,112 @@
+"""From a URL to a store. Opening connects to nothing: the first call does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Protocol, Self
+from urllib.parse import SplitResult, parse_qsl, urlsplit
+
+from cache_core.stores.base import Store, checked_prefix
+from cache_core.stores.memory import MAX_BYTES_DEFAULT, MAX_ENTRIES_DEFAULT, MemoryStore
+
+_SCHEMES = "memory://, redis://, rediss://, unix:// or https://"
+
+
+class OpenStore(Store, Protocol):
+    """A store that closes itself at the end of a `with` block."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+
+def open_store(
+    url: str,
+    *,
+    prefix: str = "cache",
+    token: str | None = None,
+    timeout_s: float = 1.0,
+    connect_timeout_s: float = 0.5,
+    max_bytes: int = MAX_BYTES_DEFAULT,
+    max_entries: int = MAX_ENTRIES_DEFAULT,
+) -> OpenStore:
+    """Make the store that `url` names.
+
+    Args:
+        url: `memory://` (a new, independent store each time; `?max_bytes=&max_entries=` bound it),
+            `redis://`, `rediss://` or `unix://` (redis-py's forms; `?text_values=1` keeps values
+            as text, to share a database with processes that reach it over REST),
+            `https://` or `http://` (Upstash Redis over REST; needs `token`).
+        prefix: put in front of every key with a colon; letters, digits, `.`, `_`, `-`.
+        token: of the REST store only.
+        timeout_s: deadline of each call as a whole, seconds, > 0; remote stores only.
+        connect_timeout_s: part of it that making a connection may take, seconds, > 0.
+        max_bytes, max_entries: bounds of the memory store.
+    Returns: a store that may be shared between threads and used as a context manager.
+    Raises: ValueError that says what to change; it never repeats a password or a token.
+    """
+    checked_prefix(prefix)
+    if not (timeout_s > 0 and connect_timeout_s > 0):
+        raise ValueError("timeout_s and connect_timeout_s must both be above 0 seconds")
+    # An unreadable URL is not repeated in the message, nor is its cause: it may hold a password.
+    parts = _split(url)
+    scheme = parts.scheme
+    if scheme == "memory":
+        bounds = _memory_bounds(parts, {"max_bytes": max_bytes, "max_entries": max_entries})
+        return MemoryStore(prefix=prefix, **bounds)
+    if scheme in {"redis", "rediss", "unix"}:
+        from cache_core.stores.redis import RedisStore
+
+        return RedisStore(
+            url, prefix=prefix, timeout_s=timeout_s, connect_timeout_s=connect_timeout_s
+        )
+    if scheme in {"https", "http"}:
+        from cache_core.stores.upstash import UpstashStore
+
+        if not token:
+            raise ValueError(
+                "an http(s):// store is Upstash Redis over REST and needs its token: pass token=..., "
+                "the value of UPSTASH_REDIS_REST_TOKEN in the Upstash console"
+            )
+        return UpstashStore(
+            url,
+            token=token,
+            prefix=prefix,
+            timeout_s=timeout_s,
+            connect_timeout_s=connect_timeout_s,
+        )
+    if scheme == "redis+cluster":
+        raise ValueError(
+            "redis+cluster:// is not supported yet: use redis:// with a server that is not in "
+            "cluster mode"
+        )
+    raise ValueError(f"the store URL must begin with {_SCHEMES}")
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        return urlsplit(url.strip())
+    except (AttributeError, ValueError):
+        raise ValueError(
+            f"the store URL cannot be read: it must begin with {_SCHEMES}, and special characters "
+            "in a password must be percent-encoded"
+        ) from None
+
+
+def _memory_bounds(parts: SplitResult, bounds: Mapping[str, int]) -> dict[str, int]:
+    if parts.netloc or parts.path or parts.fragment:
+        raise ValueError("a memory store has no host and no path: write memory://")
+    found = dict(bounds)
+    for name, text in parse_qsl(parts.query, keep_blank_values=True):
+        if name not in found:
+            raise ValueError(f"memory:// knows max_bytes and max_entries, not {name!r}")
+        if not text.isascii() or not text.isdigit():
+            raise ValueError(f"{name} of memory:// must be a whole number, not {text!r}")
+        found[name] = int(text)
+    return found
