@@ -53,7 +53,7 @@ class FieldPut:
 
 @dataclass(frozen=True, slots=True)
 class LeaseWrite:
-    """What the owner of a lease does with it; nothing happens unless `lease_key` still holds `token`.
+    """What the owner of a lease does with it, if `lease_key` still holds `token`.
 
     `hold_s`: 0 gives the lease up, above 0 keeps it for that many seconds from now.
     `entry`: written in the same step, or None to touch only the lease.

@@ -59,7 +59,9 @@ def open_store(
     scheme = parts.scheme
     if scheme == "memory":
         bounds = _memory_bounds(parts, {"max_bytes": max_bytes, "max_entries": max_entries})
-        return MemoryStore(prefix=prefix, **bounds)
+        return MemoryStore(
+            prefix=prefix, max_bytes=bounds["max_bytes"], max_entries=bounds["max_entries"]
+        )
     if scheme in {"redis", "rediss", "unix"}:
         from cache_core.stores.redis import RedisStore
 
@@ -71,8 +73,8 @@ def open_store(
 
         if not token:
             raise ValueError(
-                "an http(s):// store is Upstash Redis over REST and needs its token: pass token=..., "
-                "the value of UPSTASH_REDIS_REST_TOKEN in the Upstash console"
+                "an http(s):// store is Upstash Redis over REST and needs its token: pass "
+                "token=..., the value of UPSTASH_REDIS_REST_TOKEN in the Upstash console"
             )
         return UpstashStore(
             url,
@@ -105,8 +107,8 @@ def _memory_bounds(parts: SplitResult, bounds: Mapping[str, int]) -> dict[str, i
     found = dict(bounds)
     for name, text in parse_qsl(parts.query, keep_blank_values=True):
         if name not in found:
-            raise ValueError(f"memory:// knows max_bytes and max_entries, not {name!r}")
+            raise ValueError("memory:// knows the options max_bytes and max_entries, no others")
         if not text.isascii() or not text.isdigit():
-            raise ValueError(f"{name} of memory:// must be a whole number, not {text!r}")
+            raise ValueError(f"{name} of memory:// must be a whole number")
         found[name] = int(text)
     return found
