@@ -13,7 +13,6 @@ import datetime as dt
 import enum
 import math
 import struct
-import types
 import typing
 import uuid
 from collections.abc import Callable, Mapping
@@ -92,11 +91,9 @@ def _collect(annotation: object, found: dict[str, type]) -> None:
     for argument in typing.get_args(annotation):
         _collect(argument, found)
     if isinstance(annotation, typing.TypeAliasType if hasattr(typing, "TypeAliasType") else ()):
-        _collect(annotation.__value__, found)  # type: ignore[attr-defined]
+        _collect(annotation.__value__, found)
     model = typing.get_origin(annotation) or annotation
-    if not isinstance(model, type) or isinstance(model, types.GenericAlias):
-        return
-    if not _is_model(model) or model_name(model) in found:
+    if not isinstance(model, type) or not _is_model(model) or model_name(model) in found:
         return
     found[model_name(model)] = model
     if not issubclass(model, enum.Enum):
@@ -193,7 +190,7 @@ class _Encoder:
             return self._wrap(name, text, z=zone.key, **more)
         if type(zone) is dt.timezone:
             offset = zone.utcoffset(None)
-            parts = [offset.days, offset.seconds, offset.microseconds]
+            parts: list[Any] = [offset.days, offset.seconds, offset.microseconds]
             label = zone.tzname(None)
             if label != dt.timezone(offset).tzname(None):
                 parts.append(label)

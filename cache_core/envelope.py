@@ -18,6 +18,7 @@ from cache_core import codec
 
 GENERATION_BYTES = 8
 TAG_DIGEST_BYTES = 8
+TAGS_MAX = 255
 
 _MAGIC = b"\xc5C"
 _FORMAT = 1

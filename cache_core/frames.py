@@ -23,8 +23,8 @@ def encode(value: Any) -> tuple[str, Any, bytes | None]:
     if value is pd.NA:
         return "pd.NA", None, None
     if isinstance(value, np.generic) and value.dtype.kind in _ARRAY_KINDS:
-        content = base64.b64encode(value.tobytes()).decode()
-        return "np.scalar", [value.dtype.str, content], None
+        text = base64.b64encode(value.tobytes()).decode()
+        return "np.scalar", [value.dtype.str, text], None
     if kind is np.ndarray and value.dtype.kind in _ARRAY_KINDS:
         return "np.array", {"d": value.dtype.str, "s": value.shape}, value.tobytes()
     if kind is pd.Timestamp:
@@ -39,8 +39,10 @@ def encode(value: Any) -> tuple[str, Any, bytes | None]:
     if isinstance(value, pd.Index):
         content, blob = _checked(pd.DataFrame(index=value), value)
         return "pd.Index", content, blob
-    raise UncacheableError(f"it holds a {kind.__module__}.{kind.__qualname__} of dtype "
-                           f"{getattr(value, 'dtype', 'unknown')}")
+    raise UncacheableError(
+        f"it holds a {kind.__module__}.{kind.__qualname__} of dtype "
+        f"{getattr(value, 'dtype', 'unknown')}"
+    )
 
 
 def decode(kind: str, content: Any, blob: memoryview | None) -> Any:
@@ -55,9 +57,13 @@ def decode(kind: str, content: Any, blob: memoryview | None) -> Any:
         flat = np.frombuffer(blob, dtype=_dtype(content["d"]))
         return flat.reshape(content["s"]).copy()
     if kind == "pd.Timestamp":
-        return pd.Timestamp(np.datetime64(content[0], content[1])).tz_localize("UTC").tz_convert(
-            content[2]
-        ) if content[2] else pd.Timestamp(np.datetime64(content[0], content[1]))
+        return (
+            pd.Timestamp(np.datetime64(content[0], content[1]))
+            .tz_localize("UTC")
+            .tz_convert(content[2])
+            if content[2]
+            else pd.Timestamp(np.datetime64(content[0], content[1]))
+        )
     if kind == "pd.Timedelta":
         return pd.Timedelta(np.timedelta64(content[0], content[1]))
     if kind in ("pd.DataFrame", "pd.Series", "pd.Index") and blob is not None:
@@ -80,7 +86,9 @@ def _checked(frame: pd.DataFrame, value: Any, **more: Any) -> tuple[dict[str, An
         raise
     except Exception as exc:  # Arrow and pandas refuse in many ways; each means: not exactly
         reason = str(exc).strip().splitlines()[0] if str(exc).strip() else type(exc).__name__
-        raise UncacheableError(f"a {type(value).__name__} does not survive Arrow: {reason}") from exc
+        raise UncacheableError(
+            f"a {type(value).__name__} does not survive Arrow: {reason}"
+        ) from exc
     return content, blob
 
 

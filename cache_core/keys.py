@@ -13,7 +13,7 @@ import inspect
 import re
 import struct
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from hashlib import blake2b
 from pathlib import PurePath
@@ -26,7 +26,7 @@ _TAG_BYTES = 8
 
 def checked_namespace(namespace: str) -> str:
     """`namespace` itself if it can stand in a key and on a page, else ValueError."""
-    if not isinstance(namespace, str) or not _NAMESPACE.fullmatch(namespace):
+    if not _NAMESPACE.fullmatch(namespace):
         raise ValueError(
             f"namespace {namespace!r} will not do: use 1 to 64 letters, digits, '.', '_' or '-', "
             "for example 'dashboard.stats'"
@@ -56,7 +56,7 @@ def namespace_generation_key(namespace: str) -> str:
 
 def tag_digest(tag: str) -> bytes:
     """Eight bytes that stand for a tag; tags may name users, so they are never written out."""
-    if not isinstance(tag, str) or not tag:
+    if not tag:
         raise ValueError(f"a tag is a text that is not empty, not {tag!r}")
     return blake2b(tag.encode("utf-8", "surrogatepass"), digest_size=_TAG_BYTES).digest()
 
@@ -95,11 +95,11 @@ class ArgumentsDigest:
     def __call__(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
         """Digest of a call. TypeError if the call does not fit, or an argument has no digest."""
         if self._by_position and not kwargs and len(args) == len(self._names):
-            pairs = zip(self._names, args, strict=True)
+            pairs: Iterable[tuple[str, Any]] = zip(self._names, args, strict=True)
         else:
             bound = self._signature.bind(*args, **kwargs)
             bound.apply_defaults()
-            pairs = iter(bound.arguments.items())  # type: ignore[assignment]
+            pairs = bound.arguments.items()
         digest = blake2b(digest_size=_DIGEST_BYTES, person=b"arguments")
         for name, value in pairs:
             digest.update(b"(" + name.encode() + b")")
@@ -115,10 +115,10 @@ class _Canonical:
         self._update = update
         self._name = name
 
-    def feed(self, value: object) -> None:
+    def feed(self, value: Any) -> None:
         kind = type(value)
         if kind is str:
-            self._part(b"s", value.encode("utf-8", "surrogatepass"))  # type: ignore[attr-defined]
+            self._part(b"s", value.encode("utf-8", "surrogatepass"))
         elif kind is int:
             self._part(b"i", b"%d" % value)
         elif value is None or kind is bool:
@@ -126,13 +126,13 @@ class _Canonical:
         elif kind is float:
             self._part(b"f", struct.pack(">d", value))
         elif kind in (bytes, bytearray):
-            self._part(b"b" if kind is bytes else b"a", bytes(value))  # type: ignore[call-overload]
+            self._part(b"b" if kind is bytes else b"a", bytes(value))
         elif kind in (tuple, list):
-            self._sequence(b"t" if kind is tuple else b"l", value)  # type: ignore[arg-type]
+            self._sequence(b"t" if kind is tuple else b"l", value)
         elif kind in (set, frozenset):
-            self._unordered(b"S" if kind is set else b"F", value)  # type: ignore[arg-type]
+            self._unordered(b"S" if kind is set else b"F", value)
         elif kind is dict:
-            self._unordered(b"d", value.items())  # type: ignore[attr-defined]
+            self._unordered(b"d", value.items())
         else:
             self._object(value)
 
@@ -154,14 +154,14 @@ class _Canonical:
         _Canonical(digest.update, self._name).feed(value)
         return digest.digest()
 
-    def _object(self, value: object) -> None:
+    def _object(self, value: Any) -> None:
         kind = type(value)
         name = f"{kind.__module__}.{kind.__qualname__}".encode()
         if isinstance(value, enum.Enum):
             self._part(b"e" + name, value.name.encode())
         elif kind in (dt.datetime, dt.date, dt.time):
             zone = getattr(value, "tzinfo", None)
-            self._part(name, value.isoformat().encode())  # type: ignore[attr-defined]
+            self._part(name, value.isoformat().encode())
             self._part(b"z", str(zone).encode() + b"%d" % getattr(value, "fold", 0))
         elif kind in (dt.timedelta, Decimal, uuid.UUID) or isinstance(value, PurePath):
             self._part(name, str(value).encode())
@@ -170,7 +170,7 @@ class _Canonical:
             self.feed({f.name: getattr(value, f.name) for f in dataclasses.fields(value)})
         elif callable(getattr(value, "model_dump", None)) and hasattr(kind, "model_fields"):
             self._part(b"p", name)
-            self.feed(value.model_dump())  # type: ignore[attr-defined]
+            self.feed(value.model_dump())
         elif kind.__module__.partition(".")[0] in ("numpy", "pandas"):
             self._table(value, name)
         else:
@@ -203,7 +203,7 @@ class _Canonical:
         raise TypeError(
             f"argument {self._name!r} holds a {type(value).__module__}.{type(value).__qualname__}, "
             "which has no stable digest. Pass plain values (text, numbers, dates, dataclasses, "
-            "frames), or give the decorator key=, a function of the arguments returning such a value."
+            "frames), or give the decorator key=, a function of the arguments returning one."
         )
 
 

@@ -83,7 +83,9 @@ class Policy:
         if self.max_bytes <= 0:
             raise ValueError(f"max_bytes must be above 0, not {self.max_bytes!r}")
         if isinstance(self.tags, str):
-            raise ValueError(f"tags must be a list of names or a function, not the text {self.tags!r}")
+            raise ValueError(
+                f"tags must be a list of names or a function, not the text {self.tags!r}"
+            )
 
     def _refuse_contradictions(self) -> None:
         if self.near_ttl_s > self.ttl_s:

@@ -1,0 +1,24 @@
+"""A read-through cache for slow queries and analyses, and what it is worth."""
+
+from cache_core.cache import Cache
+from cache_core.call import Read
+from cache_core.connecting import connect
+from cache_core.policy import CacheTTL, Policy
+from cache_core.stores.base import (
+    CacheCoreError,
+    StoreError,
+    StoreRejectedError,
+    StoreUnavailableError,
+)
+
+__all__ = [
+    "Cache",
+    "CacheCoreError",
+    "CacheTTL",
+    "Policy",
+    "Read",
+    "StoreError",
+    "StoreRejectedError",
+    "StoreUnavailableError",
+    "connect",
+]

@@ -1,0 +1,66 @@
+"""A few daemon threads for work no caller should wait for: refreshes, and giving leases back."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+
+_log = logging.getLogger("cache_core")
+
+Job = Callable[[], None]
+
+
+class Background:
+    """At most `workers` threads, started when first needed.
+
+    Daemons, not an executor: a source that never returns must not keep the process from ending.
+    """
+
+    def __init__(self, workers: int, name: str, waiting: int = 0) -> None:
+        """`waiting`: jobs that may stand in line when every worker is busy."""
+        self._slots = workers + waiting
+        self._workers = workers
+        self._name = name
+        self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._taken = 0
+        self._threads: list[threading.Thread] = []
+        self._closed = False
+
+    def submit(self, job: Job) -> bool:
+        """Run `job` soon; False, and nothing happens, when there is no place for it."""
+        with self._lock:
+            if self._closed or self._taken >= self._slots:
+                return False
+            self._taken += 1
+            if len(self._threads) < min(self._taken, self._workers):
+                thread = threading.Thread(
+                    target=self._work, name=f"{self._name}-{len(self._threads)}", daemon=True
+                )
+                self._threads.append(thread)
+                thread.start()
+        self._queue.put(job)
+        return True
+
+    def _work(self) -> None:
+        while (job := self._queue.get()) is not None:
+            try:
+                job()
+            except Exception:  # noqa: BLE001
+                _log.exception("a background job of the cache failed")
+            finally:
+                with self._lock:
+                    self._taken -= 1
+
+    def close(self, timeout_s: float = 1.0) -> None:
+        """Finish the jobs at hand, waiting at most `timeout_s` for each thread."""
+        with self._lock:
+            self._closed = True
+            threads = list(self._threads)
+        for _ in threads:
+            self._queue.put(None)
+        for thread in threads:
+            if thread is not threading.current_thread():
+                thread.join(timeout_s)

@@ -1,0 +1,212 @@
+"""What `@cache.cached` makes of a function: the same call, answered from the cache where it can."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+import typing
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar, cast, overload
+
+from cache_core import codec, keys
+from cache_core.batch import SourceMany
+from cache_core.call import Call, Read, make_call
+from cache_core.policy import Policy
+
+if TYPE_CHECKING:
+    from cache_core.cache import Cache
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Arguments = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A source with its namespace and rules."""
+
+    namespace: str
+    policy: Policy
+    source: Callable[..., Any]
+    label: str
+    models: codec.Models
+    digest: keys.ArgumentsDigest
+    key: Callable[..., Any] | None
+    source_many: Callable[[list[Arguments]], Any] | None
+
+    @classmethod
+    def of(
+        cls,
+        namespace: str,
+        policy: Policy,
+        source: Callable[..., Any],
+        key: Callable[..., Any] | None,
+        source_many: Callable[[list[Arguments]], Any] | None,
+    ) -> Function:
+        """The function a decorator was put on."""
+        return cls(
+            namespace=namespace,
+            policy=policy,
+            source=source,
+            label=f"{source.__module__}.{getattr(source, '__qualname__', namespace)}",
+            models=cls.models_of(source),
+            digest=keys.ArgumentsDigest(source),
+            key=key,
+            source_many=source_many,
+        )
+
+    @staticmethod
+    def models_of(source: Callable[..., Any]) -> dict[str, type]:
+        """Dataclasses and other models named by a function's return annotation."""
+        try:
+            annotation = typing.get_type_hints(source).get("return")
+        except (NameError, TypeError, AttributeError):
+            # Names that exist only for the type checker: such values are returned, not kept, and
+            # the warning about them says to name them in the annotation.
+            return {}
+        return codec.models_named_by(annotation)
+
+    def call(self, prefix: str, args: Arguments, kwargs: dict[str, Any]) -> Call:
+        """The call of this function with these arguments."""
+        if self.key is None:
+            digest = self.digest(args, kwargs)
+        else:
+            digest = keys.value_digest("key", self.key(*args, **kwargs))
+        tags = self.policy.tags or ()
+        return make_call(
+            prefix,
+            self.namespace,
+            self.policy,
+            self.models,
+            digest,
+            list(tags(*args, **kwargs) if callable(tags) else tags),
+            functools.partial(self.source, *args, **kwargs),
+            self.label,
+            inspect.iscoroutinefunction(self.source),
+        )
+
+
+class _Cached:
+    """What both kinds share."""
+
+    def __init__(self, cache: Cache, function: Function) -> None:
+        functools.update_wrapper(cast("Callable[..., Any]", self), function.source)
+        self._cache = cache
+        self._function = function
+
+    @property
+    def namespace(self) -> str:
+        """Names this function's entries in keys and figures."""
+        return self._function.namespace
+
+    @property
+    def policy(self) -> Policy:
+        """The rules this function's entries live by."""
+        return self._function.policy
+
+    def key(self, *args: Any, **kwargs: Any) -> str:
+        """Name of the entry for these arguments in the store."""
+        return self._call(args, kwargs).full_key
+
+    def _call(self, args: Arguments, kwargs: dict[str, Any]) -> Call:
+        return self._function.call(self._cache.store.prefix, args, kwargs)
+
+    def _batch(
+        self, arguments: Iterable[Arguments]
+    ) -> tuple[list[Call], list[int], SourceMany | None]:
+        """Different calls, where each asked-for one stands among them, and their common source."""
+        asked = [tuple(args) for args in arguments]
+        at: dict[str, int] = {}
+        calls: list[Call] = []
+        different: list[Arguments] = []
+        places = []
+        for args in asked:
+            call = self._call(args, {})
+            if call.entry_key not in at:
+                at[call.entry_key] = len(calls)
+                calls.append(call)
+                different.append(args)
+            places.append(at[call.entry_key])
+        many = self._function.source_many
+        if many is None:
+            return calls, places, None
+        return calls, places, lambda positions: many([different[p] for p in positions])
+
+
+class CachedFunction(_Cached, Generic[P, T]):
+    """A cached plain function."""
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
+        """The value, from the cache where it is fresh. Raises what the source raises."""
+        return self.read(*args, **kwargs).value
+
+    def read(self, *args: P.args, **kwargs: P.kwargs) -> Read[T]:
+        """The value and how it was come by."""
+        return self._cache.reader.read(self._call(args, kwargs))
+
+    def read_many(self, arguments: Iterable[Arguments]) -> list[Read[T]]:
+        """A Read for each argument tuple, in order: one round trip for all that are fresh."""
+        calls, places, many = self._batch(arguments)
+        reads = self._cache.reader.read_many(calls, many)
+        return _apart(reads, places)
+
+    def refresh(self, *args: P.args, **kwargs: P.kwargs) -> Read[T]:
+        """Compute now and replace what is stored."""
+        return self._cache.reader.renew(self._call(args, kwargs))
+
+    def invalidate(self, *args: P.args, **kwargs: P.kwargs) -> None:
+        """Forget the answer for these arguments; a compute under way will not be stored."""
+        self._cache.forget_entry(self.namespace, self._call(args, kwargs).entry_key)
+
+    def clear(self) -> None:
+        """Forget every answer of this function."""
+        self._cache.clear(self.namespace)
+
+
+class AsyncCachedFunction(_Cached, Generic[P, T]):
+    """A cached `async def` function: as CachedFunction, awaited."""
+
+    async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
+        """The value, from the cache where it is fresh. Raises what the source raises."""
+        return (await self.read(*args, **kwargs)).value
+
+    async def read(self, *args: P.args, **kwargs: P.kwargs) -> Read[T]:
+        """The value and how it was come by."""
+        return await self._cache.reader.read_async(self._call(args, kwargs))
+
+    async def read_many(self, arguments: Iterable[Arguments]) -> list[Read[T]]:
+        """A Read for each argument tuple, in order."""
+        calls, places, many = self._batch(arguments)
+        return _apart(await self._cache.reader.read_many_async(calls, many), places)
+
+    async def refresh(self, *args: P.args, **kwargs: P.kwargs) -> Read[T]:
+        """Compute now and replace what is stored."""
+        return await self._cache.reader.renew_async(self._call(args, kwargs))
+
+    async def invalidate(self, *args: P.args, **kwargs: P.kwargs) -> None:
+        """Forget the answer for these arguments; a compute under way will not be stored."""
+        entry_key = self._call(args, kwargs).entry_key
+        await asyncio.to_thread(self._cache.forget_entry, self.namespace, entry_key)
+
+    async def clear(self) -> None:
+        """Forget every answer of this function."""
+        await asyncio.to_thread(self._cache.clear, self.namespace)
+
+
+class Decorator(Protocol):
+    """Makes a cached function of a function, and an awaited one of an `async def`."""
+
+    @overload
+    def __call__(  # type: ignore[overload-overlap]  # the first that fits is meant
+        self, source: Callable[P, Awaitable[T]], /
+    ) -> AsyncCachedFunction[P, T]: ...
+
+    @overload
+    def __call__(self, source: Callable[P, T], /) -> CachedFunction[P, T]: ...
+
+
+def _apart(reads: Sequence[Read[T]], places: Sequence[int]) -> list[Read[T]]:
+    """Reads in the order asked for. Arguments asked for twice share one value."""
+    return [reads[place] for place in places]

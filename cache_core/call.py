@@ -1,0 +1,203 @@
+"""One call of a cached function, what the store showed of it, and what the caller gets."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, TypeVar
+
+from cache_core import envelope, keys
+from cache_core.codec import Models
+from cache_core.envelope import DamagedEntryError, Entry, OtherFormatError
+from cache_core.events import Cause, Outcome
+from cache_core.flights import Generations
+from cache_core.policy import Policy
+
+T = TypeVar("T")
+
+Standing = Literal["fresh", "stale", "error", "gone"]
+
+
+@dataclass(frozen=True, slots=True)
+class Read(Generic[T]):
+    """A value and how it was come by.
+
+    `outcome`: hit, stale, miss, or bypass (caching off, or the store out of reach). `age_s`:
+    seconds since its source began. `ttl_left_s`: seconds it stays fresh, 0 if stale or not kept.
+    `source_s`: seconds its source took, now or back then. `key`: the entry's name in the store.
+    """
+
+    value: T
+    outcome: Outcome
+    age_s: float
+    ttl_left_s: float
+    source_s: float
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A cached function with its arguments: all the read path needs to know."""
+
+    namespace: str
+    policy: Policy
+    models: Models
+    entry_key: str
+    lease_key: str
+    tag_digests: tuple[bytes, ...]
+    generation_keys: tuple[str, ...]
+    source: Callable[[], Any]
+    label: str
+    full_key: str
+    is_async: bool
+
+
+def make_call(
+    prefix: str,
+    namespace: str,
+    policy: Policy,
+    models: Models,
+    digest: str,
+    tags: Sequence[str],
+    source: Callable[[], Any],
+    label: str,
+    is_async: bool = False,
+) -> Call:
+    """A call from a digest of its arguments and the tags it carries."""
+    entry_key = keys.entry_key(namespace, policy.version, digest)
+    tag_digests = tuple(keys.tag_digest(tag) for tag in dict.fromkeys(tags))
+    if len(tag_digests) > envelope.TAGS_MAX:
+        raise ValueError(f"{label}: {len(tag_digests)} tags; at most {envelope.TAGS_MAX} an entry")
+    return Call(
+        namespace=namespace,
+        policy=policy,
+        models=models,
+        entry_key=entry_key,
+        lease_key=keys.lease_key(entry_key),
+        tag_digests=tag_digests,
+        generation_keys=(
+            keys.namespace_generation_key(namespace),
+            *map(keys.tag_generation_key, tag_digests),
+        ),
+        source=source,
+        label=label,
+        full_key=f"{prefix}:{entry_key}",
+        is_async=is_async,
+    )
+
+
+def bare_call(
+    namespace: str, models: Models, entry_key: str, tag_digests: tuple[bytes, ...]
+) -> Call:
+    """A call that can only be looked at: it has no source."""
+    tag_keys = map(keys.tag_generation_key, tag_digests)
+    return Call(
+        namespace=namespace,
+        policy=Policy(ttl_s=1),
+        models=models,
+        entry_key=entry_key,
+        lease_key=keys.lease_key(entry_key),
+        tag_digests=tag_digests,
+        generation_keys=(keys.namespace_generation_key(namespace), *tag_keys),
+        source=lambda: None,
+        label=namespace,
+        full_key=entry_key,
+        is_async=False,
+    )
+
+
+def tags_in(raws: Sequence[bytes | None]) -> tuple[bytes, ...]:
+    """Digests of the tags that entries carry, each once; what is not an entry carries none."""
+    found: dict[bytes, None] = {}
+    for raw in raws:
+        if raw is not None:
+            with contextlib.suppress(DamagedEntryError):
+                found.update(dict.fromkeys(tag for tag, _ in envelope.unpack(raw).tags))
+    return tuple(found)
+
+
+@dataclass(slots=True)
+class Look:
+    """What the store showed of one call at one moment.
+
+    `standing`: how the entry may be served: fresh; stale, while one reader refreshes it; error,
+    only if the source fails; gone. `value` is set for fresh and stale. `before`: an entry that was
+    there, even if it may not be served. `cause`: why this is a miss, when it is one.
+    """
+
+    generations: Generations
+    holder: bytes | None
+    standing: Standing = "gone"
+    cause: Cause = "cold"
+    before: Entry | None = None
+    value: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A read, and the entry from which others who waited for it make copies of their own.
+
+    `stored`: whether the store took the entry just now. `ran_s`: seconds the source ran for this
+    read, None if it did not. `cause`: why the read missed, if it did.
+    """
+
+    read: Read[Any]
+    entry: Entry | None = None
+    stored: bool = False
+    ran_s: float | None = None
+    cause: Cause | None = None
+
+
+def served(call: Call, look: Look, outcome: Outcome, now_s: float) -> Answer:
+    """The answer a servable entry gives."""
+    entry = look.before
+    assert entry is not None, "only an entry that was found is served"
+    left_s = max(entry.fresh_until_s - now_s, 0.0)
+    age_s = max(now_s - entry.created_s, 0.0)
+    return Answer(Read(look.value, outcome, age_s, left_s, entry.source_s, call.full_key), entry)
+
+
+def look_at(
+    call: Call, raw: bytes | None, generations: Generations, holder: bytes | None, now_s: float
+) -> Look:
+    """Judge an entry by its bytes, the generations read with it, and the time."""
+    look = Look(generations, holder)
+    if raw is None:
+        return look
+    try:
+        entry = envelope.unpack(raw)
+        look.before = entry
+        look.cause = _why_not(call, entry, generations) or "expired"
+        if look.cause != "expired":
+            return look
+        look.standing = _standing(entry, now_s)
+        if look.standing in ("fresh", "stale"):
+            look.value = entry.value(call.models)
+    except OtherFormatError:
+        look.cause = "version"
+    except DamagedEntryError:
+        look.standing, look.cause, look.before = "gone", "damaged", None
+    return look
+
+
+def _why_not(call: Call, entry: Entry, generations: Generations) -> Cause | None:
+    """Why an entry may never be served again, or None."""
+    if tuple(digest for digest, _ in entry.tags) != call.tag_digests:
+        return "version"  # the function's tags were changed since
+    if entry.namespace_generation != generations[0]:
+        return "invalidated"
+    # A generation that is gone (invalidated, or evicted) matches nothing.
+    current = all(
+        generation == found
+        for (_, generation), found in zip(entry.tags, generations[1:], strict=True)
+    )
+    return None if current else "invalidated"
+
+
+def _standing(entry: Entry, now_s: float) -> Standing:
+    if now_s < entry.fresh_until_s:
+        return "fresh"
+    if now_s < entry.stale_until_s:
+        return "stale"
+    return "error" if now_s < entry.error_until_s else "gone"

@@ -1,0 +1,197 @@
+"""Runs a source and makes an entry of what it returns."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from cache_core import envelope
+from cache_core.background import Background
+from cache_core.call import Answer, Call, Look, Read, served
+from cache_core.codec import UncacheableError
+from cache_core.envelope import Entry
+from cache_core.events import Outcome, Recorder
+from cache_core.guard import Guard
+from cache_core.leases import LeaseKeeper
+from cache_core.steps import Ask, Source, Steps
+from cache_core.stores.base import LeaseWrite, Put, Store, StoreError
+from cache_core.timing import Timing
+
+_log = logging.getLogger("cache_core")
+
+_ERRAND_PLACES = 256
+NOTHING_SEEN = Look((), None)
+
+
+class Compute:
+    """Computes under a lease and stores, or computes and keeps nothing."""
+
+    def __init__(self, store: Store, guard: Guard, recorder: Recorder, timing: Timing) -> None:
+        self._store = store
+        self._guard = guard
+        self._recorder = recorder
+        self._timing = timing
+        self._keeper = LeaseKeeper(store, guard, timing.lease_s, timing.monotonic)
+        self._errands = Background(1, "cache-errands", waiting=_ERRAND_PLACES)
+        self._warned: set[str] = set()
+
+    def under_lease(self, call: Call, look: Look, token: bytes) -> Steps[Answer]:
+        """Run the source while holding its lease, and store what it returns."""
+        created_s, began = self._timing.clock(), self._timing.monotonic()
+        self.hold([call], token)
+        try:
+            value = yield Source(call.source)
+        except Exception:
+            fallback = self.stale_if_error(call, look)
+            # The lease that is kept is the pause: nobody tries the source again while it lasts.
+            self.give_back(
+                [LeaseWrite(call.lease_key, token, self._timing.pause_s if fallback else 0.0)]
+            )
+            if fallback is None:
+                raise
+            _log.warning("%s failed; its stale value is served", call.label, exc_info=True)
+            self._recorder.count(call.namespace, "refresh_failed")
+            return fallback
+        except BaseException:
+            self.give_back([LeaseWrite(call.lease_key, token)])
+            raise
+        finally:
+            self.drop([call], token)
+        source_s = self._timing.monotonic() - began
+        entry = self.make_entry(call, value, look, created_s, source_s)
+        if entry is None:
+            self.give_back([LeaseWrite(call.lease_key, token)])
+            return self.computed(call, value, None, source_s, stored=False)
+        try:
+            (stored,) = yield Ask(lambda: self.settle([self.lease_write(call, entry, token)]))
+        except StoreError as exc:
+            _log.warning("%s: the value could not be stored: %s", call.label, exc)
+            stored = False
+        if not stored:
+            self._recorder.count(call.namespace, "not_stored")
+        return self.computed(call, value, entry, source_s, stored)
+
+    def unstored(self, call: Call, outcome: Outcome) -> Steps[Answer]:
+        """Run the source and keep nothing."""
+        created_s, began = self._timing.clock(), self._timing.monotonic()
+        value = yield Source(call.source)
+        source_s = self._timing.monotonic() - began
+        entry = self._pack(call, value, NOTHING_SEEN, created_s, source_s)
+        read = Read(value, outcome, 0.0, 0.0, source_s, call.full_key)
+        return Answer(read, entry, ran_s=source_s)
+
+    def bypassed(self, call: Call, value: object, source_s: float) -> Answer:
+        """The answer of a source that was asked without the store."""
+        entry = self._pack(call, value, NOTHING_SEEN, self._timing.clock(), source_s)
+        read = Read(value, "bypass", 0.0, 0.0, source_s, call.full_key)
+        return Answer(read, entry, ran_s=source_s)
+
+    def stale_if_error(self, call: Call, look: Look) -> Answer | None:
+        """The answer of an entry that may be served because its source fails, if there is one."""
+        if look.standing == "gone" or look.before is None:
+            return None
+        try:
+            look.value = look.before.value(call.models)
+        except envelope.DamagedEntryError:
+            return None
+        return served(call, look, "stale", self._timing.clock())
+
+    def computed(
+        self, call: Call, value: object, entry: Entry | None, source_s: float, stored: bool
+    ) -> Answer:
+        """The answer a source's value gives."""
+        left_s = entry.fresh_until_s - self._timing.clock() if entry and stored else 0.0
+        read = Read(value, "miss", 0.0, max(left_s, 0.0), source_s, call.full_key)
+        return Answer(read, entry, stored, ran_s=source_s)
+
+    def make_entry(
+        self, call: Call, value: object, look: Look, created_s: float, source_s: float
+    ) -> Entry | None:
+        """The entry to store, or None when the policy or the value forbids it; counted."""
+        if None in look.generations:
+            return None  # the store dropped them at once: nothing to tie the entry to
+        if call.policy.cache_if is not None and not call.policy.cache_if(value):
+            self._recorder.count(call.namespace, "refused")
+            return None
+        entry = self._pack(call, value, look, created_s, source_s)
+        if entry is None:
+            self._recorder.count(call.namespace, "uncacheable")
+            return None
+        if len(entry.body) > call.policy.max_bytes:
+            self._recorder.count(call.namespace, "oversize")
+            self._warn_once(
+                call,
+                f"a value of {len(entry.body):,} bytes is not cached: "
+                f"max_bytes is {call.policy.max_bytes:,}",
+            )
+            return None
+        if look.before is not None:
+            same = look.before.body == entry.body
+            self._recorder.count(call.namespace, "unchanged" if same else "changed")
+        return entry
+
+    def _pack(
+        self, call: Call, value: object, look: Look, created_s: float, source_s: float
+    ) -> Entry | None:
+        try:
+            wrapped, compressed, body = envelope.encode_value(value, call.models)
+        except UncacheableError as exc:
+            self._warn_once(call, f"a value is not cached: {exc}")
+            return None
+        fresh_s = call.policy.fresh_s(value, self._timing.draw())
+        fresh_until_s = self._timing.clock() + fresh_s
+        generations = [generation or b"" for generation in look.generations] or [b""]
+        return Entry(
+            created_s=created_s,
+            fresh_until_s=fresh_until_s,
+            stale_until_s=fresh_until_s + call.policy.stale_while_revalidate_s,
+            error_until_s=fresh_until_s
+            + max(call.policy.stale_if_error_s, call.policy.stale_while_revalidate_s),
+            source_s=source_s,
+            namespace_generation=generations[0],
+            tags=tuple(zip(call.tag_digests, generations[1:], strict=False)),
+            wrapped=wrapped,
+            compressed=compressed,
+            body=body,
+        )
+
+    def lease_write(self, call: Call, entry: Entry, token: bytes) -> LeaseWrite:
+        """The write of an entry, which also gives the lease back."""
+        fresh_s = max(entry.fresh_until_s - self._timing.clock(), 0.001)
+        put = Put(call.entry_key, envelope.pack(entry), call.policy.kept_s(fresh_s))
+        return LeaseWrite(call.lease_key, token, entry=put)
+
+    def settle(self, writes: list[LeaseWrite]) -> list[bool]:
+        """Carry out writes under leases: one round trip. Raises StoreError."""
+        return self._guard.ask(lambda: self._store.settle(writes))
+
+    def hold(self, calls: Sequence[Call], token: bytes) -> None:
+        """Keep the leases of these calls alive until `drop`."""
+        for call in calls:
+            self._keeper.hold(call.lease_key, token)
+
+    def drop(self, calls: Sequence[Call], token: bytes) -> None:
+        """Stop keeping the leases of these calls alive."""
+        for call in calls:
+            self._keeper.drop(call.lease_key, token)
+
+    def give_back(self, writes: list[LeaseWrite]) -> None:
+        """Release or shorten leases without making the caller wait; at worst they expire."""
+
+        def settle() -> None:
+            try:
+                self.settle(writes)
+            except StoreError as exc:
+                _log.info("a lease could not be given back, it will expire: %s", exc)
+
+        self._errands.submit(settle)
+
+    def _warn_once(self, call: Call, message: str) -> None:
+        if call.label not in self._warned:
+            self._warned.add(call.label)
+            _log.warning("%s: %s (said once)", call.label, message)
+
+    def close(self) -> None:
+        """Let errands end and leases go."""
+        self._keeper.close()
+        self._errands.close()

@@ -1,0 +1,25 @@
+"""From settings to a cache."""
+
+from __future__ import annotations
+
+from cache_core.cache import Cache
+from cache_core.settings import Settings
+from cache_core.stores import open_store
+
+
+def connect(settings: Settings | None = None) -> Cache:
+    """A cache on Upstash if the settings name it, else on Redis, else in memory.
+
+    Connects to nothing yet. Under a test runner the cache is off unless CACHE_ENABLED=on.
+    Raises: ValueError if a setting will not do.
+    """
+    settings = settings or Settings()
+    token = settings.upstash_redis_rest_token
+    store = open_store(
+        settings.store_url,
+        prefix=settings.cache_prefix,
+        token=token.get_secret_value() if token else None,
+        timeout_s=settings.cache_timeout_s,
+        connect_timeout_s=settings.cache_connect_timeout_s,
+    )
+    return Cache(store, enabled=settings.is_cache_on)

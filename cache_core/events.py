@@ -1,0 +1,70 @@
+"""What the read path tells whoever keeps the figures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+Outcome = Literal["hit", "stale", "miss", "bypass", "error"]
+Cause = Literal["cold", "expired", "invalidated", "damaged", "version"]
+Incident = Literal[
+    "uncacheable",  # a value that would not come back exactly
+    "oversize",  # a value above max_bytes
+    "refused",  # cache_if said no
+    "not_stored",  # the lease was void, or the store failed, when the value was ready
+    "shared",  # a miss answered by a computation somebody else had under way
+    "waited_out",  # a wait for somebody else's computation that ended without an answer
+    "refreshed",  # a background refresh that stored a value
+    "refresh_failed",
+    "refresh_skipped",  # no place in the refresh pool
+    "changed",  # a recompute whose value differed from the one before
+    "unchanged",
+    "invalidation",
+    "store_error",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadEvent:
+    """One read of one key.
+
+    `cause` says why a miss missed. `latency_s`: wall time of the whole read, the source included;
+    the keys of a batch share it evenly. `source_s`: how long the source ran for this read, None if
+    it did not. `store_s`: first answer of the store, None if it gave none. `saved_s`: source time
+    this read did not spend. `at_s`: Unix time when the read began.
+    """
+
+    namespace: str
+    outcome: Outcome
+    at_s: float
+    latency_s: float
+    cause: Cause | None = None
+    source_s: float | None = None
+    store_s: float | None = None
+    saved_s: float = 0.0
+
+
+class Recorder(Protocol):
+    """Called on the reader's thread: be quick. What it raises is logged, the read goes on."""
+
+    def read(self, event: ReadEvent) -> None:
+        """Count one read."""
+
+    def count(self, namespace: str, incident: Incident, number: int = 1) -> None:
+        """Count something beside the reads."""
+
+    def close(self) -> None:
+        """Hand over what is still held, and stop."""
+
+
+class NoRecorder:
+    """Keeps no figures."""
+
+    def read(self, event: ReadEvent) -> None:
+        """Forget it."""
+
+    def count(self, namespace: str, incident: Incident, number: int = 1) -> None:
+        """Forget it."""
+
+    def close(self) -> None:
+        """Nothing is held."""

@@ -1,0 +1,120 @@
+"""Computations under way in this process, so that threads share one (single flight).
+
+A reader may join a flight only if no invalidation that had returned before the reader began could
+have come after the flight's source started. Two ways to know:
+
+- the flight was opened after the reader began; or
+- after the reader began, the store still showed the lease and the generations the flight runs
+  under: an invalidation removes one or the other.
+"""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future
+from typing import Any
+
+Generations = tuple[bytes | None, ...]
+
+
+class Abandoned:
+    """What a flight yields when its leader was stopped before an answer: begin again."""
+
+
+class Flight:
+    """One computation, or one wait for another process's computation."""
+
+    __slots__ = ("epoch", "future", "generations", "holder", "key")
+
+    def __init__(self, key: str, epoch: int) -> None:
+        self.key = key
+        self.future: Future[Any] = Future()
+        self.holder: bytes | None = None
+        self.generations: Generations = ()
+        self.epoch = epoch
+
+
+class Flights:
+    """The flights of one cache. Safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._by_key: dict[str, Flight] = {}
+        self._by_holder: dict[tuple[str, bytes], Flight] = {}  # a batch has one token
+        self._epoch = 0
+
+    def at(self, key: str) -> Flight | None:
+        """The flight for a key right now; asked when a read begins."""
+        return self._by_key.get(key)
+
+    @property
+    def epoch(self) -> int:
+        """Raised by every invalidation in this process."""
+        return self._epoch
+
+    def join_or_open(
+        self, key: str, known: Flight | None, holder: bytes | None, generations: Generations
+    ) -> tuple[Flight, bool]:
+        """A flight that may be joined, or a new one that the caller leads.
+
+        Args:
+            known: what `at(key)` gave when the read began.
+            holder, generations: the lease's token and the generations the store showed since.
+        Returns: (flight, True if the caller leads it).
+        """
+        with self._lock:
+            flight = self._by_key.get(key)
+            if flight is not None and (
+                flight is not known
+                or (holder is not None and self._same(flight, holder, generations))
+            ):
+                return flight, False
+            flight = Flight(key, self._epoch)
+            self._by_key[key] = flight
+            return flight, True
+
+    def join_or_open_blind(self, key: str) -> tuple[Flight, bool]:
+        """The same while the store is out of reach: any invalidation of this process counts."""
+        with self._lock:
+            flight = self._by_key.get(key)
+            if flight is not None and flight.epoch == self._epoch:
+                return flight, False
+            flight = Flight(key, self._epoch)
+            self._by_key[key] = flight
+            return flight, True
+
+    def note(
+        self, flight: Flight, holder: bytes | None, generations: Generations, own: bool
+    ) -> None:
+        """Say under which lease and generations a flight runs; `own` if this process holds it."""
+        with self._lock:
+            flight.holder = holder
+            flight.generations = generations
+            if own and holder is not None:
+                self._by_holder[flight.key, holder] = flight
+
+    def held_here(self, key: str, holder: bytes, generations: Generations) -> Flight | None:
+        """The flight of this process that holds the lease of `key`, if it may be joined."""
+        with self._lock:
+            flight = self._by_holder.get((key, holder))
+            return flight if flight and self._same(flight, holder, generations) else None
+
+    def end(self, flight: Flight) -> None:
+        """Forget a flight; those who joined it keep its future."""
+        with self._lock:
+            if self._by_key.get(flight.key) is flight:
+                del self._by_key[flight.key]
+            held = (flight.key, flight.holder or b"")
+            if self._by_holder.get(held) is flight:
+                del self._by_holder[held]
+
+    def void(self, keys: list[str] | None = None) -> None:
+        """Let no later reader join a flight for `keys`; None: only count the invalidation."""
+        with self._lock:
+            self._epoch += 1
+            for key in keys or ():
+                self._by_key.pop(key, None)
+
+    @staticmethod
+    def _same(flight: Flight, holder: bytes, generations: Generations) -> bool:
+        return flight.holder == holder and flight.generations == generations

@@ -1,0 +1,74 @@
+"""Keeps leases alive while their sources run, so that a slow source is not computed twice."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from cache_core.guard import Guard
+from cache_core.stores.base import LeaseWrite, Store, StoreError
+
+_log = logging.getLogger("cache_core")
+
+
+class LeaseKeeper:
+    """Renews each held lease every third of its time. A source faster than that costs nothing."""
+
+    def __init__(
+        self,
+        store: Store,
+        guard: Guard,
+        lease_s: float,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store = store
+        self._guard = guard
+        self._lease_s = lease_s
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._held: dict[tuple[str, bytes], float] = {}
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def hold(self, lease_key: str, token: bytes) -> None:
+        """Keep a lease that was just won until `drop`."""
+        with self._lock:
+            self._held[lease_key, token] = self._monotonic() + self._lease_s / 3
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._tick, name="cache-leases", daemon=True)
+                self._thread.start()
+
+    def drop(self, lease_key: str, token: bytes) -> None:
+        """Stop renewing a lease. Safe to repeat."""
+        with self._lock:
+            self._held.pop((lease_key, token), None)
+
+    def _tick(self) -> None:
+        while not self._stop.wait(self._lease_s / 6):
+            self.renew()
+
+    def renew(self) -> None:
+        """Renew what is due; a lease that was voided is let go."""
+        now = self._monotonic()
+        with self._lock:
+            due = [held for held, at in self._held.items() if at <= now]
+        if not due:
+            return
+        writes = [LeaseWrite(key, token, hold_s=self._lease_s) for key, token in due]
+        try:
+            kept = self._guard.ask(lambda: self._store.settle(writes))
+        except StoreError as exc:
+            _log.warning("leases could not be renewed: %s", exc)
+            return
+        with self._lock:
+            for held, alive in zip(due, kept, strict=True):
+                if not alive:
+                    self._held.pop(held, None)
+                elif held in self._held:
+                    self._held[held] = now + self._lease_s / 3
+
+    def close(self) -> None:
+        """Stop renewing."""
+        self._stop.set()

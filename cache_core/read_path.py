@@ -1,0 +1,306 @@
+"""The read path: from a call to its value, through the store where that helps.
+
+A fresh hit costs one MGET of the entry and its generations. A miss takes the entry's lease, runs
+the source, and writes only while the lease still holds:
+
+    MGET entry, generations -> SET lease NX, MGET again -> source -> write if the lease holds
+
+Why an invalidation wins over a compute under way: removing a key removes its lease, so the write is
+refused; invalidating a tag or a namespace removes its generation, so what was written under the old
+one is never served again. Generations are random, made anew by the next writer, and an absent one
+matches nothing: one that was evicted turns its entries into misses.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+from cache_core.background import Background
+from cache_core.call import Answer, Call, Look, look_at, served
+from cache_core.compute import Compute
+from cache_core.envelope import GENERATION_BYTES
+from cache_core.events import Outcome, Recorder
+from cache_core.flights import Abandoned, Flight, Flights
+from cache_core.guard import Guard
+from cache_core.steps import Ask, Sleep, Steps, Wait, WaitedOutError, run, run_async
+from cache_core.stores.base import LeaseWrite, Put, Store, StoreError
+from cache_core.timing import Timing
+
+# Losing a generation costs misses, never correctness, so this only bounds what they occupy.
+_GENERATION_TTL_S = 30 * 86_400.0
+_FIRST_GAP_S, _GAP_GROWTH, _LONGEST_GAP_S = 0.01, 1.6, 0.15
+_REFRESH_WORKERS = 4
+_COOLING_MAX = 10_000
+
+
+class ReadPath:
+    """Reads through a store. Its generators are carried out by `steps.run` or `steps.run_async`."""
+
+    def __init__(self, store: Store, recorder: Recorder, timing: Timing) -> None:
+        self.store = store
+        self.recorder = recorder
+        self.timing = timing
+        self.guard = Guard(store, timing.monotonic)
+        self.flights = Flights()
+        self.compute = Compute(store, self.guard, recorder, timing)
+        self._refreshers = Background(_REFRESH_WORKERS, "cache-refresh")
+        self._refresh_lock = threading.Lock()
+        self._refreshing: set[str] = set()
+        self._cooling: dict[str, float] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # What the store shows
+
+    def look(self, call: Call, with_lease: bool) -> Look:
+        """What the store shows of a call: one round trip. Raises StoreError."""
+        names = [call.entry_key, *call.generation_keys]
+        if with_lease:
+            names.append(call.lease_key)
+        raws = self.guard.ask(lambda: self.store.get_many(names))
+        return self.judge(call, raws, with_lease)
+
+    def judge(self, call: Call, raws: Sequence[bytes | None], with_lease: bool) -> Look:
+        """A look from the bytes of entry, generations and, if asked for, lease."""
+        holder = raws[-1] if with_lease else None
+        generations = tuple(raws[1 : 1 + len(call.generation_keys)])
+        return look_at(call, raws[0], generations, holder, self.timing.clock())
+
+    def bid(self, call: Call, seen: Look, token: bytes) -> Look:
+        """Take the lease if it is free, make missing generations, look again: one round trip."""
+        adds = [self.lease_put(call, token), *self.new_generations(call, seen)]
+        names = [call.entry_key, *call.generation_keys, call.lease_key]
+        raws = self.guard.ask(lambda: self.store.add_then_get(adds, names))
+        return self.judge(call, raws, with_lease=True)
+
+    def lease_put(self, call: Call, token: bytes) -> Put:
+        """The bid for a lease."""
+        return Put(call.lease_key, token, self.timing.lease_s)
+
+    def new_generations(self, call: Call, seen: Look) -> Iterator[Put]:
+        """A new generation for each that was absent."""
+        ttl_s = max(_GENERATION_TTL_S, 2 * call.policy.kept_s(call.policy.ttl_s))
+        for name, generation in zip(call.generation_keys, seen.generations, strict=True):
+            if generation is None:
+                yield Put(name, os.urandom(GENERATION_BYTES), ttl_s)
+
+    # Reading one key
+
+    def read(self, call: Call, on_answer: Callable[[], None]) -> Steps[Answer]:
+        """The answer to one read; `on_answer` is called when the store first answered."""
+        known = self.flights.at(call.entry_key)
+        try:
+            look = yield Ask(lambda: self.look(call, with_lease=known is not None))
+        except StoreError:
+            return (yield from self.bypass(call))
+        on_answer()
+        if look.standing == "fresh":
+            return served(call, look, "hit", self.timing.clock())
+        answer = yield from self.resolve(call, look, known)
+        return replace(answer, cause=look.cause)
+
+    def resolve(self, call: Call, look: Look, known: Flight | None) -> Steps[Answer]:
+        """The answer to a read that found no fresh entry; `known`: the flight when it began."""
+        if look.standing == "stale":
+            self.refresh_later(call, look)
+            return served(call, look, "stale", self.timing.clock())
+        while True:
+            flight, leads = self.flights.join_or_open(
+                call.entry_key, known, look.holder, look.generations
+            )
+            if leads:
+                return (yield from self.lead(flight, self.win_or_wait(call, look, flight)))
+            answer = yield from self.join(call, flight)
+            if answer is not None:
+                return answer
+            known = self.flights.at(call.entry_key)
+            try:
+                look = yield Ask(lambda: self.look(call, with_lease=True))
+            except StoreError:
+                return (yield from self.bypass(call))
+            if look.standing == "fresh":
+                return served(call, look, "hit", self.timing.clock())
+
+    def bypass(self, call: Call) -> Steps[Answer]:
+        """The answer of the source alone, while the store is out of reach."""
+        self.recorder.count(call.namespace, "store_error")
+        while True:
+            flight, leads = self.flights.join_or_open_blind(call.entry_key)
+            if leads:
+                return (yield from self.lead(flight, self.compute.unstored(call, "bypass")))
+            answer = yield from self.join(call, flight)
+            if answer is not None:
+                return answer
+
+    def lead(self, flight: Flight, steps: Steps[Answer]) -> Steps[Answer]:
+        """Carry a flight to its end and tell those who joined."""
+        try:
+            answer = yield from steps
+        except Exception as exc:
+            self.flights.end(flight)
+            flight.future.set_exception(exc)
+            raise
+        except BaseException:  # this caller was stopped; that is no answer for the others
+            self.flights.end(flight)
+            flight.future.set_result(Abandoned)
+            raise
+        self.flights.end(flight)
+        flight.future.set_result(answer)
+        return answer
+
+    def join(self, call: Call, flight: Flight) -> Steps[Answer | None]:
+        """The answer of another's flight, as a copy of one's own; None if it was abandoned."""
+        try:
+            answer = yield Wait(flight.future, self.timing.wait_s)
+        except WaitedOutError:
+            self.recorder.count(call.namespace, "waited_out")
+            return (yield from self.compute.unstored(call, "miss"))
+        if answer is Abandoned:
+            return None
+        self.recorder.count(call.namespace, "shared")
+        value = answer.entry.value(call.models) if answer.entry else answer.read.value
+        outcome: Outcome = "miss" if answer.read.outcome == "hit" else answer.read.outcome
+        return Answer(replace(answer.read, value=value, outcome=outcome), answer.entry)
+
+    def win_or_wait(self, call: Call, look: Look, flight: Flight) -> Steps[Answer]:
+        """Compute under the lease, or take what the holder of the lease stores."""
+        token = os.urandom(GENERATION_BYTES)
+        gaps = self._gaps()
+        deadline = self.timing.monotonic() + self.timing.wait_s
+        while self.timing.monotonic() < deadline:
+            try:
+                look = yield Ask(lambda seen=look: self.bid(call, seen, token))  # type: ignore[misc]
+            except StoreError:
+                return (yield from self.compute.unstored(call, "bypass"))
+            own = look.holder == token
+            self.flights.note(flight, look.holder, look.generations, own)
+            if own and look.standing == "fresh":
+                self.compute.give_back([LeaseWrite(call.lease_key, token)])
+            if look.standing == "fresh":
+                return self._shared(call, look)
+            if own:
+                return (yield from self.compute.under_lease(call, look, token))
+            if (answer := self.compute.stale_if_error(call, look)) is not None:
+                return answer
+            try:
+                answer = yield from self._await_holder(call, look, flight, gaps, deadline)
+            except _StoreLostError:
+                return (yield from self.compute.unstored(call, "bypass"))
+            if answer is not None:
+                return answer
+        self.recorder.count(call.namespace, "waited_out")
+        return (yield from self.compute.unstored(call, "miss"))
+
+    def _await_holder(
+        self, call: Call, look: Look, flight: Flight, gaps: Iterator[float], deadline: float
+    ) -> Steps[Answer | None]:
+        """Wait until the holder stored a value; None when the lease is free, or time is up."""
+        while look.holder is not None and self.timing.monotonic() < deadline:
+            twin = self.flights.held_here(call.entry_key, look.holder, look.generations)
+            if twin is not None:
+                return (yield from self.join(call, twin))
+            yield Sleep(next(gaps))
+            try:
+                look = yield Ask(lambda: self.look(call, with_lease=True))
+            except StoreError as exc:
+                raise _StoreLostError from exc
+            self.flights.note(flight, look.holder, look.generations, own=False)
+            if look.standing == "fresh":
+                return self._shared(call, look)
+        return None
+
+    def _gaps(self) -> Iterator[float]:
+        """Growing gaps between polls, seconds, spread so that waiters do not poll in step."""
+        gap_s = _FIRST_GAP_S
+        while True:
+            yield gap_s * (0.75 + 0.5 * self.timing.draw())
+            gap_s = min(gap_s * _GAP_GROWTH, _LONGEST_GAP_S)
+
+    def _shared(self, call: Call, look: Look) -> Answer:
+        """A miss that somebody else's computation answered."""
+        self.recorder.count(call.namespace, "shared")
+        return served(call, look, "miss", self.timing.clock())
+
+    # Refreshing
+
+    def renew(self, call: Call) -> Steps[Answer]:
+        """Compute anew now, whatever is stored, and replace it."""
+        token = os.urandom(GENERATION_BYTES)
+        gaps = self._gaps()
+        deadline = self.timing.monotonic() + self.timing.wait_s
+        self.flights.void([call.entry_key])
+        try:
+            # Whoever is computing began before this call: their lease goes, their write is refused.
+            yield Ask(lambda: self.guard.ask(lambda: self.store.remove([call.lease_key])))
+            look = yield Ask(lambda: self.look(call, with_lease=False))
+            while self.timing.monotonic() < deadline:
+                look = yield Ask(lambda seen=look: self.bid(call, seen, token))  # type: ignore[misc]
+                if look.holder == token:
+                    break
+                yield Sleep(next(gaps))
+        except StoreError:
+            return (yield from self.compute.unstored(call, "bypass"))
+        if look.holder != token:
+            return (yield from self.compute.unstored(call, "miss"))
+        look.standing = "gone"  # a failure here is the caller's to see
+        return (yield from self.compute.under_lease(call, look, token))
+
+    def refresh_later(self, call: Call, look: Look) -> None:
+        """Refresh a stale entry in the background, unless that is under way or was just tried."""
+        with self._refresh_lock:
+            if call.entry_key in self._refreshing:
+                return
+            if self.timing.monotonic() < self._cooling.get(call.entry_key, 0.0):
+                return
+            self._refreshing.add(call.entry_key)
+        steps = self._refresh(call, look)
+        if call.is_async:
+            task = asyncio.get_running_loop().create_task(run_async(steps))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        elif not self._refreshers.submit(lambda: run(steps)):
+            self._refresh_ended(call, None)
+            self.recorder.count(call.namespace, "refresh_skipped")
+
+    def _refresh(self, call: Call, look: Look) -> Steps[None]:
+        token = os.urandom(GENERATION_BYTES)
+        answer = None
+        try:
+            try:
+                look = yield Ask(lambda: self.bid(call, look, token))
+            except StoreError:
+                self.recorder.count(call.namespace, "refresh_failed")
+                return
+            if look.standing == "fresh":
+                if look.holder == token:
+                    self.compute.give_back([LeaseWrite(call.lease_key, token)])
+            elif look.holder == token:
+                answer = yield from self.compute.under_lease(call, look, token)
+                if answer.stored:
+                    self.recorder.count(call.namespace, "refreshed")
+        finally:
+            self._refresh_ended(call, answer)
+
+    def _refresh_ended(self, call: Call, answer: Answer | None) -> None:
+        """An attempt that stored nothing is not repeated before the pause is over."""
+        now = self.timing.monotonic()
+        with self._refresh_lock:
+            self._refreshing.discard(call.entry_key)
+            if answer is not None and answer.stored:
+                self._cooling.pop(call.entry_key, None)
+                return
+            if len(self._cooling) >= _COOLING_MAX:
+                self._cooling = {key: at for key, at in self._cooling.items() if at > now}
+            self._cooling[call.entry_key] = now + self.timing.pause_s
+
+    def close(self) -> None:
+        """Let background work end."""
+        self._refreshers.close()
+        self.compute.close()
+
+
+class _StoreLostError(Exception):
+    """The store failed while waiting; apart from StoreError, which a source may raise itself."""

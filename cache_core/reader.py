@@ -1,0 +1,166 @@
+"""Carries reads out, on a thread or in a coroutine, and reports each to the recorder."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from cache_core.batch import Batch, SourceMany
+from cache_core.call import Answer, Call, Look, Read
+from cache_core.events import Incident, ReadEvent, Recorder
+from cache_core.read_path import ReadPath
+from cache_core.steps import Steps, run, run_async
+from cache_core.timing import Timing
+
+_log = logging.getLogger("cache_core")
+
+
+class Reader:
+    """What cached functions read through. `is_on`: False sends every read to its source."""
+
+    def __init__(self, path: ReadPath, recorder: Recorder, is_on: Callable[[], bool]) -> None:
+        self._path = path
+        self._recorder = recorder
+        self._timing = path.timing
+        self._is_on = is_on
+
+    def read(self, call: Call) -> Read[Any]:
+        """Read one call on this thread."""
+        clock = Stopwatch(self._timing)
+        with self._reporting_errors([call], clock):
+            return self._report([call], [run(self._steps(call, clock))], clock)[0]
+
+    async def read_async(self, call: Call) -> Read[Any]:
+        """Read one call from a coroutine."""
+        clock = Stopwatch(self._timing)
+        with self._reporting_errors([call], clock):
+            return self._report([call], [await run_async(self._steps(call, clock))], clock)[0]
+
+    def renew(self, call: Call) -> Read[Any]:
+        """Compute a call anew and replace what is stored."""
+        return run(self._renewing(call)).read
+
+    async def renew_async(self, call: Call) -> Read[Any]:
+        """The same from a coroutine."""
+        return (await run_async(self._renewing(call))).read
+
+    def read_many(self, calls: Sequence[Call], source_many: SourceMany | None) -> list[Read[Any]]:
+        """Read different calls of one namespace together."""
+        clock = Stopwatch(self._timing)
+        with self._reporting_errors(calls, clock):
+            return self._report(calls, run(self._many(calls, source_many)), clock)
+
+    async def read_many_async(
+        self, calls: Sequence[Call], source_many: SourceMany | None
+    ) -> list[Read[Any]]:
+        """The same from a coroutine."""
+        clock = Stopwatch(self._timing)
+        with self._reporting_errors(calls, clock):
+            return self._report(calls, await run_async(self._many(calls, source_many)), clock)
+
+    def _steps(self, call: Call, clock: Stopwatch) -> Steps[Answer]:
+        return self._path.read(call, clock.store_answered) if self._is_on() else self._off(call)
+
+    def _off(self, call: Call) -> Steps[Answer]:
+        return self._path.compute.unstored(call, "bypass")
+
+    def _renewing(self, call: Call) -> Steps[Answer]:
+        return self._path.renew(call) if self._is_on() else self._off(call)
+
+    def _many(self, calls: Sequence[Call], source_many: SourceMany | None) -> Steps[list[Answer]]:
+        batch = Batch(self._path, calls, source_many)
+        return batch.steps() if self._is_on() else batch.off()
+
+    # Figures
+
+    def _report(
+        self, calls: Sequence[Call], answers: Sequence[Answer], clock: Stopwatch
+    ) -> list[Read[Any]]:
+        latency_s = clock.passed_s() / max(len(calls), 1)
+        for call, answer in zip(calls, answers, strict=True):
+            read = answer.read
+            came_from_store = read.outcome in ("hit", "stale")
+            self._recorder.read(
+                ReadEvent(
+                    namespace=call.namespace,
+                    outcome=read.outcome,
+                    at_s=clock.began_s,
+                    latency_s=latency_s,
+                    cause=answer.cause if read.outcome == "miss" else None,
+                    source_s=answer.ran_s,
+                    store_s=clock.store_s,
+                    saved_s=max(read.source_s - latency_s, 0.0) if came_from_store else 0.0,
+                )
+            )
+        return [answer.read for answer in answers]
+
+    def report_peek(self, call: Call, look: Look, clock: Stopwatch, together: int) -> None:
+        """Report a read that had no source to turn to, one of `together`."""
+        fresh = look.standing == "fresh"
+        latency_s = clock.passed_s() / together
+        entry = look.before if fresh else None
+        self._recorder.read(
+            ReadEvent(
+                namespace=call.namespace,
+                outcome="hit" if fresh else "miss",
+                at_s=clock.began_s,
+                latency_s=latency_s,
+                cause=None if fresh else look.cause,
+                saved_s=max(entry.source_s - latency_s, 0.0) if entry else 0.0,
+            )
+        )
+
+    @contextlib.contextmanager
+    def _reporting_errors(self, calls: Sequence[Call], clock: Stopwatch) -> Iterator[None]:
+        try:
+            yield
+        except Exception:
+            for call in calls:
+                latency_s = clock.passed_s() / len(calls)
+                self._recorder.read(ReadEvent(call.namespace, "error", clock.began_s, latency_s))
+            raise
+
+
+class Stopwatch:
+    """When a read began, and when the store first answered it."""
+
+    __slots__ = ("_began", "_monotonic", "began_s", "store_s")
+
+    def __init__(self, timing: Timing) -> None:
+        self._monotonic = timing.monotonic
+        self.began_s = timing.clock()
+        self._began = self._monotonic()
+        self.store_s: float | None = None
+
+    def passed_s(self) -> float:
+        return self._monotonic() - self._began
+
+    def store_answered(self) -> None:
+        self.store_s = self.passed_s()
+
+
+class CarefulRecorder:
+    """A recorder that never fails a read."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self.inner = recorder
+
+    def read(self, event: ReadEvent) -> None:
+        try:
+            self.inner.read(event)
+        except Exception:  # noqa: BLE001
+            _log.exception("a read could not be counted")
+
+    def count(self, namespace: str, incident: Incident, number: int = 1) -> None:
+        try:
+            self.inner.count(namespace, incident, number)
+        except Exception:  # noqa: BLE001
+            _log.exception("an incident could not be counted")
+
+    def close(self) -> None:
+        try:
+            self.inner.close()
+        except Exception:  # noqa: BLE001
+            _log.exception("figures could not be handed over")
