@@ -5,6 +5,7 @@ from __future__ import annotations
 from cache_core.cache import Cache
 from cache_core.settings import Settings
 from cache_core.stores import open_store
+from cache_core.telemetry import SharedRecorder
 
 
 def connect(settings: Settings | None = None) -> Cache:
@@ -22,4 +23,6 @@ def connect(settings: Settings | None = None) -> Cache:
         timeout_s=settings.cache_timeout_s,
         connect_timeout_s=settings.cache_connect_timeout_s,
     )
-    return Cache(store, enabled=settings.is_cache_on)
+    if not settings.is_cache_on:
+        return Cache(store, enabled=False)
+    return Cache(store, recorder=SharedRecorder(store))

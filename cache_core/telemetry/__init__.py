@@ -1,0 +1,21 @@
+"""The cache's figures: counted here, shared through the store, read over windows of time."""
+
+from cache_core.cache import record_with
+from cache_core.telemetry.counts import MISS_CAUSES, Counts
+from cache_core.telemetry.recorder import SharedRecorder
+from cache_core.telemetry.windows import WINDOWS, Figures, MetricsReader, Step, Window, WindowName
+
+__all__ = [
+    "MISS_CAUSES",
+    "WINDOWS",
+    "Counts",
+    "Figures",
+    "MetricsReader",
+    "SharedRecorder",
+    "Step",
+    "Window",
+    "WindowName",
+]
+
+# Every cache made from now on shares its figures through its own store.
+record_with(SharedRecorder)

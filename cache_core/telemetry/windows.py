@@ -1,0 +1,178 @@
+"""Figures over a window: what all replicas counted, per namespace and per step of time.
+
+Closed minutes and hours do not change, so they are read once and kept; what is open is read anew.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from cache_core.stores.base import Store
+from cache_core.telemetry.counts import Contribution, Counts, UnreadableCountsError, decode
+from cache_core.telemetry.recorder import (
+    HOUR_S,
+    LATE_KEY,
+    MINUTE_S,
+    hour_key,
+    minute_key,
+)
+
+WindowName = Literal["1h", "6h", "24h", "7d"]
+
+_KEPT_PERIODS = 2_000
+_SETTLED_S = 2 * MINUTE_S
+_READ_AT_ONCE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A span of time that ends now. `period_s`: what the store keeps; `step_s`: what is drawn."""
+
+    name: WindowName
+    span_s: int
+    period_s: int
+    step_s: int
+
+
+WINDOWS: dict[WindowName, Window] = {
+    "1h": Window("1h", 3600, MINUTE_S, MINUTE_S),
+    "6h": Window("6h", 6 * 3600, MINUTE_S, 5 * MINUTE_S),
+    "24h": Window("24h", 24 * 3600, HOUR_S, HOUR_S),
+    "7d": Window("7d", 7 * 86_400, HOUR_S, HOUR_S),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Counts of one step of time, by namespace. `begin_s`: Unix time."""
+
+    begin_s: int
+    namespaces: dict[str, Counts]
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What happened in a window.
+
+    `begin_s`, `end_s`: Unix time covered. `data_to_s`: the last word of any replica, None if there
+    is none. `steps`: in time order, without gaps filled: a step nobody counted in is absent.
+    `totals`: by namespace. `unreadable`: contributions that could not be read.
+    """
+
+    window: Window
+    begin_s: int
+    end_s: float
+    data_to_s: float | None
+    steps: tuple[Step, ...]
+    totals: dict[str, Counts]
+    replicas: int
+    unreadable: int
+
+    def overall(self) -> Counts:
+        """All namespaces together."""
+        return merged(self.totals.values())
+
+
+def merged(many: Iterable[Counts]) -> Counts:
+    """The sum of several counts."""
+    total = Counts()
+    for counts in many:
+        total.merge(counts)
+    return total
+
+
+class MetricsReader:
+    """Reads figures from a store. Safe between threads; ten callers share what it keeps."""
+
+    def __init__(self, store: Store, clock: Callable[[], float] = time.time) -> None:
+        self._store = store
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._closed: OrderedDict[str, dict[str, Contribution]] = OrderedDict()
+        self._late: dict[str, bytes] = {}
+        self._unreadable = 0
+
+    def read(self, window: Window, *, back: int = 0) -> Figures:
+        """Figures of the window that ends now, or `back` windows earlier. Raises StoreError."""
+        now_s = self._clock()
+        end_s = now_s - back * window.span_s
+        last = int(end_s) // window.period_s
+        first = last - window.span_s // window.period_s + 1
+        periods = range(first, last + 1)
+        with self._lock:
+            self._unreadable = 0
+            found = self._fetch(window, periods, now_s)
+            unreadable = self._unreadable
+        return self._figures(window, periods, end_s, found, unreadable)
+
+    def _fetch(
+        self, window: Window, periods: Sequence[int], now_s: float
+    ) -> dict[int, dict[str, Contribution]]:
+        name = minute_key if window.period_s == MINUTE_S else hour_key
+        wanted = [p for p in periods if name(p) not in self._closed]
+        late, *raws = self._get([LATE_KEY, *map(name, wanted)])
+        if late != self._late:
+            self._late = late
+            self._closed.clear()
+            wanted = list(periods)
+            raws = self._get([name(p) for p in wanted])
+        fresh = {p: self._decode(raw) for p, raw in zip(wanted, raws, strict=True)}
+        found = {p: fresh[p] if p in fresh else self._closed[name(p)] for p in periods}
+        for period, contributions in fresh.items():
+            if (period + 1) * window.period_s + _SETTLED_S < now_s:
+                self._closed[name(period)] = contributions
+        while len(self._closed) > _KEPT_PERIODS:
+            self._closed.popitem(last=False)
+        return found
+
+    def _get(self, names: list[str]) -> list[dict[str, bytes]]:
+        raws: list[dict[str, bytes]] = []
+        for at in range(0, len(names), _READ_AT_ONCE):
+            raws += self._store.get_fields(names[at : at + _READ_AT_ONCE])
+        return raws
+
+    def _decode(self, fields: dict[str, bytes]) -> dict[str, Contribution]:
+        found = {}
+        for replica, raw in fields.items():
+            try:
+                found[replica] = decode(raw)
+            except UnreadableCountsError:
+                self._unreadable += 1
+        return found
+
+    def _figures(
+        self,
+        window: Window,
+        periods: Sequence[int],
+        end_s: float,
+        found: dict[int, dict[str, Contribution]],
+        unreadable: int,
+    ) -> Figures:
+        steps: dict[int, dict[str, Counts]] = {}
+        totals: dict[str, Counts] = {}
+        replicas: set[str] = set()
+        data_to_s: float | None = None
+        for period in periods:
+            begin_s = period * window.period_s
+            step = steps.setdefault(begin_s - begin_s % window.step_s, {})
+            for replica, contribution in found[period].items():
+                replicas.add(replica)
+                data_to_s = max(data_to_s or 0.0, contribution.at_s)
+                for namespace, counts in contribution.namespaces.items():
+                    step.setdefault(namespace, Counts()).merge(counts)
+                    totals.setdefault(namespace, Counts()).merge(counts)
+        return Figures(
+            window=window,
+            begin_s=periods[0] * window.period_s,
+            end_s=end_s,
+            data_to_s=data_to_s,
+            steps=tuple(Step(at, steps[at]) for at in sorted(steps) if steps[at]),
+            totals=dict(sorted(totals.items())),
+            replicas=len(replicas),
+            unreadable=unreadable,
+        )
