@@ -47,6 +47,7 @@ from cache_core.stores.upstash_answers import (
     refuse_non_answers,
     refuses_script_flags,
     translated,
+    whole_number,
 )
 from cache_core.stores.upstash_client import checked_rest_url, checked_token, upstash_client
 
@@ -86,7 +87,7 @@ class UpstashStore:
         self._timeout_s = timeout_s
         self._deadline = Deadline()
         self._closed = False
-        self._key_locking = _KEY_LOCKING
+        self._script = _KEY_LOCKING + SETTLE
         self._http = deadline_client(
             self._deadline, timeout_s=timeout_s, connect_timeout_s=connect_timeout_s
         )
@@ -141,16 +142,15 @@ class UpstashStore:
     def settle(self, writes: Sequence[LeaseWrite]) -> list[bool]:
         if not writes:
             return []
-        for write in writes:
-            hold_ms(write.hold_s)
-        replies = self._call("settle", lambda: self._settled(writes), repeatable=False)
+        arguments = [self._settle_arguments(write) for write in writes]
+        replies = self._call("settle", lambda: self._settled(arguments), repeatable=False)
         return [reply == 1 for reply in replies]
 
     def remove(self, keys: Sequence[str]) -> int:
         if not keys:
             return 0
         names = [self._name(key) for key in keys]
-        return int(self._call("remove", lambda: self._redis.execute(["UNLINK", *names])))
+        return self._call("remove", lambda: whole_number(self._redis.execute(["UNLINK", *names])))
 
     # Hashes
 
@@ -220,25 +220,25 @@ class UpstashStore:
         # The client cuts a short answer to fit; a caller must not take it for the whole.
         return of_length(pipeline.exec(), len(commands))
 
-    def _settled(self, writes: Sequence[LeaseWrite]) -> list[Any]:
-        flag = self._key_locking
+    def _settled(self, arguments: Sequence[list[Any]]) -> list[Any]:
+        script = self._script
         try:
-            return self._pipelined([self._settle_command(write, flag) for write in writes])
+            return self._pipelined([["EVAL", script, *rest] for rest in arguments])
         except UpstashError as exc:
-            if not flag or not refuses_script_flags(exc):
+            if script == SETTLE or not refuses_script_flags(exc):
                 raise
-            # Refused before anything ran, for each write alike: the same text without the line.
-            self._key_locking = ""
-            return self._pipelined([self._settle_command(write, "") for write in writes])
+        # Refused before anything ran, for each write alike: the same text without the line.
+        self._script = SETTLE
+        return self._pipelined([["EVAL", SETTLE, *rest] for rest in arguments])
 
-    def _settle_command(self, write: LeaseWrite, flag: str) -> list[Any]:
+    def _settle_arguments(self, write: LeaseWrite) -> list[Any]:
         lease, token = self._name(write.lease_key), to_text(write.token)
         held_ms = hold_ms(write.hold_s)
         if write.entry is None:
-            return ["EVAL", flag + SETTLE, 1, lease, token, held_ms]
+            return [1, lease, token, held_ms]
         entry = write.entry
         name, value, life_ms = self._name(entry.key), to_text(entry.value), ttl_ms(entry.ttl_s)
-        return ["EVAL", flag + SETTLE, 2, lease, name, token, held_ms, value, life_ms]
+        return [2, lease, name, token, held_ms, value, life_ms]
 
     def _hashes(self, names: list[str]) -> list[Any]:
         try:

@@ -57,6 +57,13 @@ def of_length(found: Any, length: int) -> list[Any]:
     return found
 
 
+def whole_number(found: Any) -> int:
+    """`found` if it is an integer reply."""
+    if not isinstance(found, int):
+        raise NoAnswerError("the answer is not a number")
+    return found
+
+
 def is_wrong_type(exc: UpstashError) -> bool:
     """Whether the key holds another type than the command is for."""
     return str(exc).startswith("WRONGTYPE")

@@ -1,0 +1,108 @@
+"""Fixtures that all tests share: real servers, one store of each kind, and what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from uuid import uuid4
+
+import pytest
+
+from cache_core.stores import Store
+from tests.servers.meter import FrontMeter, Meter, memory_meter, redis_meter
+from tests.servers.places import StorePlace
+from tests.servers.redis_server import RedisServer
+from tests.servers.rest_front import RestFront
+
+OpenSameStore = Callable[[], Store]
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    """A Redis server that all tests of this process share; each has keys of its own."""
+    server = RedisServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def rest_front(redis_server: RedisServer) -> Iterator[RestFront]:
+    """Upstash's REST API over `redis_server`. A test that sets a fault uses `faulty_front`."""
+    front = RestFront(redis_server.url)
+    yield front
+    front.stop()
+
+
+@pytest.fixture
+def own_redis_server() -> Iterator[RedisServer]:
+    """A Redis server of this test's own, to be killed, paused and restarted."""
+    server = RedisServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def faulty_front(redis_server: RedisServer) -> Iterator[RestFront]:
+    """A REST front of this test's own, to be made to fail."""
+    front = RestFront(redis_server.url)
+    yield front
+    front.stop()
+
+
+def _place(kind: str, request: pytest.FixtureRequest) -> StorePlace:
+    prefix = f"test-{uuid4().hex}"
+    if kind == "memory":
+        return StorePlace(kind, "memory://", prefix)
+    if kind == "redis":
+        server: RedisServer = request.getfixturevalue("redis_server")
+        return StorePlace(kind, server.url, prefix)
+    front: RestFront = request.getfixturevalue("rest_front")
+    return StorePlace(kind, front.url, prefix, front.token)
+
+
+@pytest.fixture(params=["memory", "redis", "upstash"])
+def store_place(request: pytest.FixtureRequest) -> StorePlace:
+    """Where the test's store is: each kind in turn, under a prefix of the test's own."""
+    return _place(request.param, request)
+
+
+@pytest.fixture(params=["redis", "upstash"])
+def remote_place(request: pytest.FixtureRequest) -> StorePlace:
+    """As `store_place`, of the kinds that several processes can share."""
+    return _place(request.param, request)
+
+
+@pytest.fixture
+def store(store_place: StorePlace) -> Iterator[Store]:
+    """A store of each kind."""
+    with store_place.open() as opened:
+        yield opened
+
+
+@pytest.fixture
+def open_same_store(store_place: StorePlace, store: Store) -> Iterator[OpenSameStore]:
+    """Opens further store objects on the same server and prefix, as another replica would.
+
+    A memory store is shared by handing it around, so there it is the store itself. All are closed
+    at the end of the test.
+    """
+    with ExitStack() as opened:
+
+        def open_one() -> Store:
+            if store_place.kind == "memory":
+                return store
+            return opened.enter_context(store_place.open())
+
+        yield open_one
+
+
+@pytest.fixture
+def meter(
+    store_place: StorePlace, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Meter:
+    """Round trips and commands of the test's kind of store, from 0."""
+    if store_place.kind == "memory":
+        return memory_meter(monkeypatch)
+    if store_place.kind == "redis":
+        return redis_meter(monkeypatch)
+    return FrontMeter(request.getfixturevalue("rest_front"))
