@@ -152,6 +152,10 @@ class CachedFunction(_Cached, Generic[P, T]):
         reads = self._cache.reader.read_many(calls, many)
         return _apart(reads, places)
 
+    def warm(self, *args: P.args, **kwargs: P.kwargs) -> bool:
+        """Make sure the answer is fresh, ahead of any reader; True if the source had to run."""
+        return self._cache.reader.warm(self._call(args, kwargs))
+
     def refresh(self, *args: P.args, **kwargs: P.kwargs) -> Read[T]:
         """Compute now and replace what is stored."""
         return self._cache.reader.renew(self._call(args, kwargs))

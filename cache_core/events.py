@@ -19,6 +19,7 @@ Incident = Literal[
     "refresh_skipped",  # no place in the refresh pool
     "changed",  # a recompute whose value differed from the one before
     "unchanged",
+    "warmed",  # computed ahead of any reader
     "invalidation",
     "store_error",
 ]

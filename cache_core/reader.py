@@ -38,6 +38,14 @@ class Reader:
         with self._reporting_errors([call], clock):
             return self._report([call], [await run_async(self._steps(call, clock))], clock)[0]
 
+    def warm(self, call: Call) -> bool:
+        """Make sure a call is fresh; True if its source had to run. Not counted as a read."""
+        answer = run(self._path.read(call, lambda: None)) if self._is_on() else None
+        if answer is None or answer.ran_s is None:
+            return False
+        self._recorder.count(call.namespace, "warmed")
+        return True
+
     def renew(self, call: Call) -> Read[Any]:
         """Compute a call anew and replace what is stored."""
         return run(self._renewing(call)).read

@@ -1,0 +1,143 @@
+"""Is a cache doing well? A word, the figure that decided it, and the rule behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from cache_core.telemetry import Counts
+
+Rating = Literal["Excellent", "Good", "Fair", "Poor", "Not enough data", "Unreachable"]
+
+_WORDS: tuple[Rating, ...] = ("Excellent", "Good", "Fair", "Poor")
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Bounds between Excellent, Good, Fair and Poor, best first.
+
+    `hit_rate`: at least this share, 0 to 1. `store_p95_s`: below this, seconds. `error_rate`: below
+    this share. `lookups_min`: fewer lookups than this are not rated.
+    """
+
+    hit_rate: tuple[float, float, float] = (0.80, 0.65, 0.50)
+    store_p95_s: tuple[float, float, float] = (0.025, 0.050, 0.100)
+    error_rate: tuple[float, float, float] = (0.01, 0.02, 0.05)
+    lookups_min: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Rated:
+    """A rating, its weakest factor in words, and the rule with all numbers."""
+
+    rating: Rating
+    weakest: str
+    rule: str
+
+
+def rate(counts: Counts, thresholds: Thresholds | None = None) -> Rated:
+    """Rate one namespace, or all together, over a window: as good as its worst factor."""
+    thresholds = thresholds or Thresholds()
+    rule = _rule(thresholds)
+    if counts.number("bypass") > counts.lookups:
+        return Rated(
+            "Unreachable",
+            f"{counts.number('bypass')} of {counts.reads} reads went past the cache",
+            rule,
+        )
+    hit_rate = counts.hit_rate
+    if hit_rate is None or counts.lookups < thresholds.lookups_min:
+        text = f"{counts.lookups} lookups; a rating needs {thresholds.lookups_min}"
+        return Rated("Not enough data", text, rule)
+    store_p95_s = counts.quantile_s("store", 0.95) or 0.0
+    error_rate = counts.error_rate or 0.0
+    factors: list[tuple[int, str]] = [
+        (
+            sum(hit_rate < bound for bound in thresholds.hit_rate),
+            f"hit rate {hit_rate:.0%}",
+        ),
+        (
+            sum(store_p95_s >= bound for bound in thresholds.store_p95_s),
+            f"store answers in {store_p95_s * 1000:.1f} ms (p95)",
+        ),
+        (
+            sum(error_rate >= bound for bound in thresholds.error_rate),
+            f"errors {error_rate:.1%}",
+        ),
+    ]
+    worst, weakest = max(factors, key=lambda factor: factor[0])
+    return Rated(_WORDS[worst], weakest, rule)
+
+
+def _rule(thresholds: Thresholds) -> str:
+    rows = [
+        f"{word}: hit rate at least {hit:.0%}, store p95 below {store * 1000:.0f} ms, "
+        f"errors below {errors:.0%}"
+        for word, hit, store, errors in zip(
+            _WORDS,
+            thresholds.hit_rate,
+            thresholds.store_p95_s,
+            thresholds.error_rate,
+            strict=False,
+        )
+    ]
+    return "; ".join(rows) + "; Poor: otherwise. The worst of the three decides."
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One target beside what is achieved. `is_met` is None when nothing was measured."""
+
+    name: str
+    wanted: str
+    achieved: str
+    is_met: bool | None
+
+
+def targets(counts: Counts) -> list[Target]:
+    """The targets every cache is held to, over a window."""
+    hit_s, source_s = counts.quantile_s("hit", 0.5), counts.quantile_s("source", 0.5)
+    faster = None if hit_s is None or not source_s else 1 - hit_s / source_s
+    store_s = counts.quantile_s("store", 0.5)
+    penalty = _miss_penalty_s(counts)
+    return [
+        Target("Faster responses", "at least 30 %", _share(faster), _at_least(faster, 0.30)),
+        Target(
+            "Hit rate", "at least 50 %", _share(counts.hit_rate), _at_least(counts.hit_rate, 0.5)
+        ),
+        Target("Store latency", "below 50 ms", _ms(store_s), _below(store_s, 0.050)),
+        Target("Miss penalty", "below 100 ms", _ms(penalty), _below(penalty, 0.100)),
+        Target("Errors", "below 5 %", _share(counts.error_rate), _below(counts.error_rate, 0.05)),
+    ]
+
+
+def _miss_penalty_s(counts: Counts) -> float | None:
+    """What a miss costs on top of its source, seconds: mean miss less mean source."""
+    miss, source = counts.times.get("miss"), counts.times.get("source")
+    if not miss or not source or not miss.count or not source.count:
+        return None
+    return max(miss.total_s / miss.count - source.total_s / source.count, 0.0)
+
+
+def _at_least(value: float | None, bound: float) -> bool | None:
+    return None if value is None else value >= bound
+
+
+def _below(value: float | None, bound: float) -> bool | None:
+    return None if value is None else value < bound
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1%}"
+
+
+def _ms(value_s: float | None) -> str:
+    return "–" if value_s is None else f"{value_s * 1000:.1f} ms"
+
+
+def rate_all(
+    totals: Mapping[str, Counts], thresholds: Thresholds | None = None
+) -> dict[str, Rated]:
+    """A rating for each namespace."""
+    return {namespace: rate(counts, thresholds) for namespace, counts in totals.items()}

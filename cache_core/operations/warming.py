@@ -1,0 +1,89 @@
+"""Warming: computing what will be asked for before anybody waits for it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import Any
+
+from cache_core.cached import CachedFunction
+from cache_core.operations.access import Actor, require_operator
+
+_log = logging.getLogger("cache_core")
+
+CONCURRENCY_MAX = 8
+
+Progress = Callable[[int, int], None]
+ShouldStop = Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class WarmPlan:
+    """What a warm would compute: the calls of one cached function, by argument tuples."""
+
+    function: CachedFunction[..., Any]
+    arguments: Sequence[tuple[Any, ...]]
+
+    @property
+    def namespace(self) -> str:
+        """Namespace of the function."""
+        return self.function.namespace
+
+
+@dataclass(frozen=True, slots=True)
+class WarmReport:
+    """What a warm did: computed anew, found fresh, failed (with the first reason)."""
+
+    namespace: str
+    computed: int
+    fresh: int
+    failed: int
+    stopped: bool
+    first_error: str | None = None
+
+
+def warm(
+    plan: WarmPlan,
+    actor: Actor,
+    *,
+    concurrency: int = 2,
+    progress: Progress = lambda done, total: None,
+    should_stop: ShouldStop = lambda: False,
+) -> WarmReport:
+    """Compute every call of the plan that is not fresh.
+
+    Args:
+        concurrency: sources that run at the same time, 1 to CONCURRENCY_MAX.
+        progress: told (done, total) on the caller's thread.
+        should_stop: asked before each further call; those under way are finished.
+    Raises: NotAllowedError for a viewer; ValueError if the concurrency is out of range.
+    """
+    require_operator(actor, f"Warming {plan.namespace}")
+    if not 1 <= concurrency <= CONCURRENCY_MAX:
+        raise ValueError(f"concurrency is 1 to {CONCURRENCY_MAX}, not {concurrency}")
+    waiting = list(reversed(plan.arguments))
+    running: set[Future[bool]] = set()
+    computed = fresh = failed = 0
+    first_error: str | None = None
+    stopped = False
+    with ThreadPoolExecutor(concurrency, thread_name_prefix="cache-warm") as pool:
+        while waiting or running:
+            stopped = stopped or should_stop()
+            if stopped:
+                waiting.clear()
+            while waiting and len(running) < concurrency:
+                running.add(pool.submit(plan.function.warm, *waiting.pop()))
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                if (error := future.exception()) is not None:
+                    failed += 1
+                    first_error = first_error or f"{type(error).__name__}: {error}"
+                elif future.result():
+                    computed += 1
+                else:
+                    fresh += 1
+            progress(computed + fresh + failed, len(plan.arguments))
+    _log.info("%s warmed %s: %d computed, %d fresh", actor.name, plan.namespace, computed, fresh)
+    return WarmReport(plan.namespace, computed, fresh, failed, stopped, first_error)
