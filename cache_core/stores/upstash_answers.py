@@ -51,10 +51,10 @@ def refuse_non_answers(response: httpx.Response) -> None:
 
 
 def of_length(found: Any, length: int) -> list[Any]:
-    """`found` if it is a list of that length; the client cuts a short answer to fit."""
-    if not isinstance(found, list) or len(found) != length:
-        raise NoAnswerError("the answer is too short")
-    return found
+    """`found` as a list of that length; the client cuts a short answer to fit."""
+    if not isinstance(found, list | tuple) or len(found) != length:
+        raise NoAnswerError("the answer is not as long as what was asked")
+    return list(found)
 
 
 def whole_number(found: Any) -> int:
