@@ -1,0 +1,120 @@
+"""Writes checked rows to the database, a chunk in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import Connection, Engine, select
+
+from cache_core.learning.models import Instruction, Outcome, User
+from cache_core.learning.rows import GoodRow
+from cache_core.learning.sources import SAMPLE, insert_new, remove_sample, source_id
+
+_LOOKUP_ROWS = 500
+# Ids kept in memory between chunks, about 200 bytes each.
+_KNOWN_IDS = 200_000
+_COLUMNS = ("instruction_id", "user_id", "source_id", "score", "at", "row_key")
+
+
+class RowWriter:
+    """Adds the rows of one source. Not shared between threads.
+
+    Only new instructions and users are looked up again: ids are remembered between chunks.
+    """
+
+    def __init__(self, engine: Engine, kind: str, name: str, now: datetime) -> None:
+        self._engine, self._kind, self._name, self._now = engine, kind, name, now
+        self._users: dict[str, int] = {}
+        self._instructions: dict[tuple[bytes, str], int] = {}
+        self._source_id: int | None = None
+        self.sample_rows_removed = 0
+
+    def write(self, rows: Sequence[GoodRow]) -> int:
+        """Add the rows that are not there yet, all or none. Returns how many were added."""
+        try:
+            with self._engine.begin() as connection:
+                return self._write(connection, rows)
+        except BaseException:
+            # Ids made in a transaction that was taken back are nobody's.
+            self._users.clear()
+            self._instructions.clear()
+            self._source_id = None
+            raise
+
+    def _write(self, connection: Connection, rows: Sequence[GoodRow]) -> int:
+        if self._source_id is None:
+            self._source_id = source_id(connection, self._kind, self._name, self._now)
+            if self._kind != SAMPLE:
+                self.sample_rows_removed += remove_sample(connection)
+        self._learn_users(connection, {row.user for row in rows})
+        self._learn_instructions(connection, rows)
+        users, instructions, source = self._users, self._instructions, self._source_id
+        return _insert_outcomes(
+            connection,
+            [
+                (
+                    instructions[row.md5, row.category],
+                    users[row.user],
+                    source,
+                    row.score,
+                    row.at_us,
+                    row.row_key,
+                )
+                for row in rows
+            ],
+        )
+
+    def _learn_users(self, connection: Connection, names: set[str]) -> None:
+        if len(self._users) > _KNOWN_IDS:
+            self._users.clear()
+        new = names - self._users.keys()
+        if not new:
+            return
+        ordered = sorted(new)
+        connection.execute(insert_new(connection, User), [{"name": name} for name in ordered])
+        for batch in _batches(ordered):
+            found = select(User.name, User.id).where(User.name.in_(batch))
+            self._users.update((name, key) for name, key in connection.execute(found))
+
+    def _learn_instructions(self, connection: Connection, rows: Sequence[GoodRow]) -> None:
+        if len(self._instructions) > _KNOWN_IDS:
+            self._instructions.clear()
+        new: dict[tuple[bytes, str], dict[str, Any]] = {}
+        for row in rows:
+            key = (row.md5, row.category)
+            if key not in self._instructions and key not in new:
+                new[key] = {
+                    "md5": row.md5,
+                    "category": row.category,
+                    "text": row.text,
+                    "first_seen": self._now if row.at_us is None else row.at_us,
+                }
+        if not new:
+            return
+        connection.execute(insert_new(connection, Instruction), list(new.values()))
+        for batch in _batches(sorted({md5 for md5, _ in new})):
+            found = select(Instruction.md5, Instruction.category, Instruction.id).where(
+                Instruction.md5.in_(batch)
+            )
+            for md5, category, instruction_id in connection.execute(found):
+                self._instructions[bytes(md5), category] = instruction_id
+
+
+def _insert_outcomes(connection: Connection, rows: list[tuple[Any, ...]]) -> int:
+    """Insert plain tuples: a million dicts would take longer than the rows themselves."""
+    mark = "?" if connection.dialect.name == "sqlite" else "%s"
+    table = Outcome.__tablename__
+    statement = (
+        f"INSERT INTO {table} ({', '.join(_COLUMNS)}) "  # noqa: S608 - our own names only
+        f"VALUES ({', '.join([mark] * len(_COLUMNS))}) ON CONFLICT DO NOTHING"
+    )
+    return connection.exec_driver_sql(statement, rows).rowcount
+
+
+def _batches(items: Iterable[Any]) -> Iterator[list[Any]]:
+    remaining = iter(items)
+    while batch := list(islice(remaining, _LOOKUP_ROWS)):
+        yield batch
