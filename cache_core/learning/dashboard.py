@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeVarTuple, Unpack
+from typing import TypeVarTuple
 
 from sqlalchemy import Connection, Engine, Select, and_, func, select
 
 from cache_core.learning.intervals import Change, Estimate, Sums, change, estimate
 from cache_core.learning.models import Instruction, Outcome, User, from_microseconds
-from cache_core.learning.sums import AT_US, COUNT, SQUARES, TOTAL, WEEK, sums_from, week_start
+from cache_core.learning.sums import (
+    AT_US,
+    COUNT,
+    SQUARES,
+    TOTAL,
+    WEEK,
+    sums_from,
+    time_of,
+    week_start,
+)
 
 PERIOD = timedelta(days=28)
 WEEKS_SHOWN = 156
@@ -88,10 +97,10 @@ def dashboard_stats(engine: Engine, user: str | None) -> DashboardStats:
             users=len(by_user),
             instructions=_instructions(connection, user_id),
             undated=overall.count - dated,
-            first_at=None if first_us is None else from_microseconds(first_us),
-            last_at=None if last_us is None else from_microseconds(last_us),
+            first_at=time_of(first_us),
+            last_at=time_of(last_us),
             overall=estimate(overall),
-            period=None if last_us is None else _period(connection, user_id, last_us),
+            period=_period(connection, user_id, last_us),
             weeks=_weeks(connection, user_id),
             by_category=_by_category(connection, user_id),
             most_active=_most_active(connection, by_user),
@@ -103,7 +112,7 @@ def _user_id(connection: Connection, user: str) -> int:
     return -1 if found is None else found
 
 
-def _only(query: Select[Unpack[_Columns]], user_id: int | None) -> Select[Unpack[_Columns]]:
+def _only(query: Select[*_Columns], user_id: int | None) -> Select[*_Columns]:
     return query if user_id is None else query.where(Outcome.user_id == user_id)
 
 
@@ -125,7 +134,7 @@ def _most_active(
     chosen = by_user[:USERS_SHOWN]
     ids = [key for key, _ in chosen]
     rows = connection.execute(select(User.id, User.name).where(User.id.in_(ids)))
-    names = dict(rows.tuples())
+    names = {row.id: row.name for row in rows}
     return _named([(names[key], sums) for key, sums in chosen])
 
 
@@ -152,7 +161,10 @@ def _weeks(connection: Connection, user_id: int | None) -> tuple[WeekPoint, ...]
     return tuple(points)
 
 
-def _period(connection: Connection, user_id: int | None, last_us: int) -> Period:
+def _period(connection: Connection, user_id: int | None, last_us: int | None) -> Period | None:
+    if last_us is None:
+        return None
+
     def between(start_us: int, end_us: int) -> Estimate | None:
         inside = and_(start_us < AT_US, end_us >= AT_US)
         query = select(COUNT, TOTAL, SQUARES).where(inside)

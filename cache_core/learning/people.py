@@ -8,8 +8,8 @@ from datetime import datetime
 from sqlalchemy import Engine, func, select
 
 from cache_core.learning.intervals import Estimate, Sums, estimate
-from cache_core.learning.models import Instruction, Outcome, User, from_microseconds
-from cache_core.learning.sums import AT_US, COUNT, SQUARES, TOTAL, sums_from
+from cache_core.learning.models import Instruction, Outcome, User
+from cache_core.learning.sums import AT_US, COUNT, SQUARES, TOTAL, sums_from, time_of
 from cache_core.learning.texts import excerpt
 
 RECENT_SHOWN = 20
@@ -72,15 +72,11 @@ def user_data(engine: Engine, user: str) -> UserData:
         outcomes=overall.count,
         instructions=instructions,
         categories={name: sums.count for name, sums in categories},
-        first_at=_time(first_us),
-        last_at=_time(last_us),
+        first_at=time_of(first_us),
+        last_at=time_of(last_us),
         overall=estimate(overall),
         recent=recent,
     )
-
-
-def _time(at_us: int | None) -> datetime | None:
-    return None if at_us is None else from_microseconds(at_us)
 
 
 def known_users(engine: Engine, limit: int = 2_000) -> list[str]:

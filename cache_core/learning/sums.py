@@ -26,6 +26,11 @@ def week_start(week: int) -> datetime:
     return from_microseconds(week * WEEK_US - _MONDAY_US)
 
 
+def time_of(at_us: int | None) -> datetime | None:
+    """The time, or None where an aggregate found none."""
+    return None if at_us is None else from_microseconds(at_us)
+
+
 def sums_from(count: Any, total: Any, squares: Any) -> Sums:
     """Sums from three columns of a result."""
     return Sums(int(count), float(total), float(squares))
