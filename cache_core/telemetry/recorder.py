@@ -58,7 +58,7 @@ class SharedRecorder:
     ) -> None:
         """`background`: False leaves flushing to the caller."""
         self._store = store
-        self._interval_s = interval_s
+        self.interval_s = interval_s
         self._clock = clock
         self._background = background
         self.replica = secrets.token_hex(6)
@@ -115,7 +115,7 @@ class SharedRecorder:
         atexit.register(self.close)
 
     def _tick(self) -> None:
-        while not self._stop.wait(self._interval_s):
+        while not self._stop.wait(self.interval_s):
             self.flush()
 
     def flush(self) -> bool:
@@ -152,7 +152,7 @@ class SharedRecorder:
 
     def _is_late(self, name: str, now_s: float) -> bool:
         """Whether readers may have taken this period for closed already."""
-        return _ended_s(name) + 2 * self._interval_s < now_s - MINUTE_S
+        return _ended_s(name) + 2 * self.interval_s < now_s - MINUTE_S
 
     def _failed(self, names: list[str], exc: StoreError) -> None:
         self.failed_flushes += 1

@@ -1,0 +1,104 @@
+"""Long work beside the pages: progress to look at, a Stop that works, one job a name at a time."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+_log = logging.getLogger("cache_core")
+
+State = Literal["running", "done", "failed"]
+
+
+@dataclass(slots=True)
+class Job:
+    """Work on a thread of its own. `done` of `total` (None: unknown) steps; `result` when done."""
+
+    name: str
+    title: str
+    began_s: float
+    state: State = "running"
+    done: int = 0
+    total: int | None = None
+    result: Any = None
+    problem: str | None = None
+    ended_s: float | None = None
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+
+    def stop(self) -> None:
+        """Ask the work to end after the step at hand."""
+        self._stop.set()
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether somebody asked it to end."""
+        return self._stop.is_set()
+
+    def advance(self, done: int, total: int | None = None) -> None:
+        """Called by the work."""
+        self.done = done
+        self.total = total if total is not None else self.total
+
+    def join(self, timeout_s: float | None = None) -> None:
+        """Wait for the end."""
+        if self._thread is not None:
+            self._thread.join(timeout_s)
+
+
+Work = Callable[[Job], Any]
+
+
+class Jobs:
+    """The jobs of a process, the last one of each name. Safe between threads."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._jobs: dict[str, Job] = {}
+
+    def start(self, name: str, title: str, work: Work) -> Job:
+        """Begin `work(job)`; while a job of that name runs, that one is returned instead."""
+        with self._lock:
+            there = self._jobs.get(name)
+            if there is not None and there.state == "running":
+                return there
+            job = Job(name, title, self._clock())
+            self._jobs[name] = job
+            job._thread = threading.Thread(
+                target=self._run, args=(job, work), name=f"job-{name}", daemon=True
+            )
+            job._thread.start()
+            return job
+
+    def _run(self, job: Job, work: Work) -> None:
+        try:
+            job.result = work(job)
+        except Exception as exc:
+            _log.warning("%s failed", job.title, exc_info=True)
+            job.problem = str(exc) or type(exc).__name__
+            job.state = "failed"
+        else:
+            job.state = "done"
+        finally:
+            job.ended_s = self._clock()
+
+    def get(self, name: str) -> Job | None:
+        """The last job of a name."""
+        return self._jobs.get(name)
+
+    def forget(self, name: str) -> None:
+        """Drop a job that has ended."""
+        with self._lock:
+            job = self._jobs.get(name)
+            if job is not None and job.state != "running":
+                del self._jobs[name]
+
+    def all(self) -> list[Job]:
+        """Jobs, newest first."""
+        with self._lock:
+            return sorted(self._jobs.values(), key=lambda job: -job.began_s)

@@ -1,0 +1,114 @@
+"""Overview: is the cache healthy, what is it worth, and is that changing?"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from cache_core.insight.ratings import Rated, rate, rate_all, targets
+from cache_core.telemetry import Counts, Figures
+from ui import cards, charts, words
+from ui.app import get_app
+from ui.frame import Frame, current_frame, draw_stamp, draw_title, live
+
+app = get_app()
+frame = current_frame(app)
+
+
+def health_sentence(overall: Rated, rated: dict[str, Rated], counts: Counts) -> str:
+    """One sentence that answers the page's question."""
+    if overall.rating == "Unreachable":
+        return f"**The cache is not used: {overall.weakest}.** Answers come from their source."
+    if overall.rating == "Not enough data":
+        return f"**Too early to say:** {overall.weakest}."
+    good = [name for name, one in rated.items() if one.rating in ("Excellent", "Good")]
+    bad = {name: one for name, one in rated.items() if one.rating in ("Fair", "Poor")}
+    sentence = f"**{overall.rating}: {words.percent(counts.hit_rate)} of lookups are answered from the cache.**"
+    if bad:
+        name, worst = max(bad.items(), key=lambda item: item[1].rating == "Poor")
+        sentence += f" {len(good)} of {len(good) + len(bad)} rated namespaces do well; "
+        sentence += f"look at `{name}`: {worst.weakest}."
+    elif good:
+        sentence += f" All {len(good)} rated namespaces do well."
+    return sentence
+
+
+def chosen(figures: Figures, frame: Frame) -> dict[str, Counts]:
+    """Totals of the chosen namespace, or of all."""
+    if frame.namespace is None:
+        return figures.totals
+    return {name: counts for name, counts in figures.totals.items() if name == frame.namespace}
+
+
+def draw() -> None:
+    """The page's figures; drawn again while live."""
+    figures = frame.figures()
+    if figures is None:
+        return
+    totals = chosen(figures, frame)
+    if not totals:
+        draw_empty(figures)
+        return
+    earlier = frame.figures(back=1)
+    before = chosen(earlier, frame) if earlier else {}
+    overall = charts.merged(totals.values())
+    rated = rate_all(totals)
+    verdict = rate(overall)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        cards.draw_rating(verdict)
+        st.markdown(health_sentence(verdict, rated, overall))
+    cards.draw_headline(overall, charts.merged(before.values()) if before else None)
+    draw_charts(figures)
+    draw_namespaces(totals, before, rated)
+    st.subheader("Targets", anchor=False)
+    cards.draw_targets(targets(overall))
+    draw_stamp(figures)
+
+
+def draw_charts(figures: Figures) -> None:
+    """Hit rate and response times, side by side where there is room."""
+    left, right = st.columns(2)
+    with left:
+        st.subheader("Hit rate", anchor=False)
+        rates = charts.hit_rate_frame(figures, frame.namespace)
+        st.altair_chart(
+            charts.hit_rate_chart(rates), key="hit_rate", alt=charts.describe_hit_rate(rates)
+        )
+    with right:
+        st.subheader("Response time", anchor=False)
+        times = charts.response_frame(figures, frame.namespace)
+        st.altair_chart(
+            charts.response_chart(times), key="response", alt=charts.describe_response(times)
+        )
+
+
+def draw_namespaces(
+    totals: dict[str, Counts], before: dict[str, Counts], rated: dict[str, Rated]
+) -> None:
+    """A row per namespace, worst first."""
+    st.subheader("Namespaces", anchor=False)
+    st.dataframe(
+        cards.namespace_frame(totals, before, rated),
+        hide_index=True,
+        width="stretch",
+        column_config={
+            "Hit rate": st.column_config.ProgressColumn(
+                format="%.0f %%", min_value=0, max_value=100
+            ),
+        },
+    )
+
+
+def draw_empty(figures: Figures) -> None:
+    """Nobody read anything: say so, and what to do."""
+    which = f"`{frame.namespace}`" if frame.namespace else "any cached function"
+    st.info(
+        f"**No reads of {which} between {words.moment(figures.begin_s)} and "
+        f"{words.moment(figures.end_s)}.**\n\n"
+        "Open **Dashboard** or **Learning**: their first read is computed, the next ones come from "
+        "the cache, and both show here.",
+        icon=":material/hourglass_empty:",
+    )
+
+
+draw_title("Overview", "Is the cache healthy, and what is it worth?", frame)
+live(frame, draw, key="overview")

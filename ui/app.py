@@ -1,0 +1,123 @@
+"""What every page works with: settings, cache, database, figures and jobs, made once a process."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import streamlit as st
+from sqlalchemy import Engine
+
+from cache_core import Cache, connect
+from cache_core.learning.database import open_database
+from cache_core.learning.errors import DatabaseError
+from cache_core.learning.sample import ensure_sample
+from cache_core.learning.sources import data_label
+from cache_core.learning.views import LearningViews
+from cache_core.operations import Jobs
+from cache_core.settings import Settings
+from cache_core.telemetry import Figures, MetricsReader, SharedRecorder, Window
+
+_FIGURES_KEPT_S = 1.0
+_WAIT_BEFORE_RETRY_S = 5.0
+
+
+@dataclass(slots=True)
+class App:
+    """The parts of a running app. `views` and `engine` are None while the database is unusable."""
+
+    settings: Settings
+    cache: Cache
+    metrics: MetricsReader
+    jobs: Jobs
+    engine: Engine | None = None
+    views: LearningViews | None = None
+    database_problem: str | None = None
+    started_s: float = field(default_factory=time.time)
+    _tried_s: float = 0.0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _figures: dict[tuple[str, int], tuple[float, Figures]] = field(default_factory=dict)
+
+    def figures(self, window: Window, back: int = 0) -> Figures:
+        """Figures of a window, this process's latest reads included. Raises StoreError.
+
+        Kept for a second, so that many viewers cost the store what one does.
+        """
+        with self._lock:
+            at_s, figures = self._figures.get((window.name, back), (0.0, None))
+            if figures is not None and time.monotonic() - at_s < _FIGURES_KEPT_S:
+                return figures
+            if (recorder := self.recorder) is not None:
+                recorder.flush()
+            figures = self.metrics.read(window, back=back)
+            self._figures[window.name, back] = (time.monotonic(), figures)
+            return figures
+
+    @property
+    def recorder(self) -> SharedRecorder | None:
+        """Who counts this process's reads; None while caching is off."""
+        inner = getattr(self.cache.recorder, "inner", None)
+        return inner if isinstance(inner, SharedRecorder) else None
+
+    def forget_figures(self) -> None:
+        """Let the next page read anew: something was just changed."""
+        with self._lock:
+            self._figures.clear()
+
+    def open_database(self) -> None:
+        """Open the database if it is not; what stands in the way is kept for the pages."""
+        with self._lock:
+            if self.views is not None or time.monotonic() - self._tried_s < _WAIT_BEFORE_RETRY_S:
+                return
+            self._tried_s = time.monotonic()
+            try:
+                self.engine = open_database(self.settings.database_url.get_secret_value())
+                ensure_sample(self.engine)
+                self.views = LearningViews(self.cache, self.engine)
+                self.database_problem = None
+            except DatabaseError as exc:
+                self.database_problem = str(exc)
+
+    def data_label(self) -> str:
+        """Where the learning data comes from, in words."""
+        if self.engine is None:
+            return "no database"
+        try:
+            return data_label(self.engine)
+        except DatabaseError as exc:
+            self.database_problem = str(exc)
+            return "database not readable"
+
+    def close(self) -> None:
+        """Hand over figures and close connections."""
+        self.cache.close()
+        if self.engine is not None:
+            self.engine.dispose()
+
+
+@st.cache_resource(show_spinner="Starting", on_release=lambda app: app.close())
+def _make_app() -> App:
+    settings = _settings()
+    cache = connect(settings)
+    return App(settings, cache, MetricsReader(cache.store), Jobs())
+
+
+def get_app() -> App:
+    """The app of this process. Raises ValueError if a setting will not do."""
+    app = _make_app()
+    app.open_database()
+    return app
+
+
+def _settings() -> Settings:
+    """Settings from the environment, and from Streamlit's secrets where it says nothing."""
+    secrets: dict[str, Any] = {}
+    if st.secrets.load_if_toml_exists():
+        for name in Settings.model_fields:
+            for spelled in (name, name.upper()):
+                if spelled in st.secrets and name.upper() not in os.environ:
+                    secrets[name] = st.secrets[spelled]
+    return Settings(**secrets)

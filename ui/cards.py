@@ -1,0 +1,118 @@
+"""Cards and tables of the monitor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from cache_core.insight.ratings import Rated, Target
+from cache_core.telemetry import MISS_CAUSES, Counts
+from ui import words
+
+
+def draw_rating(rated: Rated) -> None:
+    """A rating as icon and word; the rule is in its help text."""
+    st.badge(
+        rated.rating,
+        icon=words.RATING_ICONS[rated.rating],
+        color=words.RATING_COLORS[rated.rating],  # type: ignore[arg-type]
+        help=f"Weakest: {rated.weakest}. {rated.rule}",
+    )
+
+
+def draw_headline(counts: Counts, before: Counts | None) -> None:
+    """The four numbers that say what the cache is worth, with the change since the window before."""
+    hit_s, source_s = counts.quantile_s("hit", 0.5), counts.quantile_s("source", 0.5)
+    change = None
+    if before is not None and before.hit_rate is not None and counts.hit_rate is not None:
+        change = counts.hit_rate - before.hit_rate
+    with st.grid(4):
+        st.metric(
+            "Hit rate",
+            words.percent(counts.hit_rate),
+            words.points(change),
+            border=True,
+            delta_description="vs window before" if change is not None else None,
+            help="Share of lookups answered from the cache, fresh or stale.",
+        )
+        st.metric(
+            "From cache, median",
+            words.duration(hit_s),
+            border=True,
+            help="Median time of a read that the cache answered, the store's round trip included.",
+        )
+        st.metric(
+            "From source, median",
+            words.duration(source_s),
+            border=True,
+            help="Median time the function behind the cache took when it had to run.",
+        )
+        st.metric(
+            "Time saved",
+            words.duration(counts.saved_s),
+            border=True,
+            help="Sum over reads answered from the cache: what the source took when it computed "
+            "the entry, less what the read took.",
+        )
+
+
+def namespace_frame(
+    totals: dict[str, Counts], before: dict[str, Counts], rated: dict[str, Rated]
+) -> pd.DataFrame:
+    """A row per namespace, worst rating first, ready to be shown."""
+    order = list(words.RATING_ICONS)
+    rows = []
+    for name, counts in totals.items():
+        earlier = before[name].hit_rate if name in before else None
+        change = None
+        if earlier is not None and counts.hit_rate is not None:
+            change = counts.hit_rate - earlier
+        rows.append(
+            {
+                "Namespace": name,
+                "Rating": rated[name].rating,
+                "Weakest factor": rated[name].weakest,
+                "Hit rate": None if counts.hit_rate is None else counts.hit_rate * 100,
+                "Change": words.points(change) or words.DASH,
+                "Lookups": counts.lookups,
+                "From cache": words.duration(counts.quantile_s("hit", 0.5)),
+                "From source": words.duration(counts.quantile_s("source", 0.5)),
+                "Saved": words.duration(counts.saved_s),
+                "Misses": _misses(counts),
+            }
+        )
+    rows.sort(key=lambda row: (-_badness(order, row["Rating"]), row["Namespace"]))
+    return pd.DataFrame(rows)
+
+
+def _badness(order: Sequence[str], rating: object) -> int:
+    """Poor and Unreachable first, then Fair, Good, Excellent; unrated ones last."""
+    return -1 if rating == "Not enough data" else order.index(str(rating))
+
+
+def _misses(counts: Counts) -> str:
+    parts = [
+        f"{counts.number(f'miss.{cause}')} {cause}"
+        for cause in MISS_CAUSES
+        if counts.number(f"miss.{cause}")
+    ]
+    return ", ".join(parts) or words.DASH
+
+
+def draw_targets(found: Sequence[Target]) -> None:
+    """Targets beside what is achieved, met or not as icon and word."""
+    verdicts = {True: "✓ met", False: "✗ missed", None: "– no data"}
+    st.dataframe(
+        pd.DataFrame(
+            {
+                "Target": [target.name for target in found],
+                "Wanted": [target.wanted for target in found],
+                "Achieved": [target.achieved for target in found],
+                "": [verdicts[target.is_met] for target in found],
+            }
+        ),
+        hide_index=True,
+        width="stretch",
+    )
