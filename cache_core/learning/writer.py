@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, select
 
 from cache_core.learning.models import Instruction, Outcome, User
 from cache_core.learning.rows import GoodRow
-from cache_core.learning.sources import SAMPLE, insert_new, remove_sample, source_id
+from cache_core.learning.sources import FILE, insert_new, remove_sample, source_id
 
 _LOOKUP_ROWS = 500
 # Ids kept in memory between chunks, about 200 bytes each.
@@ -22,6 +22,7 @@ _COLUMNS = ("instruction_id", "user_id", "source_id", "score", "at", "row_key")
 class RowWriter:
     """Adds the rows of one source. Not shared between threads.
 
+    Rows of a file replace the sample data, in the transaction that adds the first of them.
     Only new instructions and users are looked up again: ids are remembered between chunks.
     """
 
@@ -47,7 +48,7 @@ class RowWriter:
     def _write(self, connection: Connection, rows: Sequence[GoodRow]) -> int:
         if self._source_id is None:
             self._source_id = source_id(connection, self._kind, self._name, self._now)
-            if self._kind != SAMPLE:
+            if self._kind == FILE:
                 self.sample_rows_removed += remove_sample(connection)
         self._learn_users(connection, {row.user for row in rows})
         self._learn_instructions(connection, rows)

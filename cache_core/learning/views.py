@@ -1,0 +1,261 @@
+"""The cached functions of the learning system, and what an outcome or an import invalidates.
+
+An entry carries the tags of what it was computed from: `user:…`, `category:…` and `instruction:…`
+for outcomes, `outcomes` for all outcomes, `texts`, `users` and `categories` for what there is, and
+`learning` for everything. What would mix one user's data with everybody's is kept apart and put
+together on reading (`metrics_of`, `analyse`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import Engine
+
+from cache_core.cache import Cache
+from cache_core.cached import CachedFunction
+from cache_core.call import Read
+from cache_core.learning import analysis as analysing
+from cache_core.learning.analysis import Analysis, InstructionOutcomes, checked_text
+from cache_core.learning.dashboard import DashboardStats, dashboard_stats
+from cache_core.learning.intervals import Sums
+from cache_core.learning.neighbours import Neighbourhood, neighbourhood
+from cache_core.learning.patterns import Patterns, static_patterns
+from cache_core.learning.people import (
+    UserData,
+    known_categories,
+    known_users,
+    most_active_users,
+    user_data,
+)
+from cache_core.learning.progress import (
+    LearningMetrics,
+    OwnProgress,
+    category_sums,
+    compare,
+    own_progress,
+)
+from cache_core.learning.record import Recorded, record_outcome
+from cache_core.learning.report import ImportReport
+from cache_core.learning.texts import text_md5
+from cache_core.policy import CacheTTL
+
+EVERYTHING = "learning"
+OUTCOMES = "outcomes"
+TEXTS = "texts"
+USERS = "users"
+CATEGORIES = "categories"
+_WARM_USERS = 8
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Composed(Generic[T]):
+    """A value put together from several cached reads, with those reads."""
+
+    value: T
+    reads: tuple[Read[Any], ...]
+
+
+def user_tag(user: str) -> str:
+    """Tag of what depends on one user's outcomes."""
+    return f"user:{user}"
+
+
+def category_tag(category: str) -> str:
+    """Tag of what depends on the outcomes in one category."""
+    return f"category:{category}"
+
+
+def instruction_tag(md5: str) -> str:
+    """Tag of what depends on the outcomes of one text (MD5 in hexadecimal)."""
+    return f"instruction:{md5}"
+
+
+def touched_by(recorded: Recorded) -> list[str]:
+    """Tags of exactly the entries that an outcome changes."""
+    tags = [
+        OUTCOMES,
+        user_tag(recorded.user),
+        category_tag(recorded.category),
+        instruction_tag(recorded.md5),
+    ]
+    if recorded.new_text:
+        tags.append(TEXTS)
+    if recorded.new_user:
+        tags.append(USERS)
+    if recorded.new_category:
+        tags.append(CATEGORIES)
+    return tags
+
+
+def invalidate_after_import(cache: Cache, report: ImportReport) -> None:
+    """Forget every answer of the learning system, if the import changed anything."""
+    if report.changed_anything:
+        cache.invalidate_tags([EVERYTHING])
+
+
+class LearningViews:
+    """The learning system's questions, each answered through the cache.
+
+    Attributes are cached functions: call them, or `.read(...)` them to see how they were served.
+        stats(user or None), user(name), users(), categories(), progress(user),
+        category(name), patterns(category or None), near(text), outcomes(md5).
+    """
+
+    stats: CachedFunction[[str | None], DashboardStats]
+    user: CachedFunction[[str], UserData]
+    users: CachedFunction[[], list[str]]
+    categories: CachedFunction[[], list[str]]
+    progress: CachedFunction[[str], OwnProgress]
+    category: CachedFunction[[str], Sums]
+    patterns: CachedFunction[[str | None], Patterns]
+    near: CachedFunction[[str], Neighbourhood]
+    outcomes: CachedFunction[[str], InstructionOutcomes]
+
+    def __init__(self, cache: Cache, engine: Engine) -> None:
+        self._cache, self._engine = cache, engine
+        self._put_figures(cache, engine)
+        self._put_lists(cache, engine)
+        self._put_texts(cache, engine)
+
+    def metrics_of(self, user: str) -> Composed[LearningMetrics]:
+        """One user's learning metrics beside everybody else's."""
+        own = self.progress.read(user)
+        others = self.category.read_many([(name,) for name in own.value.categories])
+        everybody = [read.value for read in others]
+        return Composed(compare(own.value, everybody), (own, *others))
+
+    def analyse(self, text: str, category: str | None = None) -> Composed[Analysis]:
+        """What to expect of one instruction. Raises ValueError for unfit text."""
+        near = self.near.read(checked_text(text))
+        md5s = [near.value.md5, *(neighbour.md5 for neighbour in near.value.near)]
+        outcomes = self.outcomes.read_many([(md5,) for md5 in md5s])
+        patterns = self.patterns.read(category)
+        value = analysing.analyse(
+            text, near.value, [read.value for read in outcomes], patterns.value
+        )
+        return Composed(value, (near, *outcomes, patterns))
+
+    def record_outcome(
+        self, user: str, instruction: str, category: str, score: float, at: datetime | None = None
+    ) -> Recorded:
+        """Store one outcome, then forget exactly what it touches, in one round trip.
+
+        Args:
+            score: 0 (failed) to 1 (succeeded).
+            at: when, with a zone; now by default.
+        Raises: ValueError saying what is wrong with the outcome.
+        """
+        recorded = record_outcome(
+            self._engine, user, instruction, category, score, at or datetime.now(UTC)
+        )
+        self._cache.invalidate_tags(touched_by(recorded))
+        return recorded
+
+    def after_import(self, report: ImportReport) -> None:
+        """Forget everything an import may have changed."""
+        invalidate_after_import(self._cache, report)
+
+    def warm_plan(self) -> Mapping[str, tuple[CachedFunction[..., Any], Sequence[tuple[Any, ...]]]]:
+        """By namespace, a cached function and the calls worth making ahead of anybody asking."""
+        users = most_active_users(self._engine, _WARM_USERS)
+        categories = known_categories(self._engine)
+        active = [(user,) for user in users]
+        plan: list[tuple[CachedFunction[..., Any], Sequence[tuple[Any, ...]]]] = [
+            (self.stats, [(None,), *active]),
+            (self.user, active),
+            (self.progress, active),
+            (self.category, [(category,) for category in categories]),
+            (self.patterns, [(None,)]),
+            (self.users, [()]),
+            (self.categories, [()]),
+        ]
+        return {function.namespace: (function, calls) for function, calls in plan}
+
+    def _put_figures(self, cache: Cache, engine: Engine) -> None:
+        @cache.cached(
+            "dashboard.stats",
+            ttl_s=CacheTTL.DASHBOARD_STATS,
+            tags=lambda user: [EVERYTHING, OUTCOMES if user is None else user_tag(user)],
+        )
+        def stats(user: str | None) -> DashboardStats:
+            return dashboard_stats(engine, user)
+
+        @cache.cached(
+            "user.data",
+            ttl_s=CacheTTL.USER_DATA,
+            tags=lambda user: [EVERYTHING, user_tag(user)],
+        )
+        def data(user: str) -> UserData:
+            return user_data(engine, user)
+
+        @cache.cached(
+            "learning.metrics",
+            ttl_s=CacheTTL.LEARNING_METRICS,
+            tags=lambda user: [EVERYTHING, user_tag(user)],
+        )
+        def progress(user: str) -> OwnProgress:
+            return own_progress(engine, user)
+
+        @cache.cached(
+            "learning.category",
+            ttl_s=CacheTTL.LEARNING_METRICS,
+            tags=lambda category: [EVERYTHING, category_tag(category)],
+            source_many=lambda calls: category_sums(engine, [category for (category,) in calls]),
+        )
+        def category(category: str) -> Sums:
+            return category_sums(engine, [category])[0]
+
+        self.stats, self.user, self.progress, self.category = stats, data, progress, category
+
+    def _put_lists(self, cache: Cache, engine: Engine) -> None:
+        @cache.cached("learning.users", ttl_s=CacheTTL.USER_DATA, tags=[EVERYTHING, USERS])
+        def users() -> list[str]:
+            return known_users(engine)
+
+        @cache.cached(
+            "learning.categories", ttl_s=CacheTTL.USER_DATA, tags=[EVERYTHING, CATEGORIES]
+        )
+        def categories() -> list[str]:
+            return known_categories(engine)
+
+        self.users, self.categories = users, categories
+
+    def _put_texts(self, cache: Cache, engine: Engine) -> None:
+        @cache.cached(
+            "learning.patterns",
+            ttl_s=CacheTTL.STATIC_PATTERNS,
+            tags=lambda category: [
+                EVERYTHING,
+                OUTCOMES if category is None else category_tag(category),
+            ],
+        )
+        def patterns(category: str | None) -> Patterns:
+            return static_patterns(engine, category)
+
+        @cache.cached(
+            "learning.analysis",
+            ttl_s=CacheTTL.LEARNING_METRICS,
+            tags=[EVERYTHING, TEXTS],
+            key=lambda text: text_md5(text).hex(),
+        )
+        def near(text: str) -> Neighbourhood:
+            return neighbourhood(engine, text)
+
+        @cache.cached(
+            "learning.outcomes",
+            ttl_s=CacheTTL.LEARNING_METRICS,
+            tags=lambda md5: [EVERYTHING, instruction_tag(md5)],
+            source_many=lambda calls: analysing.instruction_outcomes(
+                engine, [md5 for (md5,) in calls]
+            ),
+        )
+        def outcomes(md5: str) -> InstructionOutcomes:
+            return analysing.instruction_outcomes(engine, [md5])[0]
+
+        self.patterns, self.near, self.outcomes = patterns, near, outcomes
