@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 
 from cache_core.stores import Store
+from tests.servers.faulty_line import FaultyLine
 from tests.servers.meter import FrontMeter, Meter, memory_meter, redis_meter
 from tests.servers.places import StorePlace
 from tests.servers.redis_server import RedisServer
@@ -47,6 +48,14 @@ def faulty_front(redis_server: RedisServer) -> Iterator[RestFront]:
     front = RestFront(redis_server.url)
     yield front
     front.stop()
+
+
+@pytest.fixture
+def faulty_line(redis_server: RedisServer) -> Iterator[FaultyLine]:
+    """A TCP line to `redis_server`, to be made to fail."""
+    line = FaultyLine(redis_server.port)
+    yield line
+    line.stop()
 
 
 def _place(kind: str, request: pytest.FixtureRequest) -> StorePlace:

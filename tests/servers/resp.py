@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -49,43 +50,45 @@ def _header(sent: bytes, at: int, kind: bytes) -> tuple[int, int]:
     return end + 2, int(sent[at + 1 : end])
 
 
-class RespConnection:
-    """One connection to a Redis server."""
+class LazyConnection:
+    """One connection to a Redis server, made when it is first asked."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
-
-    @classmethod
-    async def open(cls, host: str, port: int) -> RespConnection:
-        reader, writer = await asyncio.open_connection(host, port, limit=2**20)
-        return cls(reader, writer)
+    def __init__(self, host: str, port: int) -> None:
+        self._address = (host, port)
+        self._ends: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def ask(self, commands: Sequence[Sequence[bytes]]) -> list[Reply]:
         """Send the commands at once; one reply each."""
-        self._writer.write(b"".join(packed(command) for command in commands))
-        await self._writer.drain()
-        return [await self._reply() for _ in commands]
+        if self._ends is None:
+            self._ends = await asyncio.open_connection(*self._address, limit=2**20)
+        reader, writer = self._ends
+        writer.write(b"".join(packed(command) for command in commands))
+        await writer.drain()
+        return [await _reply(reader) for _ in commands]
 
     async def close(self) -> None:
-        self._writer.close()
-        try:
-            await self._writer.wait_closed()
-        except ConnectionError:
-            return  # the server was killed first; closed is closed
+        """Safe to repeat; the next `ask` connects again."""
+        if self._ends is None:
+            return
+        _, writer = self._ends
+        self._ends = None
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
 
-    async def _reply(self) -> Reply:
-        line = (await self._reader.readuntil(b"\r\n"))[:-2]
-        kind, rest = line[:1], line[1:]
-        if kind == b"+":
-            return Status(rest.decode())
-        if kind == b"-":
-            return Failure(rest.decode("utf-8", "replace"))
-        if kind == b":":
-            return int(rest)
-        length = int(rest)
-        if length < 0:
-            return None
-        if kind == b"$":
-            return (await self._reader.readexactly(length + 2))[:-2]
-        return [await self._reply() for _ in range(length)]
+
+async def _reply(reader: asyncio.StreamReader) -> Reply:
+    line = (await reader.readuntil(b"\r\n"))[:-2]
+    kind, rest = line[:1], line[1:]
+    if kind == b"+":
+        return Status(rest.decode())
+    if kind == b"-":
+        return Failure(rest.decode("utf-8", "replace"))
+    if kind == b":":
+        return int(rest)
+    length = int(rest)
+    if length < 0:
+        return None
+    if kind == b"$":
+        return (await reader.readexactly(length + 2))[:-2]
+    return [await _reply(reader) for _ in range(length)]

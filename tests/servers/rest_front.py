@@ -17,7 +17,7 @@ from http import HTTPStatus
 from typing import Literal
 from urllib.parse import urlsplit
 
-from tests.servers.resp import RespConnection
+from tests.servers.resp import LazyConnection
 from tests.servers.rest_protocol import Answer, Request, Translator, read_request
 
 Fault = Literal[
@@ -56,7 +56,8 @@ class RestFront:
 
     Set `fault` to make every request fail in that way; None to serve again.
     `refuses_script_flags` hands scripts on as they come, which Redis 6.2 refuses when they begin
-    with flags; otherwise the flags are understood, as Upstash does.
+    with flags; otherwise the flags are understood, as Upstash does. `last_headers` (names in small
+    letters) and `last_path` are those of the latest request.
     """
 
     def __init__(
@@ -75,6 +76,8 @@ class RestFront:
         self.fault: Fault | None = None
         self.refuses_script_flags = False
         self.counts = Counts()
+        self.last_headers: dict[str, str] = {}
+        self.last_path = ""
         self._writes = 0
         self._loop = asyncio.new_event_loop()
         self._open: set[asyncio.Task[None]] = set()
@@ -121,16 +124,17 @@ class RestFront:
         task = asyncio.current_task()
         assert task is not None
         self._open.add(task)
-        backend: RespConnection | None = None
+        backend = LazyConnection(*self._redis)
         try:
             while (request := await read_request(reader)) is not None:
                 self.counts.requests += 1
+                self.last_headers, self.last_path = request.headers, request.path
                 if self.fault == "silent":
                     await self._stopped.wait()
                     return
                 if self.fault == "reset_before":
                     return
-                answer, backend = await self._answer(request, backend)
+                answer = await self._answer(request, backend)
                 if self.fault == "reset_after":
                     return
                 await self._send(writer, answer)
@@ -138,17 +142,14 @@ class RestFront:
             return  # the client left, or the front is being stopped
         finally:
             self._open.discard(task)
-            if backend is not None:
-                await backend.close()
+            await backend.close()
             writer.close()
             with contextlib.suppress(ConnectionError):
                 await writer.wait_closed()
 
-    async def _answer(
-        self, request: Request, backend: RespConnection | None
-    ) -> tuple[Answer, RespConnection | None]:
+    async def _answer(self, request: Request, backend: LazyConnection) -> Answer:
         if canned := _canned(self.fault):
-            return canned, backend
+            return canned
         translator = Translator(
             token=self.token,
             read_only_token=self.read_only_token,
@@ -156,19 +157,18 @@ class RestFront:
         )
         work = translator.work_of(request)
         if isinstance(work, Answer):
-            return work, backend
+            return work
         self._count(work.commands)
         try:
-            if backend is None:
-                backend = await RespConnection.open(*self._redis)
             answer = translator.answer_of(work, await backend.ask(work.sent))
         except (OSError, asyncio.IncompleteReadError):
-            return _html(HTTPStatus.BAD_GATEWAY), None
+            await backend.close()
+            return _html(HTTPStatus.BAD_GATEWAY)
         self._writes += 1
         answer.headers["Upstash-Sync-Token"] = f"test-{self._writes}"
         if self.fault == "short_pipeline" and answer.items:
             answer = Answer(HTTPStatus.OK, items=answer.items[:-1], headers=answer.headers)
-        return answer, backend
+        return answer
 
     def _count(self, commands: Sequence[Sequence[bytes]]) -> None:
         self.counts.commands += len(commands)

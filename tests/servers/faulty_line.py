@@ -1,0 +1,124 @@
+"""A TCP line to a real server that can be made to misbehave."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from typing import Literal
+
+LineFault = Literal["silent", "garbage", "reset_mid_reply", "drip", "reset_on_accept"]
+
+_DRIP_S = 0.02
+
+
+class FaultyLine:
+    """Forwards 127.0.0.1:`port` to a server on 127.0.0.1, in a thread of its own until `stop`.
+
+    `fault` decides what becomes of the server's replies from now on; None forwards them.
+    `requests` counts the pieces clients sent, which for small calls is the number of tries.
+    """
+
+    def __init__(self, server_port: int) -> None:
+        self._server_port = server_port
+        self.port = 0
+        self.fault: LineFault | None = None
+        self.requests = 0
+        self._loop = asyncio.new_event_loop()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._started = threading.Event()
+        self._stopped = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, name="faulty-line", daemon=True)
+        self._thread.start()
+        if not self._started.wait(20):
+            raise RuntimeError("the faulty line did not start")
+
+    def stop(self) -> None:
+        """End the thread; safe to repeat."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stopped.set)
+            self._thread.join(20)
+
+    # In the thread
+
+    def _run(self) -> None:
+        try:
+            self._loop.run_until_complete(self._serve())
+        finally:
+            self._loop.close()
+
+    async def _serve(self) -> None:
+        server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
+        self.port = server.sockets[0].getsockname()[1]
+        self._started.set()
+        await self._stopped.wait()
+        server.close()
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await server.wait_closed()
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            if self.fault == "reset_on_accept":
+                return
+            to_reader, to_writer = await asyncio.open_connection("127.0.0.1", self._server_port)
+            try:
+                await self._forward_both(reader, writer, to_reader, to_writer)
+            finally:
+                await _closed(to_writer)
+        except (OSError, asyncio.CancelledError):
+            return  # an end is gone, or the line is being stopped: nothing more to forward
+        finally:
+            self._tasks.discard(task)
+            await _closed(writer)
+
+    async def _forward_both(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        to_reader: asyncio.StreamReader,
+        to_writer: asyncio.StreamWriter,
+    ) -> None:
+        there = asyncio.create_task(self._there(reader, to_writer))
+        back = asyncio.create_task(self._back(to_reader, writer))
+        try:
+            await asyncio.wait({there, back}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            there.cancel()
+            back.cancel()
+            await asyncio.gather(there, back, return_exceptions=True)
+
+    async def _there(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(2**16):
+            self.requests += 1
+            writer.write(data)
+            await writer.drain()
+
+    async def _back(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(2**16):
+            if self.fault == "silent":
+                continue
+            if self.fault == "garbage":
+                data = b"\x00\xffgarbage\r\n"
+            if self.fault == "reset_mid_reply":
+                writer.write(data[: len(data) // 2])
+                await writer.drain()
+                return
+            if self.fault == "drip":
+                for at in range(len(data)):
+                    writer.write(data[at : at + 1])
+                    await writer.drain()
+                    await asyncio.sleep(_DRIP_S)
+                continue
+            writer.write(data)
+            await writer.drain()
+
+
+async def _closed(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with contextlib.suppress(OSError, asyncio.CancelledError):
+        await writer.wait_closed()
