@@ -20,6 +20,7 @@ from cache_core.stores.deadline import Deadline
 # another thread was just given (encode/httpcore issue 1110). Above any number of threads in calls.
 _MAX_CONNECTIONS = 4096
 _KEEPALIVE_S = 60.0
+_PIECE_BYTES = 64 * 1024
 
 
 class _Stream(httpcore.NetworkStream):
@@ -31,11 +32,12 @@ class _Stream(httpcore.NetworkStream):
         return self._inner.read(max_bytes, _left_s(self._deadline, timeout, httpcore.ReadTimeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        # Not the inner write: it gives each piece the whole timeout. Python's sendall does not.
+        # Not the inner write: it gives whatever the kernel took at once the whole timeout again.
         connected: socket.socket = self._inner.get_extra_info("socket")
-        connected.settimeout(_left_s(self._deadline, timeout, httpcore.WriteTimeout))
         try:
-            connected.sendall(buffer)
+            for at in range(0, len(buffer), _PIECE_BYTES):
+                connected.settimeout(_left_s(self._deadline, timeout, httpcore.WriteTimeout))
+                connected.sendall(buffer[at : at + _PIECE_BYTES])
         except TimeoutError as exc:
             raise httpcore.WriteTimeout(str(exc)) from exc
         except OSError as exc:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 import threading
 from typing import Literal
 
@@ -16,11 +17,13 @@ class FaultyLine:
     """Forwards 127.0.0.1:`port` to a server on 127.0.0.1, in a thread of its own until `stop`.
 
     `fault` decides what becomes of the server's replies from now on; None forwards them.
+    With `tls` clients must speak TLS; the server behind never does.
     `requests` counts the pieces clients sent, which for small calls is the number of tries.
     """
 
-    def __init__(self, server_port: int) -> None:
+    def __init__(self, server_port: int, *, tls: ssl.SSLContext | None = None) -> None:
         self._server_port = server_port
+        self._tls = tls
         self.port = 0
         self.fault: LineFault | None = None
         self.requests = 0
@@ -48,7 +51,7 @@ class FaultyLine:
             self._loop.close()
 
     async def _serve(self) -> None:
-        server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
+        server = await asyncio.start_server(self._connected, "127.0.0.1", 0, ssl=self._tls)
         self.port = server.sockets[0].getsockname()[1]
         self._started.set()
         await self._stopped.wait()

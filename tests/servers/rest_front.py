@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import ssl
 import threading
 from collections import Counter
 from collections.abc import Sequence
@@ -67,7 +68,9 @@ class RestFront:
         port: int = 0,
         token: str = "standard-token-for-tests",
         read_only_token: str = "read-only-token-for-tests",
+        tls: ssl.SSLContext | None = None,
     ) -> None:
+        self._tls = tls
         parts = urlsplit(redis_url)
         self._redis = (parts.hostname or "127.0.0.1", parts.port or 6379)
         self.token = token
@@ -90,7 +93,7 @@ class RestFront:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
 
     def reset_counts(self) -> None:
         self.counts = Counts()
@@ -110,7 +113,9 @@ class RestFront:
             self._loop.close()
 
     async def _serve(self) -> None:
-        server = await asyncio.start_server(self._connected, "127.0.0.1", self.port, limit=2**16)
+        server = await asyncio.start_server(
+            self._connected, "127.0.0.1", self.port, limit=2**16, ssl=self._tls
+        )
         self.port = server.sockets[0].getsockname()[1]
         self._started.set()
         await self._stopped.wait()

@@ -1,0 +1,127 @@
+"""TLS on the way to either remote store, with certificates of a test's own."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+import trustme
+
+from cache_core.stores import LeaseWrite, Put, Store, StoreUnavailableError, open_store
+from tests.servers.faulty_line import FaultyLine
+from tests.servers.redis_server import RedisServer
+from tests.servers.rest_front import RestFront
+
+
+@dataclass(frozen=True)
+class Certified:
+    server: ssl.SSLContext
+    roots: Path
+
+
+@pytest.fixture(scope="module")
+def certified(tmp_path_factory: pytest.TempPathFactory) -> Certified:
+    authority = trustme.CA()
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(server)
+    roots = tmp_path_factory.mktemp("tls") / "roots.pem"
+    authority.cert_pem.write_to_path(str(roots))
+    return Certified(server, roots)
+
+
+@pytest.fixture
+def tls_line(redis_server: RedisServer, certified: Certified) -> Iterator[FaultyLine]:
+    line = FaultyLine(redis_server.port, tls=certified.server)
+    yield line
+    line.stop()
+
+
+@pytest.fixture
+def tls_front(redis_server: RedisServer, certified: Certified) -> Iterator[RestFront]:
+    front = RestFront(redis_server.url, tls=certified.server)
+    yield front
+    front.stop()
+
+
+def open_redis(line: FaultyLine, options: str, *, timeout_s: float = 10.0) -> Store:
+    return open_store(
+        f"rediss://127.0.0.1:{line.port}/0{options}",
+        prefix=f"test-{uuid4().hex}",
+        timeout_s=timeout_s,
+        connect_timeout_s=timeout_s,
+    )
+
+
+def open_rest(front: RestFront, *, timeout_s: float = 10.0) -> Store:
+    return open_store(
+        front.url,
+        token=front.token,
+        prefix=f"test-{uuid4().hex}",
+        timeout_s=timeout_s,
+        connect_timeout_s=timeout_s,
+    )
+
+
+def check_it_works(store: Store) -> None:
+    """Small, large and repeated calls, so that a connection is also used again."""
+    value = bytes(range(256)) * 4000
+    store.put_many([Put("a", value, 60), Put("lease", b"mine", 60)])
+    assert store.get_many(["a", "lease"]) == [value, b"mine"]
+    assert store.settle([LeaseWrite("lease", b"mine", entry=Put("b", b"1", 60))]) == [True]
+    assert store.get_many(["b"]) == [b"1"]
+    assert store.remove(["a", "b"]) == 2
+    store.close()
+
+
+def test_redis_works_over_tls(tls_line: FaultyLine, certified: Certified) -> None:
+    check_it_works(open_redis(tls_line, f"?ssl_ca_certs={certified.roots}"))
+
+
+def test_redis_certificates_are_checked(tls_line: FaultyLine) -> None:
+    store = open_redis(tls_line, "")
+    with pytest.raises(StoreUnavailableError, match="certificate"):
+        store.ping()
+    store.close()
+
+
+def test_redis_certificates_may_be_taken_unchecked(tls_line: FaultyLine) -> None:
+    check_it_works(open_redis(tls_line, "?ssl_cert_reqs=none"))
+
+
+def test_a_silent_redis_over_tls_costs_the_deadline(
+    tls_line: FaultyLine, certified: Certified
+) -> None:
+    store = open_redis(tls_line, f"?ssl_ca_certs={certified.roots}", timeout_s=0.3)
+    tls_line.fault = "silent"
+    with pytest.raises(StoreUnavailableError, match="no answer within"):
+        store.ping()
+    store.close()
+
+
+def test_rest_works_over_tls(
+    tls_front: RestFront, certified: Certified, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certified.roots))
+    check_it_works(open_rest(tls_front))
+
+
+def test_rest_certificates_are_checked(tls_front: RestFront) -> None:
+    store = open_rest(tls_front)
+    with pytest.raises(StoreUnavailableError, match="certificate"):
+        store.ping()
+    store.close()
+
+
+def test_a_dripping_rest_answer_over_tls_costs_the_deadline(
+    tls_front: RestFront, certified: Certified, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certified.roots))
+    store = open_rest(tls_front, timeout_s=0.4)
+    tls_front.fault = "drip_headers"
+    with pytest.raises(StoreUnavailableError, match="no answer within"):
+        store.ping()
+    store.close()
