@@ -1,4 +1,4 @@
-"""Entry point: navigation and the common frame. Runs alone with `streamlit run streamlit_app.py`."""
+"""Entry point: navigation and the common frame. Also runs alone, without `server.py`."""
 
 from __future__ import annotations
 

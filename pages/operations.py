@@ -30,7 +30,12 @@ actor = current_actor(app)
 
 def plans(app: App) -> dict[str, WarmPlan]:
     """What can be warmed, by namespace."""
-    return {plan.namespace: plan for plan in app.views.warm_plans()} if app.views else {}
+    if app.views is None:
+        return {}
+    return {
+        namespace: WarmPlan(function, arguments)
+        for namespace, (function, arguments) in app.views.warm_plan().items()
+    }
 
 
 def start_clear(app: App, namespace: str, actor: Actor) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from cache_core.insight.ratings import Rated, rate, rate_all, targets
-from cache_core.telemetry import Counts, Figures
+from cache_core.telemetry import Counts, Figures, merged
 from ui import cards, charts, words
 from ui.app import get_app
 from ui.frame import Frame, current_frame, draw_stamp, draw_title, live
@@ -22,7 +22,8 @@ def health_sentence(overall: Rated, rated: dict[str, Rated], counts: Counts) -> 
         return f"**Too early to say:** {overall.weakest}."
     good = [name for name, one in rated.items() if one.rating in ("Excellent", "Good")]
     bad = {name: one for name, one in rated.items() if one.rating in ("Fair", "Poor")}
-    sentence = f"**{overall.rating}: {words.percent(counts.hit_rate)} of lookups are answered from the cache.**"
+    share = words.percent(counts.hit_rate)
+    sentence = f"**{overall.rating}: {share} of lookups are answered from the cache.**"
     if bad:
         name, worst = max(bad.items(), key=lambda item: item[1].rating == "Poor")
         sentence += f" {len(good)} of {len(good) + len(bad)} rated namespaces do well; "
@@ -50,13 +51,13 @@ def draw() -> None:
         return
     earlier = frame.figures(back=1)
     before = chosen(earlier, frame) if earlier else {}
-    overall = charts.merged(totals.values())
+    overall = merged(totals.values())
     rated = rate_all(totals)
     verdict = rate(overall)
     with st.container(horizontal=True, vertical_alignment="center"):
         cards.draw_rating(verdict)
         st.markdown(health_sentence(verdict, rated, overall))
-    cards.draw_headline(overall, charts.merged(before.values()) if before else None)
+    cards.draw_headline(overall, merged(before.values()) if before else None)
     draw_charts(figures)
     draw_namespaces(totals, before, rated)
     st.subheader("Targets", anchor=False)

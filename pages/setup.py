@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import BinaryIO
 
 import pandas as pd
 import streamlit as st
 
-from cache_core.learning.errors import ImportFileError
 from cache_core.learning.importer import import_file
 from cache_core.learning.report import ImportProgress, ImportReport
 from cache_core.operations import Actor, Job, check_store
@@ -37,7 +35,8 @@ def start_import(
             total = int(now.rows_read / now.share) if now.share else None
             job.advance(now.rows_read, max(total or 0, now.rows_read))
 
-        assert app.engine is not None and app.views is not None
+        assert app.engine is not None
+        assert app.views is not None
         report = import_file(
             app.engine,
             file,
@@ -55,7 +54,7 @@ def start_import(
 def draw_health() -> None:
     """Whether the store answers, how fast, and what it says of itself."""
     health = check_store(app.cache, with_info=True)
-    with st.grid(4):
+    with st.grid(4, min_column_width=140):
         st.metric("Store", app.cache.store.kind, border=True)
         st.metric(
             "Answers in",
@@ -96,8 +95,8 @@ def draw_import() -> None:
     if app.database_problem or app.engine is None:
         st.error(
             f"**The database cannot be used.** {app.database_problem}\n\n"
-            "Set `DATABASE_URL` to a database that can be read and written; it is tried again every "
-            "few seconds.",
+            "Set `DATABASE_URL` to a database that can be read and written; it is tried again "
+            "every few seconds.",
             icon=":material/database_off:",
         )
         return
@@ -221,9 +220,9 @@ def draw_policies() -> None:
             [
                 {
                     "Namespace": name,
-                    "Fresh for": str(dt.timedelta(seconds=policy.ttl_s)),
-                    "Served stale while refreshed": words.duration(policy.stale_while_revalidate_s),
-                    "Served stale on error": words.duration(policy.stale_if_error_s),
+                    "Fresh for": words.duration(policy.ttl_s),
+                    "Served stale while refreshed": _or_off(policy.stale_while_revalidate_s),
+                    "Served stale on error": _or_off(policy.stale_if_error_s),
                     "Largest entry": f"{policy.max_bytes / 1e6:g} MB",
                 }
                 for name, policy in sorted(policies.items())
@@ -232,6 +231,10 @@ def draw_policies() -> None:
         hide_index=True,
         width="stretch",
     )
+
+
+def _or_off(seconds: float) -> str:
+    return words.duration(seconds) if seconds else "off"
 
 
 def draw_recorder() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import threading
 import time
@@ -10,6 +11,7 @@ from typing import Any
 
 import streamlit as st
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from cache_core import Cache, connect
 from cache_core.learning.database import open_database
@@ -75,7 +77,7 @@ class App:
             self._tried_s = time.monotonic()
             try:
                 self.engine = open_database(self.settings.database_url.get_secret_value())
-                ensure_sample(self.engine)
+                ensure_sample(self.engine, dt.datetime.now(dt.UTC))
                 self.views = LearningViews(self.cache, self.engine)
                 self.database_problem = None
             except DatabaseError as exc:
@@ -87,8 +89,8 @@ class App:
             return "no database"
         try:
             return data_label(self.engine)
-        except DatabaseError as exc:
-            self.database_problem = str(exc)
+        except SQLAlchemyError as exc:
+            self.database_problem = str(getattr(exc, "orig", None) or exc)
             return "database not readable"
 
     def close(self) -> None:
@@ -98,7 +100,7 @@ class App:
             self.engine.dispose()
 
 
-@st.cache_resource(show_spinner="Starting", on_release=lambda app: app.close())
+@st.cache_resource(show_spinner=False, on_release=lambda app: app.close())
 def _make_app() -> App:
     settings = _settings()
     cache = connect(settings)

@@ -23,12 +23,12 @@ def draw_rating(rated: Rated) -> None:
 
 
 def draw_headline(counts: Counts, before: Counts | None) -> None:
-    """The four numbers that say what the cache is worth, with the change since the window before."""
+    """Four numbers that say what the cache is worth, and the change since the window before."""
     hit_s, source_s = counts.quantile_s("hit", 0.5), counts.quantile_s("source", 0.5)
     change = None
     if before is not None and before.hit_rate is not None and counts.hit_rate is not None:
         change = counts.hit_rate - before.hit_rate
-    with st.grid(4):
+    with st.grid(4, min_column_width=140):
         st.metric(
             "Hit rate",
             words.percent(counts.hit_rate),
@@ -64,7 +64,8 @@ def namespace_frame(
     """A row per namespace, worst rating first, ready to be shown."""
     order = list(words.RATING_ICONS)
     rows = []
-    for name, counts in totals.items():
+    for name in sorted(totals, key=lambda name: (-_badness(order, rated[name].rating), name)):
+        counts = totals[name]
         earlier = before[name].hit_rate if name in before else None
         change = None
         if earlier is not None and counts.hit_rate is not None:
@@ -72,24 +73,23 @@ def namespace_frame(
         rows.append(
             {
                 "Namespace": name,
-                "Rating": rated[name].rating,
-                "Weakest factor": rated[name].weakest,
+                "Rating": words.RATING_MARKS[rated[name].rating],
                 "Hit rate": None if counts.hit_rate is None else counts.hit_rate * 100,
                 "Change": words.points(change) or words.DASH,
                 "Lookups": counts.lookups,
                 "From cache": words.duration(counts.quantile_s("hit", 0.5)),
                 "From source": words.duration(counts.quantile_s("source", 0.5)),
                 "Saved": words.duration(counts.saved_s),
+                "Weakest factor": rated[name].weakest,
                 "Misses": _misses(counts),
             }
         )
-    rows.sort(key=lambda row: (-_badness(order, row["Rating"]), row["Namespace"]))
     return pd.DataFrame(rows)
 
 
-def _badness(order: Sequence[str], rating: object) -> int:
+def _badness(order: Sequence[str], rating: str) -> int:
     """Poor and Unreachable first, then Fair, Good, Excellent; unrated ones last."""
-    return -1 if rating == "Not enough data" else order.index(str(rating))
+    return -1 if rating == "Not enough data" else order.index(rating)
 
 
 def _misses(counts: Counts) -> str:

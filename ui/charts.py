@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import altair as alt
 import pandas as pd
 
 from cache_core.insight.ratings import Thresholds
-from cache_core.telemetry import Figures
-from cache_core.telemetry.windows import merged
+from cache_core.telemetry import Figures, merged
 
 HEIGHT_PX = 240
 
@@ -60,7 +61,7 @@ def hit_rate_chart(frame: pd.DataFrame) -> alt.LayerChart:
         .mark_text(align="left", baseline="bottom", dx=4, dy=-1, fontSize=10, opacity=0.75)
         .encode(y="bound:Q", x=alt.value(0), text="word:N")
     )
-    return alt.layer(rule, label, lines).properties(height=HEIGHT_PX)
+    return cast("alt.LayerChart", alt.layer(rule, label, lines).properties(height=HEIGHT_PX))
 
 
 def response_frame(figures: Figures, namespace: str | None) -> pd.DataFrame:
@@ -90,7 +91,7 @@ SERIES = ["From cache, p50", "From cache, p95", "From source, p50", "From source
 
 def response_chart(frame: pd.DataFrame) -> alt.Chart:
     """Response times of cache and source on a logarithmic scale: they lie orders apart."""
-    return (
+    chart: alt.Chart = (
         alt.Chart(frame)
         .mark_line(point=alt.OverlayMarkDef(size=40, filled=True), strokeWidth=2)
         .encode(
@@ -99,7 +100,7 @@ def response_chart(frame: pd.DataFrame) -> alt.Chart:
                 "ms:Q",
                 title="ms",
                 scale=alt.Scale(type="log"),
-                axis=alt.Axis(format="~g", tickCount=5),
+                axis=alt.Axis(format="~g", values=[10.0**power for power in range(-3, 7)]),
             ),
             color=_by("series", SERIES),
             strokeDash=alt.StrokeDash(
@@ -115,6 +116,7 @@ def response_chart(frame: pd.DataFrame) -> alt.Chart:
         )
         .properties(height=HEIGHT_PX)
     )
+    return chart
 
 
 def describe_hit_rate(frame: pd.DataFrame) -> str:
@@ -153,8 +155,12 @@ def _time_axis(frame: pd.DataFrame) -> alt.X:
         "at:T",
         title="UTC",
         scale=alt.Scale(type="utc", domain=[_iso(frame["at"].min()), _iso(frame["at"].max())]),
-        axis=alt.Axis(labelOverlap=True, tickCount=8, grid=False),
+        axis=alt.Axis(labelOverlap=True, tickCount=8, grid=False, format=_time_format(frame["at"])),
     )
+
+
+def _time_format(at: pd.Series) -> str:
+    return "%H:%M" if at.max() - at.min() <= pd.Timedelta(hours=24) else "%d %b"
 
 
 def _iso(at: pd.Timestamp) -> alt.DateTime:

@@ -1,4 +1,4 @@
-"""The common frame: window, namespace, live refresh, what the app is connected to, how fresh it is."""
+"""The common frame: window, namespace, live refresh, connections, and how fresh figures are."""
 
 from __future__ import annotations
 

@@ -14,6 +14,14 @@ RATING_ICONS = {
     "Not enough data": ":material/hourglass_empty:",
     "Unreachable": ":material/cloud_off:",
 }
+RATING_MARKS = {
+    "Excellent": "★ Excellent",
+    "Good": "✓ Good",
+    "Fair": "! Fair",
+    "Poor": "✗ Poor",
+    "Not enough data": "… Not enough data",
+    "Unreachable": "⚠ Unreachable",
+}
 RATING_COLORS = {
     "Excellent": "green",
     "Good": "blue",
@@ -43,10 +51,15 @@ def duration(seconds: float | None) -> str:
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 100:
-        return f"{seconds:.1f} s"
+        return f"{_short(seconds)} s"
     if seconds < 6000:
-        return f"{seconds / 60:.1f} min"
-    return f"{seconds / 3600:.1f} h"
+        return f"{_short(seconds / 60)} min"
+    return f"{_short(seconds / 3600)} h"
+
+
+def _short(number: float) -> str:
+    """One decimal, unless it would be a zero."""
+    return f"{number:.1f}".removesuffix(".0")
 
 
 def count(number: int) -> str:

@@ -48,7 +48,8 @@ def rate(counts: Counts, thresholds: Thresholds | None = None) -> Rated:
         )
     hit_rate = counts.hit_rate
     if hit_rate is None or counts.lookups < thresholds.lookups_min:
-        text = f"{counts.lookups} lookups; a rating needs {thresholds.lookups_min}"
+        noun = "lookup" if counts.lookups == 1 else "lookups"
+        text = f"{counts.lookups} {noun}; a rating needs {thresholds.lookups_min}"
         return Rated("Not enough data", text, rule)
     store_p95_s = counts.quantile_s("store", 0.95) or 0.0
     error_rate = counts.error_rate or 0.0
@@ -129,7 +130,7 @@ def _below(value: float | None, bound: float) -> bool | None:
 
 
 def _share(value: float | None) -> str:
-    return "–" if value is None else f"{value:.1%}"
+    return "–" if value is None else f"{value * 100:.1f} %"
 
 
 def _ms(value_s: float | None) -> str:

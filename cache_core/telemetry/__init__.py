@@ -3,7 +3,15 @@
 from cache_core.cache import record_with
 from cache_core.telemetry.counts import MISS_CAUSES, Counts
 from cache_core.telemetry.recorder import SharedRecorder
-from cache_core.telemetry.windows import WINDOWS, Figures, MetricsReader, Step, Window, WindowName
+from cache_core.telemetry.windows import (
+    WINDOWS,
+    Figures,
+    MetricsReader,
+    Step,
+    Window,
+    WindowName,
+    merged,
+)
 
 __all__ = [
     "MISS_CAUSES",
@@ -15,6 +23,7 @@ __all__ = [
     "Step",
     "Window",
     "WindowName",
+    "merged",
 ]
 
 # Every cache made from now on shares its figures through its own store.
