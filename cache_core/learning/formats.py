@@ -15,6 +15,9 @@ from cache_core.learning.errors import ImportFileError
 
 _PARQUET_BATCH_ROWS = 5_000
 _PARQUET_MEMORY_BYTES = 16_000_000
+# The first line of JSON lines may be a broken one, and a text in CSV may hold a line of JSON:
+# most of the first lines decide.
+_LINES_LOOKED_AT = 20
 _BOM = b"\xef\xbb\xbf"
 _FOREIGN = {
     b"PK\x03\x04": "a ZIP or Excel file; save it as CSV, or unpack it first",
@@ -54,13 +57,10 @@ def rows_of(source: ByteSource, name: str) -> Iterator[RawRow]:
     start = head.removeprefix(_BOM).lstrip()
     if start[:1] == b"[":
         raise ImportFileError(f"{name} is one JSON array; write one object a line (JSON lines)")
-    if start[:1] == b"{" or _is_json_name(name):
+    lines = [line for line in start.split(b"\n", _LINES_LOOKED_AT) if line.strip()]
+    if 2 * sum(line.lstrip()[:1] == b"{" for line in lines) > len(lines):
         return _json_rows(source)
     return _csv_rows(source, name, head)
-
-
-def _is_json_name(name: str) -> bool:
-    return name.lower().removesuffix(".gz").endswith((".jsonl", ".ndjson", ".json"))
 
 
 def _json_rows(source: ByteSource) -> Iterator[RawRow]:

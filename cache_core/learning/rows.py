@@ -210,8 +210,6 @@ def _of_date(value: date) -> int:
 def _canonical(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
     if isinstance(value, (int, float)):
         return repr(value)
     return orjson.dumps(value, default=str, option=orjson.OPT_SORT_KEYS).decode()
