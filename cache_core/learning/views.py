@@ -40,14 +40,21 @@ from cache_core.learning.progress import (
 )
 from cache_core.learning.record import Recorded, record_outcome
 from cache_core.learning.report import ImportReport
+from cache_core.learning.tags import (
+    CATEGORIES,
+    EVERYTHING,
+    OUTCOMES,
+    TEXTS,
+    USERS,
+    category_tag,
+    instruction_tag,
+    invalidate_after_import,
+    touched_by,
+    user_tag,
+)
 from cache_core.learning.texts import text_md5
 from cache_core.policy import CacheTTL
 
-EVERYTHING = "learning"
-OUTCOMES = "outcomes"
-TEXTS = "texts"
-USERS = "users"
-CATEGORIES = "categories"
 _WARM_USERS = 8
 
 T = TypeVar("T")
@@ -59,44 +66,6 @@ class Composed(Generic[T]):
 
     value: T
     reads: tuple[Read[Any], ...]
-
-
-def user_tag(user: str) -> str:
-    """Tag of what depends on one user's outcomes."""
-    return f"user:{user}"
-
-
-def category_tag(category: str) -> str:
-    """Tag of what depends on the outcomes in one category."""
-    return f"category:{category}"
-
-
-def instruction_tag(md5: str) -> str:
-    """Tag of what depends on the outcomes of one text (MD5 in hexadecimal)."""
-    return f"instruction:{md5}"
-
-
-def touched_by(recorded: Recorded) -> list[str]:
-    """Tags of exactly the entries that an outcome changes."""
-    tags = [
-        OUTCOMES,
-        user_tag(recorded.user),
-        category_tag(recorded.category),
-        instruction_tag(recorded.md5),
-    ]
-    if recorded.new_text:
-        tags.append(TEXTS)
-    if recorded.new_user:
-        tags.append(USERS)
-    if recorded.new_category:
-        tags.append(CATEGORIES)
-    return tags
-
-
-def invalidate_after_import(cache: Cache, report: ImportReport) -> None:
-    """Forget every answer of the learning system, if the import changed anything."""
-    if report.changed_anything:
-        cache.invalidate_tags([EVERYTHING])
 
 
 class LearningViews:

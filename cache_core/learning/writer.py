@@ -15,7 +15,7 @@ from cache_core.learning.sources import FILE, insert_new, remove_sample, source_
 
 _LOOKUP_ROWS = 500
 # Ids kept in memory between chunks, about 200 bytes each.
-_KNOWN_IDS = 200_000
+_KNOWN_IDS = 500_000
 _COLUMNS = ("instruction_id", "user_id", "source_id", "score", "at", "row_key")
 
 

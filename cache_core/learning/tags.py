@@ -1,0 +1,51 @@
+"""Names of what cached answers were computed from, and what an outcome or an import invalidates."""
+
+from __future__ import annotations
+
+from cache_core.cache import Cache
+from cache_core.learning.record import Recorded
+from cache_core.learning.report import ImportReport
+
+EVERYTHING = "learning"
+OUTCOMES = "outcomes"
+TEXTS = "texts"
+USERS = "users"
+CATEGORIES = "categories"
+
+
+def user_tag(user: str) -> str:
+    """Tag of what depends on one user's outcomes."""
+    return f"user:{user}"
+
+
+def category_tag(category: str) -> str:
+    """Tag of what depends on the outcomes in one category."""
+    return f"category:{category}"
+
+
+def instruction_tag(md5: str) -> str:
+    """Tag of what depends on the outcomes of one text (MD5 in hexadecimal)."""
+    return f"instruction:{md5}"
+
+
+def touched_by(recorded: Recorded) -> list[str]:
+    """Tags of exactly the entries that an outcome changes."""
+    tags = [
+        OUTCOMES,
+        user_tag(recorded.user),
+        category_tag(recorded.category),
+        instruction_tag(recorded.md5),
+    ]
+    if recorded.new_text:
+        tags.append(TEXTS)
+    if recorded.new_user:
+        tags.append(USERS)
+    if recorded.new_category:
+        tags.append(CATEGORIES)
+    return tags
+
+
+def invalidate_after_import(cache: Cache, report: ImportReport) -> None:
+    """Forget every answer of the learning system, if the import changed anything."""
+    if report.changed_anything:
+        cache.invalidate_tags([EVERYTHING])
