@@ -12,6 +12,7 @@ from cache_core.stores import Store
 from tests.servers.faulty_line import FaultyLine
 from tests.servers.meter import FrontMeter, Meter, memory_meter, redis_meter
 from tests.servers.places import StorePlace
+from tests.servers.postgres import PostgresServer
 from tests.servers.redis_server import RedisServer
 from tests.servers.rest_front import RestFront
 
@@ -56,6 +57,20 @@ def faulty_line(redis_server: RedisServer) -> Iterator[FaultyLine]:
     line = FaultyLine(redis_server.port)
     yield line
     line.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A PostgreSQL server that all tests of this process share."""
+    server = PostgresServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer) -> str:
+    """An empty PostgreSQL database of this test's own, as DATABASE_URL."""
+    return postgres_server.new_database()
 
 
 def _place(kind: str, request: pytest.FixtureRequest) -> StorePlace:
