@@ -67,9 +67,9 @@ def _sqlite(url: URL) -> Engine:
             raise DatabaseError(f"cannot create the folder {folder}: {exc.strerror}") from exc
     connect_args = {"timeout": _BUSY_TIMEOUT_S, "check_same_thread": False}
     engine = (
-        create_engine(url, connect_args=connect_args, poolclass=StaticPool)
+        create_engine(url, connect_args=connect_args, hide_parameters=True, poolclass=StaticPool)
         if in_memory
-        else create_engine(url, connect_args=connect_args)
+        else create_engine(url, connect_args=connect_args, hide_parameters=True)
     )
     event.listen(engine, "connect", _set_pragmas)
     return engine
