@@ -6,27 +6,11 @@ import streamlit as st
 
 from ui.app import get_app
 from ui.frame import draw_frame
+from ui.navigation import enter, navigate
 
 st.set_page_config(page_title="Cache monitor", page_icon=":material/speed:", layout="wide")
 
-page = st.navigation(
-    {
-        "Cache": [
-            st.Page(
-                "pages/overview.py", title="Overview", icon=":material/monitoring:", default=True
-            ),
-            st.Page("pages/operations.py", title="Operations", icon=":material/construction:"),
-        ],
-        "Instructions": [
-            st.Page("pages/dashboard.py", title="Dashboard", icon=":material/dashboard:"),
-            st.Page("pages/learning.py", title="Learning", icon=":material/school:"),
-        ],
-        "This app": [
-            st.Page("pages/setup.py", title="Setup", icon=":material/settings:"),
-        ],
-    }
-)
-
+page = navigate()
 try:
     app = get_app()
 except ValueError as exc:
@@ -34,4 +18,4 @@ except ValueError as exc:
     st.stop()
 
 draw_frame(app)
-page.run()
+enter(page)

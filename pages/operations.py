@@ -17,14 +17,14 @@ from cache_core.operations import (
 from cache_core.stores import StoreError
 from ui import words
 from ui.access import current_actor, draw_sign_in
-from ui.app import App, get_app
-from ui.frame import current_frame, draw_title
+from ui.app import App
+from ui.frame import draw_title, open_page
 
 _REDRAW_S = 0.5
 _PENDING = "pending_clear"
 
-app = get_app()
-frame = current_frame(app)
+frame = open_page()
+app = frame.app
 actor = current_actor(app)
 
 

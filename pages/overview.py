@@ -7,11 +7,9 @@ import streamlit as st
 from cache_core.insight.ratings import Rated, rate, rate_all, targets
 from cache_core.telemetry import Counts, Figures, merged
 from ui import cards, charts, words
-from ui.app import get_app
-from ui.frame import Frame, current_frame, draw_stamp, draw_title, live
+from ui.frame import Frame, draw_stamp, draw_title, live, open_page
 
-app = get_app()
-frame = current_frame(app)
+frame = open_page()
 
 
 def health_sentence(overall: Rated, rated: dict[str, Rated], counts: Counts) -> str:

@@ -13,14 +13,14 @@ from cache_core.operations import Actor, Job, check_store
 from cache_core.operations.access import require_operator
 from ui import words
 from ui.access import current_actor, draw_sign_in, is_bound_to_loopback
-from ui.app import App, get_app
-from ui.frame import draw_title
+from ui.app import App
+from ui.frame import draw_title, open_page
 
 _REDRAW_S = 0.5
 _FIELDS = ("user", "instruction", "category", "outcome", "ts")
 _IMPORT = "import"
 
-app = get_app()
+app = open_page().app
 actor = current_actor(app)
 
 

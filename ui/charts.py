@@ -10,7 +10,8 @@ import pandas as pd
 from cache_core.insight.ratings import Thresholds
 from cache_core.telemetry import Figures, merged
 
-HEIGHT_PX = 240
+HEIGHT_PX = 280
+_QUIET = "#7C8894"  # readable on the light and on the dark background
 
 
 def hit_rate_frame(figures: Figures, namespace: str | None) -> pd.DataFrame:
@@ -55,10 +56,10 @@ def hit_rate_chart(frame: pd.DataFrame) -> alt.LayerChart:
             ],
         )
     )
-    rule = alt.Chart(rules).mark_rule(strokeDash=[2, 4], opacity=0.6).encode(y="bound:Q")
+    rule = alt.Chart(rules).mark_rule(strokeDash=[2, 4], color=_QUIET).encode(y="bound:Q")
     label = (
         alt.Chart(rules)
-        .mark_text(align="left", baseline="bottom", dx=4, dy=-1, fontSize=10, opacity=0.75)
+        .mark_text(align="left", baseline="bottom", dx=4, dy=-1, fontSize=10, color=_QUIET)
         .encode(y="bound:Q", x=alt.value(0), text="word:N")
     )
     return cast("alt.LayerChart", alt.layer(rule, label, lines).properties(height=HEIGHT_PX))
@@ -175,7 +176,7 @@ def _iso(at: pd.Timestamp) -> alt.DateTime:
 
 
 def _by(field: str, domain: list[str] | None = None) -> alt.Color:
-    legend = alt.Legend(orient="bottom", title=None, columns=2, labelLimit=220)
+    legend = alt.Legend(orient="bottom", title=None, columns=2, labelLimit=220, symbolType="stroke")
     if domain is None:
         return alt.Color(f"{field}:N", legend=legend)
     hues = ["#0072B2", "#0072B2", "#D55E00", "#D55E00"]

@@ -11,7 +11,8 @@ import streamlit as st
 from cache_core.stores import StoreError
 from cache_core.telemetry import WINDOWS, Figures, Window, WindowName
 from ui import words
-from ui.app import App
+from ui.app import App, get_app
+from ui.navigation import require_entry
 
 ALL = "all"
 _LIVE: dict[str, float | None] = {"off": None, "10s": 10.0, "30s": 30.0, "60s": 60.0}
@@ -42,7 +43,7 @@ class Frame:
 
 
 def draw_frame(app: App) -> None:
-    """Draw the choices in the sidebar; pages read them with `current_frame`."""
+    """Draw the choices in the sidebar; pages read them with `open_page`."""
     with st.sidebar:
         st.segmented_control(
             "Window",
@@ -66,8 +67,10 @@ def draw_frame(app: App) -> None:
         _draw_connections(app)
 
 
-def current_frame(app: App) -> Frame:
-    """What the visitor chose, on any page."""
+def open_page() -> Frame:
+    """First call of every page: what the visitor chose, and the app."""
+    require_entry()
+    app = get_app()
     window = cast("WindowName", st.session_state.get("window") or "24h")
     namespace = st.session_state.get("namespace") or ALL
     live = st.session_state.get("live") or "off"

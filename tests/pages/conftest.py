@@ -1,0 +1,58 @@
+"""The app under Streamlit's own test harness, with a database and a store of each test's own."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from ui.app import App, get_app
+
+ROOT = Path(__file__).parents[2]
+
+OpenApp = Callable[..., AppTest]
+
+
+@pytest.fixture
+def open_app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenApp]:
+    """Starts the app with these environment variables and shows one page.
+
+    The database is a new file, filled with sample data on the first start; the store is memory
+    unless the variables say otherwise.
+    """
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("CACHE_ENABLED", "on")
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/learning.db")
+    for name in ("REDIS_URL", "UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+
+    def start(page: str = "", operator: bool = True, **variables: str) -> AppTest:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("OPERATE_ON_LOOPBACK", "1" if operator else "0")
+        st.config.set_option("server.address", "127.0.0.1" if operator else None)
+        at = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60).run()
+        return at.switch_page(f"pages/{page}.py").run() if page else at
+
+    st.cache_resource.clear()
+    yield start
+    with contextlib.suppress(ValueError):  # a test of a wrong setting has nothing to close
+        get_app().close()
+    st.cache_resource.clear()
+    st.config.set_option("server.address", None)
+
+
+@pytest.fixture
+def running() -> Callable[[], App]:
+    """The parts of the app that a test started."""
+    return get_app
+
+
+def texts(at: AppTest) -> str:
+    """All that the page says, for looking a sentence up."""
+    kinds = (at.title, at.caption, at.markdown, at.info, at.warning, at.error, at.success)
+    return "\n".join(str(element.value) for kind in kinds for element in kind)

@@ -1,0 +1,99 @@
+"""The Overview: empty, busy, and with the store down."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from tests.pages.conftest import OpenApp, texts
+from tests.servers.redis_server import RedisServer
+from ui.app import App
+
+Running = Callable[[], App]
+
+
+def test_says_so_when_nothing_was_read(open_app: OpenApp) -> None:
+    at = open_app("overview")
+    assert not at.exception
+    assert "No reads of any cached function" in at.info[0].value
+
+
+def test_shows_exactly_the_reads_that_were_made(open_app: OpenApp, running: Running) -> None:
+    open_app("overview")
+    views = running().views
+    assert views is not None
+    for _ in range(4):
+        views.stats(None)
+    running().forget_figures()
+    at = open_app("overview")
+    assert not at.exception
+    metrics = {metric.label: metric.value for metric in at.metric}
+    assert metrics["Hit rate"] == "75 %"
+    table = at.dataframe[0].value
+    assert list(table["Namespace"]) == ["dashboard.stats"]
+    assert list(table["Lookups"]) == [4]
+    assert list(table["Misses"]) == ["1 cold"]
+
+
+def test_rates_a_cache_that_was_read_often_enough(open_app: OpenApp, running: Running) -> None:
+    open_app("overview")
+    views = running().views
+    assert views is not None
+    for _ in range(40):
+        views.users()
+    running().forget_figures()
+    assert "Excellent: 98 % of lookups" in texts(open_app("overview"))
+
+
+def test_the_chosen_namespace_narrows_the_page(open_app: OpenApp, running: Running) -> None:
+    open_app("overview")
+    views = running().views
+    assert views is not None
+    views.users()
+    views.categories()
+    running().forget_figures()
+    at = open_app("overview")
+    at.selectbox(key="namespace").select("learning.users").run()
+    assert list(at.dataframe[0].value["Namespace"]) == ["learning.users"]
+
+
+def test_charts_keep_hours_without_reads_as_gaps(open_app: OpenApp, running: Running) -> None:
+    open_app("overview")
+    views = running().views
+    assert views is not None
+    views.users()
+    running().forget_figures()
+    at = open_app("overview")
+    spec = json.loads(at.get("vega_lite_chart")[0].proto.spec)
+    assert spec["layer"][2]["encoding"]["y"]["scale"]["domain"] == [0, 1]
+
+
+@pytest.mark.parametrize("page", ["overview", "dashboard", "learning", "operations", "setup"])
+def test_every_page_works_from_the_source_while_the_store_is_down(
+    open_app: OpenApp, own_redis_server: RedisServer, page: str
+) -> None:
+    own_redis_server.kill()
+    at = open_app(page, REDIS_URL=own_redis_server.url)
+    assert not at.exception
+    if page in ("overview", "setup"):
+        assert "does not answer" in "".join(error.value for error in at.error)
+    badges = texts(at)
+    assert own_redis_server.url.rsplit("/", 1)[0] in badges or "127.0.0.1" in badges
+
+
+def test_a_wrong_setting_is_said_on_the_page(open_app: OpenApp) -> None:
+    at = open_app(REDIS_URL="http//nonsense")
+    assert not at.exception
+    assert "A setting will not do" in at.error[0].value
+
+
+def test_a_database_that_cannot_be_read_is_said_on_the_page(
+    open_app: OpenApp, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    broken = tmp_path_factory.mktemp("broken") / "learning.db"
+    broken.write_bytes(b"this is not a database, " * 100)
+    at = open_app("setup", DATABASE_URL=f"sqlite:///{broken}")
+    assert not at.exception
+    assert "The database cannot be used" in "".join(error.value for error in at.error)

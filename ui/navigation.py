@@ -1,0 +1,49 @@
+"""The app's pages, and the way in to them."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+_ENTERED = "entered_through_the_entry_point"
+
+
+def navigate() -> st.Page:
+    """Register the pages; the one that is asked for."""
+    return st.navigation(
+        {
+            "Cache": [
+                st.Page(
+                    "pages/overview.py",
+                    title="Overview",
+                    icon=":material/monitoring:",
+                    default=True,
+                ),
+                st.Page("pages/operations.py", title="Operations", icon=":material/construction:"),
+            ],
+            "Instructions": [
+                st.Page("pages/dashboard.py", title="Dashboard", icon=":material/dashboard:"),
+                st.Page("pages/learning.py", title="Learning", icon=":material/school:"),
+            ],
+            "This app": [
+                st.Page("pages/setup.py", title="Setup", icon=":material/settings:"),
+            ],
+        }
+    )
+
+
+def enter(page: st.Page) -> None:
+    """Run a page from the entry point."""
+    st.session_state[_ENTERED] = True
+    page.run()
+
+
+def require_entry() -> None:
+    """Begin again at the entry point if a page was run without it.
+
+    Until `st.navigation` was called once in a process, Streamlit runs files of a `pages` folder by
+    themselves: the first visitor after a start who follows a link to a page would get it without
+    navigation and frame.
+    """
+    if not st.session_state.pop(_ENTERED, False):
+        navigate()
+        st.rerun()
