@@ -166,7 +166,7 @@ def test_an_unknown_user_has_no_metrics(engine: Engine) -> None:
 
 def test_sums_of_a_week_are_not_lost_to_undated_rows(engine: Engine) -> None:
     import_rows(engine, [row(ts=None), row(ts=_at(3)), row(ts=_at(3))])
-    by_week = defaultdict(int)
+    by_week: dict[datetime, int] = defaultdict(int)
     for week in dashboard_stats(engine, None).weeks:
         by_week[week.start] += week.estimate.count
     assert sum(by_week.values()) == 2

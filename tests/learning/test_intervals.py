@@ -67,7 +67,8 @@ def test_the_slope_is_that_of_a_regression() -> None:
     rng = np.random.default_rng(1)
     x = np.sort(rng.uniform(0, 20, 60))
     y = np.clip(0.3 + 0.02 * x + rng.normal(0, 0.1, 60), 0, 1)
-    line = slope(count=60, x=x.sum(), xx=(x * x).sum(), y=y.sum(), yy=(y * y).sum(), xy=x @ y)
+    xx, yy, xy = float(x @ x), float(y @ y), float(x @ y)
+    line = slope(count=60, x=float(x.sum()), xx=xx, y=float(y.sum()), yy=yy, xy=xy)
     expected = stats.linregress(x, y)
     half = stats.t.ppf(0.975, 58) * expected.stderr
     assert line is not None

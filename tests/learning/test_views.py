@@ -198,7 +198,13 @@ def test_the_warm_plan_makes_the_first_reads_hits(
 def test_an_unfit_outcome_is_refused_and_invalidates_nothing(
     views: LearningViews, change: dict[str, Any], words: str
 ) -> None:
-    outcome = {"user": "ada", "instruction": ADA, "category": "writing", "score": 1.0} | change
+    outcome: dict[str, Any] = {
+        "user": "ada",
+        "instruction": ADA,
+        "category": "writing",
+        "score": 1.0,
+        **change,
+    }
     with pytest.raises(ValueError, match=words):
         views.record_outcome(**outcome, at=NOW)
     assert _missed(views) == set()
