@@ -14,6 +14,8 @@ from ui.app import App
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _TRIES, _WITHIN_S = 5, 60.0
 _SIGNED_IN = "signed_in_as_operator"
+_GIVEN = "operator_password_given"
+_PROBLEM = "sign_in_problem"
 
 
 class Throttle:
@@ -66,15 +68,23 @@ def draw_sign_in(app: App) -> None:
         )
         return
     with st.form("sign_in", border=True):
-        given = st.text_input("Operator password", type="password")
-        sent = st.form_submit_button("Sign in", type="primary")
-    if not sent:
+        st.text_input("Operator password", type="password", key=_GIVEN)
+        st.form_submit_button("Sign in", type="primary", on_click=_sign_in, args=(app,))
+    if problem := st.session_state.get(_PROBLEM):
+        st.error(problem, icon=":material/lock:")
+
+
+def _sign_in(app: App) -> None:
+    """On the button: compare, and remember only the verdict."""
+    password = app.settings.operator_password
+    given = st.session_state.pop(_GIVEN, "")
+    if password is None:
         return
     if _throttle().is_closed():
-        st.error("Too many wrong passwords. Wait a minute and try again.")
+        st.session_state[_PROBLEM] = "Too many wrong passwords. Wait a minute and try again."
     elif is_password_right(given, password.get_secret_value()):
         st.session_state[_SIGNED_IN] = True
-        st.rerun()
+        st.session_state.pop(_PROBLEM, None)
     else:
         _throttle().count_wrong()
-        st.error("That password is not right.")
+        st.session_state[_PROBLEM] = "That password is not right."

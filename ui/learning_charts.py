@@ -1,0 +1,109 @@
+"""Charts of the learning figures: frames to charts. Pure: no Streamlit, no query."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import altair as alt
+import pandas as pd
+
+HEIGHT_PX = 260
+_ROW_PX = 30
+_BLUE, _ORANGE, _GRAY = "#0072B2", "#D55E00", "#7C8894"
+_SHARE_AXIS = alt.Axis(format="%", values=[0, 0.25, 0.5, 0.75, 1])
+_SHARE = alt.Scale(domain=[0, 1])
+
+
+def week_chart(frame: pd.DataFrame) -> alt.LayerChart:
+    """Mean outcome by week on a fixed scale with its 95 % interval as a band, and how many."""
+    x = alt.X(
+        "week:T",
+        title="week beginning (UTC)",
+        scale=alt.Scale(type="utc"),
+        axis=alt.Axis(format="%d %b %y", labelOverlap=True, tickCount=8, grid=False),
+    )
+    tooltip = [
+        alt.Tooltip("week:T", title="Week of", format="%Y-%m-%d"),
+        alt.Tooltip("mean:Q", title="Mean outcome", format=".1%"),
+        alt.Tooltip("low:Q", title="95 % from", format=".1%"),
+        alt.Tooltip("high:Q", title="95 % to", format=".1%"),
+        alt.Tooltip("outcomes:Q", title="Outcomes", format=","),
+    ]
+    y = alt.Y("mean:Q", title=None, scale=_SHARE, axis=_SHARE_AXIS)
+    base = alt.Chart(frame)
+    band = base.mark_area(opacity=0.25, color=_BLUE).encode(
+        x=x, y=alt.Y("low:Q", title=None, scale=_SHARE, axis=_SHARE_AXIS), y2="high:Q"
+    )
+    # A week between two gaps has no area: its interval is drawn as a line.
+    alone = base.mark_rule(opacity=0.25, color=_BLUE).encode(x=x, y="low:Q", y2="high:Q")
+    line = base.mark_line(
+        color=_BLUE, strokeWidth=2, point=alt.OverlayMarkDef(size=36, filled=True, color=_BLUE)
+    ).encode(x=x, y=y, tooltip=tooltip)
+    return cast("alt.LayerChart", alt.layer(band, alone, line).properties(height=HEIGHT_PX))
+
+
+def estimate_chart(frame: pd.DataFrame) -> alt.LayerChart:
+    """A dot with its 95 % interval per name, in the frame's order from the top."""
+    return _dots(frame, "mean", _SHARE, _SHARE_AXIS, {"color": alt.value(_BLUE)}, ".1%")
+
+
+def comparison_chart(frame: pd.DataFrame) -> alt.LayerChart:
+    """One user's mean beside everybody else's, per category."""
+    sides = ["this user", "others"]
+    scale = alt.Scale(domain=sides, range=[_BLUE, _ORANGE])
+    by_side = {
+        "color": alt.Color("who:N", scale=scale, legend=alt.Legend(orient="bottom", title=None)),
+        "yOffset": alt.YOffset("who:N", sort=sides, scale=alt.Scale(paddingOuter=0.6)),
+    }
+    return _dots(frame, "mean", _SHARE, _SHARE_AXIS, by_side, ".1%", row_px=44)
+
+
+def lift_chart(frame: pd.DataFrame) -> alt.LayerChart:
+    """Difference in points of texts with a phrase to those without, per phrase."""
+    verdicts = {
+        "▲ better": _BLUE,
+        "▲ better, may be chance": "#56B4E9",
+        "– no clear difference": _GRAY,
+        "▼ worse, may be chance": "#E69F00",
+        "▼ worse": _ORANGE,
+    }
+    there = [verdict for verdict in verdicts if verdict in set(frame["verdict"])]
+    scale = alt.Scale(domain=there, range=[verdicts[verdict] for verdict in there])
+    legend = alt.Legend(orient="bottom", title=None, columns=2, labelLimit=240)
+    color = {"color": alt.Color("verdict:N", scale=scale, legend=legend)}
+    dots = _dots(frame, "lift", alt.Scale(nice=True), alt.Axis(format="+d"), color, "+.1f")
+    zero = alt.Chart(pd.DataFrame({"zero": [0]})).mark_rule(color=_GRAY).encode(x="zero:Q")
+    return cast("alt.LayerChart", alt.layer(zero, dots))
+
+
+def _dots(
+    frame: pd.DataFrame,
+    value: str,
+    scale: alt.Scale,
+    axis: alt.Axis,
+    more: dict[str, Any],
+    number: str,
+    row_px: int = _ROW_PX,
+) -> alt.LayerChart:
+    names = list(dict.fromkeys(frame["name"]))
+    y = alt.Y("name:N", sort=names, title=None, axis=alt.Axis(labelLimit=260, grid=False))
+    title = "points" if value == "lift" else None
+    tooltip = [
+        alt.Tooltip("name:N", title="Name"),
+        alt.Tooltip(f"{value}:Q", title="Value", format=number),
+        alt.Tooltip("low:Q", title="95 % from", format=number),
+        alt.Tooltip("high:Q", title="95 % to", format=number),
+    ]
+    if "outcomes" in frame:
+        tooltip.append(alt.Tooltip("outcomes:Q", title="Outcomes", format=","))
+    if "texts" in frame:
+        tooltip.append(alt.Tooltip("texts:Q", title="Texts", format=","))
+    base = alt.Chart(frame)
+    bars = base.mark_rule(strokeWidth=2, opacity=0.6).encode(
+        x=alt.X("low:Q", title=title, scale=scale, axis=axis), x2="high:Q", y=y, **more
+    )
+    dots = base.mark_point(filled=True, size=70, opacity=1).encode(
+        x=alt.X(f"{value}:Q", title=title, scale=scale, axis=axis), y=y, tooltip=tooltip, **more
+    )
+    height_px = max(row_px * len(names), 60) + 20
+    return cast("alt.LayerChart", alt.layer(bars, dots).properties(height=height_px))
