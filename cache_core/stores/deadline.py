@@ -27,11 +27,14 @@ class Deadline:
     @contextmanager
     def within(self, timeout_s: float) -> Iterator[None]:
         """Give the block `timeout_s` seconds in all."""
+        # A finaliser that runs in the middle of a call may make one of its own; the first goes on
+        # with its own deadline afterwards.
+        before: float | None = getattr(self._calls, "ends", None)
         self._calls.ends = self._clock() + timeout_s
         try:
             yield
         finally:
-            self._calls.ends = None
+            self._calls.ends = before
 
     def left_s(self, limit_s: float) -> float:
         """Seconds the next step may take: `limit_s`, or less when the call has less left.

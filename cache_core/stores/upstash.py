@@ -41,6 +41,7 @@ from cache_core.stores.http_deadline import deadline_client
 from cache_core.stores.scripts import SETTLE
 from cache_core.stores.upstash_answers import (
     LOST_CONNECTION,
+    is_too_large,
     is_wrong_type,
     of_length,
     parsed_info,
@@ -49,7 +50,12 @@ from cache_core.stores.upstash_answers import (
     translated,
     whole_number,
 )
-from cache_core.stores.upstash_client import checked_rest_url, checked_token, upstash_client
+from cache_core.stores.upstash_client import (
+    checked_rest_url,
+    checked_token,
+    in_requests,
+    upstash_client,
+)
 
 _T = TypeVar("_T")
 
@@ -197,7 +203,13 @@ class UpstashStore:
 
     def _read(self, names: list[str]) -> list[Any]:
         if len(names) > 1:
-            return of_length(self._redis.execute(["MGET", *names]), len(names))
+            try:
+                return of_length(self._redis.execute(["MGET", *names]), len(names))
+            except UpstashError as exc:
+                if not is_too_large(exc):
+                    raise
+            half = len(names) // 2
+            return self._read(names[:half]) + self._read(names[half:])
         try:
             return [self._redis.execute(["GET", names[0]])]
         except UpstashError as exc:
@@ -210,9 +222,15 @@ class UpstashStore:
         return of_length(replies[-1], key_count) if key_count else []
 
     def _pipelined(self, commands: Sequence[list[Any]]) -> list[Any]:
-        """Replies of the commands, sent in one request; an error among them is raised."""
+        """Replies of the commands; an error among them is raised.
+
+        One request, as long as the commands fit into what a request may hold.
+        """
         if len(commands) == 1:
             return [self._redis.execute(commands[0])]
+        batches = in_requests(commands)
+        if len(batches) > 1:
+            return [reply for batch in batches for reply in self._pipelined(batch)]
         # A new object each time: after an error the client leaves the commands on the old one.
         pipeline = self._redis.pipeline()
         for command in commands:

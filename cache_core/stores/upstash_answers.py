@@ -69,6 +69,11 @@ def is_wrong_type(exc: UpstashError) -> bool:
     return str(exc).startswith("WRONGTYPE")
 
 
+def is_too_large(exc: UpstashError) -> bool:
+    """Whether the answer to many keys is over what one answer may hold (10 MB)."""
+    return "max request size exceeded" in str(exc)
+
+
 def refuses_script_flags(exc: UpstashError) -> bool:
     """Whether a script was refused for its first line: Redis below 7 cannot read it, 7.0 does not
     know the flag."""

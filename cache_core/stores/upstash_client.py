@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 from upstash_redis import Redis
 from upstash_redis.http import SyncHttpClient
+
+# Upstash's limit, less room for keys that JSON has to escape.
+_REQUEST_BYTES = 9_000_000
+_JSON_BYTES = 4  # quotes, comma and blank around an argument
 
 
 def checked_rest_url(url: str) -> str:
@@ -43,6 +49,23 @@ def checked_token(token: str) -> str:
             "UPSTASH_REDIS_REST_TOKEN from the Upstash console again"
         )
     return stripped
+
+
+def in_requests(commands: Sequence[list[Any]]) -> list[list[list[Any]]]:
+    """The commands in as few requests as Upstash's limit of 10 MB allows, in order.
+
+    A single command over the limit goes by itself, and the server's refusal tells of it.
+    """
+    batches: list[list[list[Any]]] = []
+    left_bytes = 0
+    for command in commands:
+        size_bytes = sum(len(str(argument)) + _JSON_BYTES for argument in command)
+        if not batches or size_bytes > left_bytes:
+            batches.append([])
+            left_bytes = _REQUEST_BYTES
+        batches[-1].append(command)
+        left_bytes -= size_bytes
+    return batches
 
 
 def upstash_client(url: str, token: str, http: httpx.Client) -> Redis:

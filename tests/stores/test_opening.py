@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import traceback
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +13,7 @@ from cache_core.stores import Put, open_store
 from tests.servers.redis_server import RedisServer
 
 SECRET = "s3cr3t"
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
@@ -126,3 +130,38 @@ def test_a_socket_file_is_a_way_to_redis(redis_server: RedisServer) -> None:
         store.put_many([Put("a", b"1", 10)])
         assert store.get_many(["a"]) == [b"1"]
         store.remove(["a"])
+
+
+def run_python(script: str) -> str:
+    """What a fresh interpreter prints."""
+    found = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, check=True, text=True
+    )
+    return found.stdout.strip()
+
+
+def test_importing_the_stores_loads_no_driver() -> None:
+    script = (
+        "import sys, cache_core.stores\n"
+        "print(sorted({'redis', 'upstash_redis', 'httpx', 'streamlit'} & set(sys.modules)))"
+    )
+    assert run_python(script) == "[]"
+
+
+@pytest.mark.parametrize(
+    ("module", "url", "advice"),
+    [
+        ("redis", "redis://host/0", "pip install 'redis[hiredis]"),
+        ("upstash_redis", "https://host.example", "pip install 'upstash-redis"),
+    ],
+)
+def test_a_missing_driver_says_what_to_install(module: str, url: str, advice: str) -> None:
+    script = (
+        f"import sys; sys.modules[{module!r}] = None\n"
+        "from cache_core.stores import open_store\n"
+        "try:\n"
+        f"    open_store({url!r}, token='token')\n"
+        "except ImportError as exc:\n"
+        "    print(exc)"
+    )
+    assert advice in run_python(script)

@@ -292,13 +292,20 @@ def test_a_read_only_token_reads_and_does_not_write(opening: Open, faulty_front:
         list(reader.scan("a"))
 
 
-def test_an_answer_over_the_size_limit_is_rejected(opening: Open) -> None:
+def test_a_batch_over_the_size_limit_goes_in_several_requests(
+    opening: Open, faulty_front: RestFront
+) -> None:
     store = opening()
-    for key in ("a", "b"):
-        store.put_many([kept(key, b"x" * 5_000_000)])
-    assert store.get_many(["a"]) == [b"x" * 5_000_000]
+    values = {f"key-{number}": bytes([number]) * 2_000_000 for number in range(7)}
+    store.put_many([kept(key, value) for key, value in values.items()])
+    assert faulty_front.counts.requests == 3
+    assert store.get_many([*values, "absent"]) == [*values.values(), None]
+
+
+def test_a_value_over_the_size_limit_is_rejected(opening: Open) -> None:
+    store = opening()
     with pytest.raises(StoreRejectedError, match="max request size"):
-        store.get_many(["a", "b"])
+        store.put_many([kept("a", b"x" * 8_000_000), kept("b")])
 
 
 def test_a_script_flag_that_a_server_refuses_is_left_out_from_then_on(
