@@ -11,7 +11,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
@@ -263,8 +263,11 @@ class MemoryStore:
         # The entry may have pushed the lease out; then there is nothing left to hold or give up.
         if write.hold_s == 0:
             self._drop(write.lease_key)
-        elif write.lease_key in self._slots:
-            self._put(Put(write.lease_key, write.token, write.hold_s))
+        else:
+            held = self._slots.get(write.lease_key)
+            if held is not None:
+                expires = self._clock() + hold_ms(write.hold_s) / 1000
+                self._replace(write.lease_key, replace(held, expires=expires))
         return True
 
     def _replace(self, key: str, slot: _Slot) -> None:

@@ -210,6 +210,12 @@ def test_each_lease_of_a_batch_is_judged_by_itself(store: Store) -> None:
     assert found == [b"value", None, None, b"theirs", b"mine"]
 
 
+def test_an_entry_under_the_lease_key_itself_is_kept(store: Store) -> None:
+    store.put_many([kept("a", b"mine")])
+    assert store.settle([LeaseWrite("a", b"mine", 30, kept("a", b"value"))]) == [True]
+    assert store.get_many(["a"]) == [b"value"]
+
+
 def test_a_written_entry_replaces_a_hash(store: Store) -> None:
     store.put_many([kept("lease", b"mine")])
     store.put_fields([FieldPut("a", "field", b"1", LIFE_S)])
