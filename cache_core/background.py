@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 _log = logging.getLogger("cache_core")
 
-Job = Callable[[], None]
+Job = Callable[[], object]
 
 
 class Background:
@@ -48,7 +48,7 @@ class Background:
         while (job := self._queue.get()) is not None:
             try:
                 job()
-            except Exception:  # noqa: BLE001
+            except BaseException:  # noqa: BLE001  # SystemExit too: the worker has other jobs to do
                 _log.exception("a background job of the cache failed")
             finally:
                 with self._lock:

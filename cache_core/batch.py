@@ -163,8 +163,10 @@ class Batch:
         try:
             values = yield from self._values(list(led))
         except Exception:
-            self._give_back(list(led), token)
-            if not self._serve_stale(led, looks):
+            is_answered = self._serve_stale(led, looks)
+            # As for a single key, the leases that are kept are the pause.
+            self._give_back(list(led), token, timing.pause_s if is_answered else 0.0)
+            if not is_answered:
                 raise
             return
         except BaseException:
@@ -174,7 +176,11 @@ class Batch:
             if token is not None:
                 self._path.compute.drop([self._calls[at] for at in led], token)
         share_s = (timing.monotonic() - began) / len(led)
-        yield from self._store(led, looks, token, values, created_s, share_s)
+        try:
+            yield from self._store(led, looks, token, values, created_s, share_s)
+        except BaseException:  # `cache_if` is the user's, and may raise
+            self._give_back(list(led), token)
+            raise
 
     def _values(self, positions: list[int]) -> Steps[list[Any]]:
         if self._source_many is None:
@@ -243,10 +249,12 @@ class Batch:
             )
         self._end_flights(led)
 
-    def _give_back(self, positions: Sequence[int], token: bytes | None) -> None:
+    def _give_back(
+        self, positions: Sequence[int], token: bytes | None, hold_s: float = 0.0
+    ) -> None:
         if token is not None and positions:
             self._path.compute.give_back(
-                [LeaseWrite(self._calls[at].lease_key, token) for at in positions]
+                [LeaseWrite(self._calls[at].lease_key, token, hold_s) for at in positions]
             )
 
     def _end_flights(self, flights: dict[int, Flight]) -> None:

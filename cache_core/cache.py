@@ -165,12 +165,15 @@ class Cache:
         value: T = self.reader.read(call).value
         return value
 
-    def get_many(self, namespace: str, names: Iterable[str]) -> dict[str, Any]:
+    def get_many(
+        self, namespace: str, names: Iterable[str], *, version: int | str = 1
+    ) -> dict[str, Any]:
         """The fresh ones among the values kept by `get_or_compute`, by key.
 
+        `version`: the policy's, if `get_or_compute` was given one.
         One round trip; a second one if some were stored with tags. Empty while the store is down.
         """
-        wanted = {name: self._entry_key(namespace, name) for name in names}
+        wanted = {name: self._entry_key(namespace, name, version) for name in names}
         if not wanted or not self.is_on:
             return {}
         generation = keys.namespace_generation_key(namespace)
@@ -199,8 +202,8 @@ class Cache:
         raws = self._path.guard.ask(lambda: self.store.get_many(names))
         return dict(zip(names, raws, strict=True))
 
-    def _entry_key(self, namespace: str, key: str) -> str:
-        return keys.entry_key(keys.checked_namespace(namespace), 1, keys.text_digest(key))
+    def _entry_key(self, namespace: str, key: str, version: int | str) -> str:
+        return keys.entry_key(keys.checked_namespace(namespace), version, keys.text_digest(key))
 
     def _models(self, namespace: str, source: Callable[..., Any] | None) -> Models:
         function = self._functions.get(namespace)
@@ -209,9 +212,12 @@ class Cache:
 
     # Invalidating
 
-    def invalidate(self, namespace: str, key: str) -> None:
-        """Forget what `get_or_compute` kept under a key. A compute under way will not be stored."""
-        self.forget_entry(namespace, self._entry_key(namespace, key))
+    def invalidate(self, namespace: str, key: str, *, version: int | str = 1) -> None:
+        """Forget what `get_or_compute` kept under a key. A compute under way will not be stored.
+
+        `version`: the policy's, if `get_or_compute` was given one.
+        """
+        self.forget_entry(namespace, self._entry_key(namespace, key, version))
 
     def forget_entry(self, namespace: str, entry_key: str) -> None:
         """Remove one entry and its lease: one round trip."""

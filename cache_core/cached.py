@@ -61,12 +61,11 @@ class Function:
     def models_of(source: Callable[..., Any]) -> dict[str, type]:
         """Dataclasses and other models named by a function's return annotation."""
         try:
-            annotation = typing.get_type_hints(source).get("return")
+            return codec.models_named_by(typing.get_type_hints(source).get("return"))
         except (NameError, TypeError, AttributeError):
             # Names that exist only for the type checker: such values are returned, not kept, and
             # the warning about them says to name them in the annotation.
             return {}
-        return codec.models_named_by(annotation)
 
     def call(self, prefix: str, args: Arguments, kwargs: dict[str, Any]) -> Call:
         """The call of this function with these arguments."""

@@ -66,7 +66,8 @@ def make_call(
 ) -> Call:
     """A call from a digest of its arguments and the tags it carries."""
     entry_key = keys.entry_key(namespace, policy.version, digest)
-    tag_digests = tuple(keys.tag_digest(tag) for tag in dict.fromkeys(tags))
+    # Sorted: a function may give its tags as a set, whose order differs from process to process.
+    tag_digests = tuple(sorted({keys.tag_digest(tag) for tag in tags}))
     if len(tag_digests) > envelope.TAGS_MAX:
         raise ValueError(f"{label}: {len(tag_digests)} tags; at most {envelope.TAGS_MAX} an entry")
     return Call(

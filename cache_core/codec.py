@@ -49,8 +49,12 @@ def encode(value: object, models: Models) -> tuple[bool, bytes]:
     encoder = _Encoder(models)
     try:
         text = orjson.dumps(encoder.walk(value))
-    except (RecursionError, TypeError) as exc:
-        raise UncacheableError(f"it is nested too deeply or holds unusual text: {exc}") from exc
+    except UncacheableError:
+        raise
+    except (
+        Exception
+    ) as exc:  # an attribute never set, a property that raises: the value is not ours
+        raise UncacheableError(f"it cannot be taken apart: {type(exc).__name__}: {exc}") from exc
     if not encoder.wrapped:
         return False, text
     parts = [_LENGTH.pack(len(text)), text]
@@ -83,22 +87,24 @@ def models_named_by(annotation: object) -> dict[str, type]:
     Follows unions, generics and the fields of the models themselves.
     """
     found: dict[str, type] = {}
-    _collect(annotation, found)
+    _collect(annotation, found, ())
     return found
 
 
-def _collect(annotation: object, found: dict[str, type]) -> None:
+def _collect(annotation: object, found: dict[str, type], aliases: tuple[object, ...]) -> None:
     for argument in typing.get_args(annotation):
-        _collect(argument, found)
+        _collect(argument, found, aliases)
     if isinstance(annotation, typing.TypeAliasType if hasattr(typing, "TypeAliasType") else ()):
-        _collect(annotation.__value__, found)
+        if annotation not in aliases:  # an alias may hold itself
+            _collect(annotation.__value__, found, (*aliases, annotation))
+        return
     model = typing.get_origin(annotation) or annotation
     if not isinstance(model, type) or not _is_model(model) or model_name(model) in found:
         return
     found[model_name(model)] = model
     if not issubclass(model, enum.Enum):
         for hint in typing.get_type_hints(model).values():
-            _collect(hint, found)
+            _collect(hint, found, aliases)
 
 
 def _is_model(kind: type) -> bool:
@@ -198,7 +204,8 @@ class _Encoder:
         raise UncacheableError(f"it holds a time in a zone of type {type(zone).__qualname__}")
 
     def _other(self, kind: type, value: Any) -> Any:
-        if model_name(kind) in self._models:
+        # The very class: one of the same name (a module run anew) would come back as the other.
+        if self._models.get(model_name(kind)) is kind:
             return self._model(kind, value)
         if kind.__module__.partition(".")[0] in ("numpy", "pandas"):
             from cache_core import frames
@@ -216,8 +223,10 @@ class _Encoder:
         raise UncacheableError(f"it holds a {model_name(kind)}{hint}")
 
     def _model(self, kind: type, value: Any) -> Any:
-        if isinstance(value, enum.Enum):
-            fields: Any = value.name
+        if isinstance(value, enum.Flag):
+            fields: Any = value.value  # combinations are no members, so they have no lasting name
+        elif isinstance(value, enum.Enum):
+            fields = value.name
         elif _is_named_tuple(kind):
             fields = [self.walk(item) for item in value]
         elif _is_pydantic(kind):
@@ -289,7 +298,7 @@ class _Decoder:
 
     def _model(self, kind: Any, fields: Any) -> Any:
         if issubclass(kind, enum.Enum):
-            return kind[fields]
+            return kind(fields) if issubclass(kind, enum.Flag) else kind[fields]
         if _is_named_tuple(kind):
             return tuple.__new__(kind, [self.walk(item) for item in fields])
         if _is_pydantic(kind):

@@ -58,7 +58,11 @@ class Compute:
         finally:
             self.drop([call], token)
         source_s = self._timing.monotonic() - began
-        entry = self.make_entry(call, value, look, created_s, source_s)
+        try:
+            entry = self.make_entry(call, value, look, created_s, source_s)
+        except BaseException:  # `cache_if` is the user's, and may raise
+            self.give_back([LeaseWrite(call.lease_key, token)])
+            raise
         if entry is None:
             self.give_back([LeaseWrite(call.lease_key, token)])
             return self.computed(call, value, None, source_s, stored=False)
@@ -109,7 +113,10 @@ class Compute:
     ) -> Entry | None:
         """The entry to store, or None when the policy or the value forbids it; counted."""
         if None in look.generations:
-            return None  # the store dropped them at once: nothing to tie the entry to
+            # Invalidated at once, or something foreign lies there: nothing to tie the entry to.
+            self._free_generations(call, look)
+            self._recorder.count(call.namespace, "not_stored")
+            return None
         if call.policy.cache_if is not None and not call.policy.cache_if(value):
             self._recorder.count(call.namespace, "refused")
             return None
@@ -185,6 +192,12 @@ class Compute:
                 _log.info("a lease could not be given back, it will expire: %s", exc)
 
         self._errands.submit(settle)
+
+    def _free_generations(self, call: Call, look: Look) -> None:
+        """Remove what lies where a generation could not be made, so that the next reader can."""
+        pairs = zip(call.generation_keys, look.generations, strict=True)
+        absent = [name for name, generation in pairs if generation is None]
+        self._errands.submit(lambda: self._guard.forget(absent))
 
     def _warn_once(self, call: Call, message: str) -> None:
         if call.label not in self._warned:

@@ -22,7 +22,7 @@ def encode(value: Any) -> tuple[str, Any, bytes | None]:
         return "pd.NaT", None, None
     if value is pd.NA:
         return "pd.NA", None, None
-    if isinstance(value, np.generic) and value.dtype.kind in _ARRAY_KINDS:
+    if isinstance(value, np.generic) and value.dtype.kind in _ARRAY_KINDS and value.nbytes:
         text = base64.b64encode(value.tobytes()).decode()
         return "np.scalar", [value.dtype.str, text], None
     if kind is np.ndarray and value.dtype.kind in _ARRAY_KINDS:

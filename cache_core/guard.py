@@ -7,6 +7,7 @@ source.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 import time
@@ -34,7 +35,8 @@ class Guard:
         self._lock = threading.Lock()
         self._failures = 0
         self._closed_until = 0.0
-        self._pending: dict[str, None] = {}
+        # Each with a mark of its own: a key put off again while it is being replayed stays.
+        self._pending: dict[str, object] = {}
         self.dropped_invalidations = 0
 
     @property
@@ -101,11 +103,16 @@ class Guard:
                     self.dropped_invalidations += 1
                     if self.dropped_invalidations == 1:
                         _log.error("too many invalidations wait for the store: some are dropped")
-                self._pending[key] = None
+                self._pending[key] = object()
 
     def _replay(self) -> None:
-        while batch := list(self._pending)[:_REPLAY_BATCH]:
-            self._attempt(lambda batch=batch: self._store.remove(batch))  # type: ignore[misc]
+        while True:
             with self._lock:
-                for key in batch:
-                    self._pending.pop(key, None)
+                batch = dict(itertools.islice(self._pending.items(), _REPLAY_BATCH))
+            if not batch:
+                return
+            self._attempt(lambda keys=list(batch): self._store.remove(keys))  # type: ignore[misc]
+            with self._lock:
+                for key, mark in batch.items():
+                    if self._pending.get(key) is mark:
+                        del self._pending[key]

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from hashlib import blake2b
 from pathlib import PurePath
-from typing import Any
+from typing import Any, NoReturn
 
 _NAMESPACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _DIGEST_BYTES = 16
@@ -56,8 +56,10 @@ def namespace_generation_key(namespace: str) -> str:
 
 def tag_digest(tag: str) -> bytes:
     """Eight bytes that stand for a tag; tags may name users, so they are never written out."""
+    if not isinstance(tag, str):
+        raise TypeError(f"a tag is a text, not {type(tag).__name__}")
     if not tag:
-        raise ValueError(f"a tag is a text that is not empty, not {tag!r}")
+        raise ValueError("a tag is a text that is not empty")
     return blake2b(tag.encode("utf-8", "surrogatepass"), digest_size=_TAG_BYTES).digest()
 
 
@@ -158,7 +160,8 @@ class _Canonical:
         kind = type(value)
         name = f"{kind.__module__}.{kind.__qualname__}".encode()
         if isinstance(value, enum.Enum):
-            self._part(b"e" + name, value.name.encode())
+            # No name: the empty combination of a Flag. A number is never a member's name.
+            self._part(b"e" + name, (value.name or str(value.value)).encode())
         elif kind in (dt.datetime, dt.date, dt.time):
             zone = getattr(value, "tzinfo", None)
             self._part(name, value.isoformat().encode())
@@ -168,9 +171,9 @@ class _Canonical:
         elif dataclasses.is_dataclass(value) and not isinstance(value, type):
             self._part(b"o", name)
             self.feed({f.name: getattr(value, f.name) for f in dataclasses.fields(value)})
-        elif callable(getattr(value, "model_dump", None)) and hasattr(kind, "model_fields"):
+        elif hasattr(kind, "__pydantic_fields__"):
             self._part(b"p", name)
-            self.feed(value.model_dump())
+            self.feed(dict(value))  # not model_dump, which drops the types of nested models
         elif kind.__module__.partition(".")[0] in ("numpy", "pandas"):
             self._table(value, name)
         else:
@@ -184,22 +187,46 @@ class _Canonical:
         if isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "biufcmMSU":
             self._part(b"n", f"{value.dtype.str}{value.shape}".encode())
             self._part(b"n", value.tobytes())
-        elif isinstance(value, (pd.DataFrame, pd.Series)):
-            axes = value.axes[1:] if isinstance(value, pd.DataFrame) else [value.name]
-            dtypes = list(value.dtypes) if isinstance(value, pd.DataFrame) else value.dtype
-            self.feed([list(axis) if isinstance(axis, pd.Index) else axis for axis in axes])
-            self._part(b"n", str(dtypes).encode())
-            try:
-                hashed = pd.util.hash_pandas_object(value, index=True)
-            except TypeError:
-                self._refuse(value)
-            self._part(b"n", hashed.to_numpy().tobytes())
+        elif isinstance(value, pd.DataFrame):
+            self._axis(value.columns)
+            self._axis(value.index)
+            for at in range(value.shape[1]):
+                self._column(value.iloc[:, at])
+        elif isinstance(value, pd.Series):
+            self.feed(value.name)
+            self._axis(value.index)
+            self._column(value)
         elif isinstance(value, (pd.Timestamp, pd.Timedelta)):
             self._part(b"n", f"{value.isoformat()}{getattr(value, 'tz', '')}".encode())
         else:
             self._refuse(value)
 
-    def _refuse(self, value: object) -> None:
+    def _axis(self, index: Any) -> None:
+        """Labels of rows or columns, and the names of the labels."""
+        self.feed(list(index.names))
+        for level in range(index.nlevels):
+            self._column(index.get_level_values(level).to_series())
+
+    def _column(self, column: Any) -> None:
+        import numpy as np
+        import pandas as pd
+
+        dtype = column.dtype
+        self._part(b"n", f"{dtype}{len(column)}".encode())
+        if isinstance(dtype, pd.CategoricalDtype):
+            self._part(b"n", b"ordered" if dtype.ordered else b"unordered")
+            self._column(dtype.categories.to_series())
+            self._part(b"n", column.cat.codes.to_numpy().tobytes())
+        elif isinstance(dtype, np.dtype) and dtype.kind == "O":
+            self.feed(column.tolist())  # by cell: pandas may hash unlike cells alike
+        else:
+            try:
+                hashed = pd.util.hash_pandas_object(column, index=False)
+            except TypeError:
+                self._refuse(column)
+            self._part(b"n", hashed.to_numpy().tobytes())
+
+    def _refuse(self, value: object) -> NoReturn:
         raise TypeError(
             f"argument {self._name!r} holds a {type(value).__module__}.{type(value).__qualname__}, "
             "which has no stable digest. Pass plain values (text, numbers, dates, dataclasses, "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import IntEnum
@@ -13,6 +12,9 @@ MAX_BYTES_DEFAULT = 1_000_000
 # How long an entry nobody may be served any more stays readable: it tells an expired miss from a
 # cold one, and whether the data had changed. Never longer than the entry's own life.
 _AFTERLIFE_MAX_S = 3600.0
+
+# Beyond ten years a number is a mistake, and a store may refuse it when the source has run already.
+_LONGEST_S = 10 * 366 * 86_400.0
 
 Tags = Iterable[str] | Callable[..., Iterable[str]]
 
@@ -68,16 +70,24 @@ class Policy:
     def __post_init__(self) -> None:
         self._refuse_bad_numbers()
         self._refuse_contradictions()
+        if self.tags is not None and not callable(self.tags):
+            # A generator would give its names to the first call alone.
+            object.__setattr__(self, "tags", tuple(self.tags))
 
     def _refuse_bad_numbers(self) -> None:
         for name in ("ttl_s", "none_ttl_s", "source_timeout_s"):
             seconds = getattr(self, name)
-            if seconds is not None and not (math.isfinite(seconds) and seconds > 0):
-                raise ValueError(f"{name} must be a number of seconds above 0, not {seconds!r}")
+            if seconds is not None and not 0 < seconds <= _LONGEST_S:
+                raise ValueError(
+                    f"{name} must be a number of seconds above 0 and at most ten years, "
+                    f"not {seconds!r}"
+                )
         for name in ("stale_while_revalidate_s", "stale_if_error_s", "near_ttl_s"):
             seconds = getattr(self, name)
-            if not (math.isfinite(seconds) and seconds >= 0):
-                raise ValueError(f"{name} must be 0 or a number of seconds above, not {seconds!r}")
+            if not 0 <= seconds <= _LONGEST_S:
+                raise ValueError(
+                    f"{name} must be 0 or a number of seconds up to ten years, not {seconds!r}"
+                )
         if not 0 <= self.jitter <= 0.5:
             raise ValueError(f"jitter is a share of ttl_s from 0 to 0.5, not {self.jitter!r}")
         if self.max_bytes <= 0:

@@ -33,6 +33,7 @@ from cache_core.timing import Timing
 # Losing a generation costs misses, never correctness, so this only bounds what they occupy.
 _GENERATION_TTL_S = 30 * 86_400.0
 _FIRST_GAP_S, _GAP_GROWTH, _LONGEST_GAP_S = 0.01, 1.6, 0.15
+_BIDS_IN_VAIN_MAX = 5
 _REFRESH_WORKERS = 4
 _COOLING_MAX = 10_000
 
@@ -89,8 +90,13 @@ class ReadPath:
 
     # Reading one key
 
-    def read(self, call: Call, on_answer: Callable[[], None]) -> Steps[Answer]:
-        """The answer to one read; `on_answer` is called when the store first answered."""
+    def read(
+        self, call: Call, on_answer: Callable[[], None], *, take_stale: bool = True
+    ) -> Steps[Answer]:
+        """The answer to one read; `on_answer` is called when the store first answered.
+
+        `take_stale`: False computes what is stale at once, not in the background.
+        """
         known = self.flights.at(call.entry_key)
         try:
             look = yield Ask(lambda: self.look(call, with_lease=known is not None))
@@ -99,6 +105,8 @@ class ReadPath:
         on_answer()
         if look.standing == "fresh":
             return served(call, look, "hit", self.timing.clock())
+        if look.standing == "stale" and not take_stale:
+            look.standing = "error"  # from here on it is served only if the source fails
         answer = yield from self.resolve(call, look, known)
         return replace(answer, cause=look.cause)
 
@@ -170,7 +178,8 @@ class ReadPath:
         token = os.urandom(GENERATION_BYTES)
         gaps = self._gaps()
         deadline = self.timing.monotonic() + self.timing.wait_s
-        while self.timing.monotonic() < deadline:
+        in_vain = 0
+        while self.timing.monotonic() < deadline and in_vain < _BIDS_IN_VAIN_MAX:
             try:
                 look = yield Ask(lambda seen=look: self.bid(call, seen, token))  # type: ignore[misc]
             except StoreError:
@@ -181,10 +190,18 @@ class ReadPath:
                 self.compute.give_back([LeaseWrite(call.lease_key, token)])
             if look.standing == "fresh":
                 return self._shared(call, look)
+            if own and None in look.generations and in_vain < _BIDS_IN_VAIN_MAX - 1:
+                in_vain += 1  # one was invalidated just now; without it nothing can be stored
+                continue
             if own:
                 return (yield from self.compute.under_lease(call, look, token))
             if (answer := self.compute.stale_if_error(call, look)) is not None:
                 return answer
+            if look.holder is None:
+                # Gone at once (an invalidation, a store without room) or not ours to take.
+                in_vain += 1
+                yield Sleep(next(gaps))
+                continue
             try:
                 answer = yield from self._await_holder(call, look, flight, gaps, deadline)
             except _StoreLostError:
@@ -230,13 +247,12 @@ class ReadPath:
         """Compute anew now, whatever is stored, and replace it."""
         token = os.urandom(GENERATION_BYTES)
         gaps = self._gaps()
-        deadline = self.timing.monotonic() + self.timing.wait_s
         self.flights.void([call.entry_key])
         try:
             # Whoever is computing began before this call: their lease goes, their write is refused.
             yield Ask(lambda: self.guard.ask(lambda: self.store.remove([call.lease_key])))
             look = yield Ask(lambda: self.look(call, with_lease=False))
-            while self.timing.monotonic() < deadline:
+            for _ in range(_BIDS_IN_VAIN_MAX):
                 look = yield Ask(lambda seen=look: self.bid(call, seen, token))  # type: ignore[misc]
                 if look.holder == token:
                     break
@@ -260,10 +276,16 @@ class ReadPath:
         if call.is_async:
             task = asyncio.get_running_loop().create_task(run_async(steps))
             self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            task.add_done_callback(lambda ended: self._task_ended(ended, call))
         elif not self._refreshers.submit(lambda: run(steps)):
             self._refresh_ended(call, None)
             self.recorder.count(call.namespace, "refresh_skipped")
+
+    def _task_ended(self, task: asyncio.Task[None], call: Call) -> None:
+        self._tasks.discard(task)
+        # A loop that closes cancels tasks before their first step: they never say they ended.
+        with self._refresh_lock:
+            self._refreshing.discard(call.entry_key)
 
     def _refresh(self, call: Call, look: Look) -> Steps[None]:
         token = os.urandom(GENERATION_BYTES)

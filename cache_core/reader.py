@@ -12,6 +12,7 @@ from cache_core.call import Answer, Call, Look, Read
 from cache_core.events import Incident, ReadEvent, Recorder
 from cache_core.read_path import ReadPath
 from cache_core.steps import Steps, run, run_async
+from cache_core.stores.base import StoreUnavailableError
 from cache_core.timing import Timing
 
 _log = logging.getLogger("cache_core")
@@ -39,9 +40,16 @@ class Reader:
             return self._report([call], [await run_async(self._steps(call, clock))], clock)[0]
 
     def warm(self, call: Call) -> bool:
-        """Make sure a call is fresh; True if its source had to run. Not counted as a read."""
-        answer = run(self._path.read(call, lambda: None)) if self._is_on() else None
-        if answer is None or answer.ran_s is None:
+        """Make sure a call is fresh; True if its source had to run. Not counted as a read.
+
+        Raises: StoreUnavailableError if there is no store to warm; what the source raises.
+        """
+        if not self._is_on():
+            return False
+        answer = run(self._path.read(call, lambda: None, take_stale=False))
+        if answer.read.outcome == "bypass":
+            raise StoreUnavailableError(f"{call.label}: the store is out of reach, nothing is kept")
+        if answer.ran_s is None:
             return False
         self._recorder.count(call.namespace, "warmed")
         return True
@@ -56,6 +64,8 @@ class Reader:
 
     def read_many(self, calls: Sequence[Call], source_many: SourceMany | None) -> list[Read[Any]]:
         """Read different calls of one namespace together."""
+        if not calls:
+            return []
         clock = Stopwatch(self._timing)
         with self._reporting_errors(calls, clock):
             return self._report(calls, run(self._many(calls, source_many)), clock)
@@ -64,6 +74,8 @@ class Reader:
         self, calls: Sequence[Call], source_many: SourceMany | None
     ) -> list[Read[Any]]:
         """The same from a coroutine."""
+        if not calls:
+            return []
         clock = Stopwatch(self._timing)
         with self._reporting_errors(calls, clock):
             return self._report(calls, await run_async(self._many(calls, source_many)), clock)

@@ -112,6 +112,8 @@ async def _do_async(step: Step) -> Any:
         case Wait(future, timeout_s):
             # Shielded: a reader that is cancelled must not cancel what others wait for.
             waiting = asyncio.shield(asyncio.wrap_future(future))
+            # A reader that gave up never looks at the outcome; asyncio would complain of that.
+            waiting.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
             done, _ = await asyncio.wait([waiting], timeout=timeout_s)
             if not done:
                 raise WaitedOutError

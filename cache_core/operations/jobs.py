@@ -76,16 +76,16 @@ class Jobs:
             return job
 
     def _run(self, job: Job, work: Work) -> None:
+        state: State = "failed"
         try:
             job.result = work(job)
-        except Exception as exc:  # noqa: BLE001  # any work may come here; the page shows it
+            state = "done"
+        except BaseException as exc:  # noqa: BLE001  # any work may come here; the page shows it
             _log.warning("%s failed", job.title, exc_info=True)
             job.problem = str(exc) or type(exc).__name__
-            job.state = "failed"
-        else:
-            job.state = "done"
-        finally:
-            job.ended_s = self._clock()
+        # The state last: who sees the end sees all of it.
+        job.ended_s = self._clock()
+        job.state = state
 
     def get(self, name: str) -> Job | None:
         """The last job of a name."""

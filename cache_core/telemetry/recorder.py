@@ -28,6 +28,7 @@ _KEEP_MINUTES_S = 26 * 3600.0
 _KEEP_HOURS_S = 15 * 86_400.0
 _NAMESPACES_MAX = 200
 _OVERFLOW = "other"
+_CLOCK_SLACK_S = 120  # a period is kept so long after its end, lest a clock set back open it anew
 _UNSENT_MAX = 240  # periods kept while the store is out of reach: about four hours
 
 
@@ -116,7 +117,10 @@ class SharedRecorder:
 
     def _tick(self) -> None:
         while not self._stop.wait(self.interval_s):
-            self.flush()
+            try:
+                self.flush()
+            except Exception:  # noqa: BLE001  # what failed once may work the next time
+                _log.exception("figures could not be handed over")
 
     def flush(self) -> bool:
         """Hand over what was counted since the last time: one round trip. False if that failed."""
@@ -169,7 +173,7 @@ class SharedRecorder:
     def _forget_closed(self, names: list[str], now_s: float) -> None:
         with self._lock:
             self._expiring.update(names)
-            for name in [n for n in self._periods if _ended_s(n) <= now_s]:
+            for name in [n for n in self._periods if _ended_s(n) + _CLOCK_SLACK_S <= now_s]:
                 if name not in self._dirty:
                     del self._periods[name]
                     self._expiring.discard(name)

@@ -5,6 +5,7 @@ Closed minutes and hours do not change, so they are read once and kept; what is 
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import OrderedDict
@@ -93,9 +94,8 @@ class MetricsReader:
         self._store = store
         self._clock = clock
         self._lock = threading.Lock()
-        self._closed: OrderedDict[str, dict[str, Contribution]] = OrderedDict()
+        self._closed: OrderedDict[str, _Period] = OrderedDict()
         self._late: dict[str, bytes] = {}
-        self._unreadable = 0
 
     def read(self, window: Window, *, back: int = 0) -> Figures:
         """Figures of the window that ends now, or `back` windows earlier. Raises StoreError."""
@@ -105,14 +105,10 @@ class MetricsReader:
         first = last - window.span_s // window.period_s + 1
         periods = range(first, last + 1)
         with self._lock:
-            self._unreadable = 0
             found = self._fetch(window, periods, now_s)
-            unreadable = self._unreadable
-        return self._figures(window, periods, end_s, found, unreadable)
+        return _figures(window, periods, end_s, found)
 
-    def _fetch(
-        self, window: Window, periods: Sequence[int], now_s: float
-    ) -> dict[int, dict[str, Contribution]]:
+    def _fetch(self, window: Window, periods: Sequence[int], now_s: float) -> dict[int, _Period]:
         name = minute_key if window.period_s == MINUTE_S else hour_key
         wanted = [p for p in periods if name(p) not in self._closed]
         late, *raws = self._get([LATE_KEY, *map(name, wanted)])
@@ -121,11 +117,11 @@ class MetricsReader:
             self._closed.clear()
             wanted = list(periods)
             raws = self._get([name(p) for p in wanted])
-        fresh = {p: self._decode(raw) for p, raw in zip(wanted, raws, strict=True)}
+        fresh = {p: _decoded(raw) for p, raw in zip(wanted, raws, strict=True)}
         found = {p: fresh[p] if p in fresh else self._closed[name(p)] for p in periods}
-        for period, contributions in fresh.items():
-            if (period + 1) * window.period_s + _SETTLED_S < now_s:
-                self._closed[name(period)] = contributions
+        for at, period in fresh.items():
+            if (at + 1) * window.period_s + _SETTLED_S < now_s:
+                self._closed[name(at)] = period
         while len(self._closed) > _KEPT_PERIODS:
             self._closed.popitem(last=False)
         return found
@@ -136,43 +132,46 @@ class MetricsReader:
             raws += self._store.get_fields(names[at : at + _READ_AT_ONCE])
         return raws
 
-    def _decode(self, fields: dict[str, bytes]) -> dict[str, Contribution]:
-        found = {}
-        for replica, raw in fields.items():
-            try:
-                found[replica] = decode(raw)
-            except UnreadableCountsError:
-                self._unreadable += 1
-        return found
 
-    def _figures(
-        self,
-        window: Window,
-        periods: Sequence[int],
-        end_s: float,
-        found: dict[int, dict[str, Contribution]],
-        unreadable: int,
-    ) -> Figures:
-        steps: dict[int, dict[str, Counts]] = {}
-        totals: dict[str, Counts] = {}
-        replicas: set[str] = set()
-        data_to_s: float | None = None
-        for period in periods:
-            begin_s = period * window.period_s
-            step = steps.setdefault(begin_s - begin_s % window.step_s, {})
-            for replica, contribution in found[period].items():
-                replicas.add(replica)
-                data_to_s = max(data_to_s or 0.0, contribution.at_s)
-                for namespace, counts in contribution.namespaces.items():
-                    step.setdefault(namespace, Counts()).merge(counts)
-                    totals.setdefault(namespace, Counts()).merge(counts)
-        return Figures(
-            window=window,
-            begin_s=periods[0] * window.period_s,
-            end_s=end_s,
-            data_to_s=data_to_s,
-            steps=tuple(Step(at, steps[at]) for at in sorted(steps) if steps[at]),
-            totals=dict(sorted(totals.items())),
-            replicas=len(replicas),
-            unreadable=unreadable,
-        )
+@dataclass(frozen=True, slots=True)
+class _Period:
+    """What the replicas counted in one minute or hour, and how many of them could not be read."""
+
+    contributions: dict[str, Contribution]
+    unreadable: int
+
+
+def _decoded(fields: dict[str, bytes]) -> _Period:
+    found = {}
+    for replica, raw in fields.items():
+        with contextlib.suppress(UnreadableCountsError):
+            found[replica] = decode(raw)
+    return _Period(found, len(fields) - len(found))
+
+
+def _figures(
+    window: Window, periods: Sequence[int], end_s: float, found: dict[int, _Period]
+) -> Figures:
+    steps: dict[int, dict[str, Counts]] = {}
+    totals: dict[str, Counts] = {}
+    replicas: set[str] = set()
+    data_to_s: float | None = None
+    for period in periods:
+        begin_s = period * window.period_s
+        step = steps.setdefault(begin_s - begin_s % window.step_s, {})
+        for replica, contribution in found[period].contributions.items():
+            replicas.add(replica)
+            data_to_s = max(data_to_s or 0.0, contribution.at_s)
+            for namespace, counts in contribution.namespaces.items():
+                step.setdefault(namespace, Counts()).merge(counts)
+                totals.setdefault(namespace, Counts()).merge(counts)
+    return Figures(
+        window=window,
+        begin_s=periods[0] * window.period_s,
+        end_s=end_s,
+        data_to_s=data_to_s,
+        steps=tuple(Step(at, steps[at]) for at in sorted(steps) if steps[at]),
+        totals=dict(sorted(totals.items())),
+        replicas=len(replicas),
+        unreadable=sum(found[period].unreadable for period in periods),
+    )
