@@ -71,9 +71,7 @@ def lift_chart(frame: pd.DataFrame) -> alt.LayerChart:
     scale = alt.Scale(domain=there, range=[verdicts[verdict] for verdict in there])
     legend = alt.Legend(orient="bottom", title=None, columns=2, labelLimit=240)
     color = {"color": alt.Color("verdict:N", scale=scale, legend=legend)}
-    dots = _dots(frame, "lift", alt.Scale(nice=True), alt.Axis(format="+d"), color, "+.1f")
-    zero = alt.Chart(pd.DataFrame({"zero": [0]})).mark_rule(color=_GRAY).encode(x="zero:Q")
-    return cast("alt.LayerChart", alt.layer(zero, dots))
+    return _dots(frame, "lift", alt.Scale(nice=True), alt.Axis(format="+d"), color, "+.1f")
 
 
 def _dots(
@@ -105,5 +103,9 @@ def _dots(
     dots = base.mark_point(filled=True, size=70, opacity=1).encode(
         x=alt.X(f"{value}:Q", title=title, scale=scale, axis=axis), y=y, tooltip=tooltip, **more
     )
+    layers = [bars, dots]
+    if value == "lift":
+        zero = alt.Chart(pd.DataFrame({"zero": [0]})).mark_rule(color=_GRAY)
+        layers.insert(0, zero.encode(x=alt.X("zero:Q", title=title, scale=scale, axis=axis)))
     height_px = max(row_px * len(names), 60) + 20
-    return cast("alt.LayerChart", alt.layer(bars, dots).properties(height=height_px))
+    return cast("alt.LayerChart", alt.layer(*layers).properties(height=height_px))

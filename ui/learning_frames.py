@@ -146,8 +146,8 @@ def change_in_words(change: Change | None) -> str:
 def headline(who: str, overall: Estimate | None, period: Period | None) -> str:
     """One sentence that answers "how well does it work"."""
     if overall is None:
-        return f"**Nothing is recorded for {who}.**"
-    sentence = f"**The mean outcome of {who} is {with_interval(overall)}.**"
+        return f"**Nothing is recorded for {plain(who)}.**"
+    sentence = f"**The mean outcome of {plain(who)} is {with_interval(overall)}.**"
     if period is None or period.last is None:
         return f"{sentence} No outcome has a time, so there is no trend."
     recent = words.percent(period.last.mean)
@@ -177,3 +177,10 @@ def describe_estimates(frame: pd.DataFrame, what: str) -> str:
         return f"{what}: nothing recorded."
     parts = [f"{name} {mean:.0%}" for name, mean in zip(frame["name"], frame["mean"], strict=True)]
     return f"{what}: " + ", ".join(parts[:8]) + "."
+
+
+def plain(text: str) -> str:
+    """Text of users without its meaning as Markdown."""
+    for mark in "\\`*_{}[]<>#$~|:":
+        text = text.replace(mark, f"\\{mark}")
+    return text

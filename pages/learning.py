@@ -1,0 +1,33 @@
+"""Learning: does a user get better, which phrasings work, what to expect of one instruction."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from ui.frame import draw_title, open_page
+from ui.learning_blocks import database_errors, draw_sample_note, open_views
+from ui.learning_instruction import draw_instruction
+from ui.learning_patterns import draw_patterns
+from ui.learning_user import draw_user
+
+_USER, _PATTERNS, _INSTRUCTION = "A user", "Phrasings", "One instruction"
+
+app = open_page().app
+draw_title("Learning", "Who gets better, which phrasings work, what to expect of an instruction?")
+views = open_views(app)
+draw_sample_note(app.data_label())
+view = st.segmented_control(
+    "Look at",
+    [_USER, _PATTERNS, _INSTRUCTION],
+    default=_USER,
+    required=True,
+    key="learning_view",
+    bind="query-params",
+)
+with database_errors():
+    if view == _PATTERNS:
+        draw_patterns(views)
+    elif view == _INSTRUCTION:
+        draw_instruction(app, views)
+    else:
+        draw_user(views)

@@ -1,0 +1,132 @@
+"""Learning: a user's metrics, phrasings, one instruction, recording an outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from cache_core.learning.sources import remove_sample
+from cache_core.operations import Actor
+from cache_core.operations.access import NotAllowedError
+from tests.pages.conftest import OpenApp, texts
+from ui.app import App
+from ui.learning_instruction import record
+
+Running = Callable[[], App]
+TEXT = "Find the bug in this sorting routine as soon as possible."
+
+
+def _look_at(at: AppTest, view: str) -> AppTest:
+    at.session_state["learning_view"] = view
+    return at.run()
+
+
+def _analyse(at: AppTest, text: str) -> AppTest:
+    at = _look_at(at, "One instruction")
+    at.text_area(key="instruction_text").input(text)
+    return at.button(key="analyse_button").click().run()
+
+
+def test_a_users_metrics_and_trend_are_shown(open_app: OpenApp) -> None:
+    at = open_app("learning")
+    assert not at.exception
+    at.selectbox(key="learning_user").select("sample-ada").run()
+    assert "Getting better" in texts(at)
+    assert {metric.label for metric in at.metric} >= {"Effectiveness", "Trend"}
+
+
+def test_looking_again_is_served_from_cache(open_app: OpenApp) -> None:
+    at = open_app("learning")
+    assert "computed in" in texts(at)
+    at.run()
+    assert "5 of 5 parts served from cache" in texts(at)
+    assert "computed in" not in texts(at)
+
+
+def test_phrasings_that_stand_out_are_listed(open_app: OpenApp) -> None:
+    at = _look_at(open_app("learning"), "Phrasings")
+    assert not at.exception
+    assert "stand out" in texts(at)
+    table = at.dataframe[0].value
+    assert "as soon as possible" in set(table["Phrase"])
+
+
+def test_patterns_of_one_category_can_be_chosen(open_app: OpenApp) -> None:
+    at = _look_at(open_app("learning"), "Phrasings")
+    at.selectbox(key="pattern_category").select("code").run()
+    assert not at.exception
+
+
+def test_an_instruction_is_analysed_with_numbers(open_app: OpenApp) -> None:
+    at = _analyse(open_app("learning"), TEXT)
+    assert not at.exception
+    assert "Try without “as soon as possible”" in texts(at)
+    assert {metric.label for metric in at.metric} >= {"Expected from similar texts"}
+
+
+def test_no_text_is_no_error(open_app: OpenApp) -> None:
+    at = _analyse(open_app("learning"), "   ")
+    assert not at.exception
+    assert "not stored" in texts(at)
+
+
+def test_a_text_nobody_tried_has_nothing_to_expect(open_app: OpenApp) -> None:
+    at = _analyse(open_app("learning"), "zzz")
+    assert not at.exception
+    assert "Nothing similar was tried before" in texts(at)
+
+
+def test_recording_shows_in_the_figures_at_once(open_app: OpenApp, running: Running) -> None:
+    at = _analyse(open_app("learning"), TEXT)
+    at.text_input(key="record_user").input("ada")
+    at.text_input(key="record_category").input("code")
+    at.button(key="record_button").click().run()
+    assert not at.exception
+    assert "Recorded 1 for ada" in texts(at)
+    views = running().views
+    assert views is not None
+    assert views.stats(None).outcomes == 4_201
+    assert views.user("ada").outcomes == 1
+
+
+def test_an_outcome_without_a_user_is_refused_in_words(open_app: OpenApp) -> None:
+    at = _analyse(open_app("learning"), TEXT)
+    at.button(key="record_button").click().run()
+    assert "Not recorded: user missing." in texts(at)
+
+
+def test_a_viewer_is_told_and_cannot_record(open_app: OpenApp) -> None:
+    at = _analyse(open_app("learning", operator=False), TEXT)
+    assert at.button(key="record_button").disabled
+    assert "Recording needs operator access" in texts(at)
+
+
+def test_the_function_that_records_refuses_a_viewer(open_app: OpenApp, running: Running) -> None:
+    open_app("learning")
+    views = running().views
+    assert views is not None
+    with pytest.raises(NotAllowedError, match="Recording an outcome"):
+        record(views, Actor(), "ada", TEXT, "code", 1.0)
+    assert views.stats(None).outcomes == 4_200
+
+
+def test_an_empty_database_is_told(open_app: OpenApp, running: Running) -> None:
+    at = open_app()
+    app = running()
+    assert app.engine is not None
+    with app.engine.begin() as connection:
+        remove_sample(connection)
+    at = at.switch_page("pages/learning.py").run()
+    assert "Nobody has recorded an outcome yet" in texts(at)
+    for view in ("Phrasings", "One instruction"):
+        assert not _look_at(at, view).exception
+
+
+def test_with_the_store_down_every_view_works_from_the_source(open_app: OpenApp) -> None:
+    at = open_app("learning", REDIS_URL="redis://127.0.0.1:1/0")
+    assert not at.exception
+    assert not _look_at(at, "Phrasings").exception
+    assert not _analyse(at, TEXT).exception
+    assert "Try without “as soon as possible”" in texts(at)

@@ -1,0 +1,96 @@
+"""Pieces that the Dashboard and the Learning page draw alike."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+import altair as alt
+import pandas as pd
+import streamlit as st
+from sqlalchemy.exc import SQLAlchemyError
+
+from cache_core.learning.dashboard import WeekPoint
+from cache_core.learning.sources import SAMPLE_LABEL
+from cache_core.learning.views import LearningViews
+from ui import learning_charts, learning_frames
+from ui.app import App
+
+EVERYBODY = "Everybody"
+_TABLE_ROWS = 300
+T = TypeVar("T")
+
+
+def open_views(app: App) -> LearningViews:
+    """The learning system's views; without a database the page says so and ends."""
+    if app.views is None:
+        st.error(
+            "**The database cannot be used, so there are no figures.** "
+            f"{app.database_problem or 'It is not open.'}\n\n"
+            "Check `DATABASE_URL` on the Setup page. It is tried again every few seconds.",
+            icon=":material/database_off:",
+        )
+        st.stop()
+    return app.views
+
+
+@contextlib.contextmanager
+def database_errors() -> Iterator[None]:
+    """Say in words when the database stops answering, and end the page."""
+    try:
+        yield
+    except SQLAlchemyError as exc:
+        reason = str(getattr(exc, "orig", None) or exc).strip().partition("\n")[0]
+        st.error(
+            f"**The database does not answer, so these figures are missing.** {reason}\n\n"
+            "Pages come back by themselves when it does.",
+            icon=":material/database_off:",
+        )
+        st.stop()
+
+
+def timed(read: Callable[[], T]) -> tuple[T, float]:
+    """What `read` gives, and how many seconds the page waited for it."""
+    began_s = time.perf_counter()
+    value = read()
+    return value, time.perf_counter() - began_s
+
+
+def draw_sample_note(label: str) -> None:
+    """Say that the figures are made up, and how to get real ones."""
+    if SAMPLE_LABEL in label:
+        st.info(
+            "These are **sample data**, made up for a first look. Import a file of your own on the "
+            "Setup page; it takes their place.",
+            icon=":material/science:",
+        )
+
+
+def draw_chart(chart: alt.LayerChart, description: str, table: pd.DataFrame) -> None:
+    """A chart, what it shows for those who cannot see it, and its numbers."""
+    st.altair_chart(chart, width="stretch", alt=description)
+    with st.expander("Show as table"):
+        st.dataframe(_shares_as_percent(table).head(_TABLE_ROWS), hide_index=True, width="stretch")
+
+
+def draw_weeks(weeks: Sequence[WeekPoint]) -> None:
+    """The weekly trend, or why there is none."""
+    frame = learning_frames.week_frame(weeks)
+    if len(weeks) < 2:
+        st.caption("A trend needs outcomes with a time in at least two weeks.")
+        return
+    draw_chart(
+        learning_charts.week_chart(frame), learning_frames.describe_weeks(frame), frame[::-1]
+    )
+    st.caption("Line: mean outcome of each week. Band: 95 % interval; wide where data is thin.")
+
+
+def _shares_as_percent(table: pd.DataFrame) -> pd.DataFrame:
+    shown = table.copy()
+    for column in ("mean", "low", "high"):
+        if column in shown and "lift" not in shown:
+            shown[column] = (shown[column] * 100).round(1)
+    names = {"mean": "mean (%)", "low": "from (%)", "high": "to (%)"}
+    return shown.rename(columns={} if "lift" in shown else names)

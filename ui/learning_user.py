@@ -1,0 +1,119 @@
+"""One user on the Learning page: effectiveness, trend, repeats, categories, latest outcomes."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from cache_core.learning.progress import LearningMetrics, OwnProgress
+from cache_core.learning.views import LearningViews
+from ui import learning_charts, learning_frames, words
+from ui.learning_blocks import draw_chart, draw_weeks, timed
+from ui.served import draw_served, served, served_together
+
+
+def draw_user(views: LearningViews) -> None:
+    """Everything about the user chosen on the page."""
+    users = views.users()
+    if not users:
+        st.info(
+            "Nobody has recorded an outcome yet. Import a file on the Setup page.",
+            icon=":material/inbox:",
+        )
+        return
+    user = st.selectbox("User", users, key="learning_user")
+    composed, took_s = timed(lambda: views.metrics_of(user))
+    metrics = composed.value
+    if metrics.own.overall is None:
+        st.info(f"{user} has no outcomes.", icon=":material/inbox:")
+        return
+    st.markdown(_sentence(metrics.own))
+    _draw_numbers(metrics.own)
+    draw_served(served_together(composed.reads, took_s))
+    st.subheader("Week by week", anchor=False)
+    weeks, took_s = timed(lambda: views.stats.read(user))
+    draw_weeks(weeks.value.weeks)
+    draw_served(served(weeks, took_s))
+    st.subheader("Beside everybody else", anchor=False)
+    _draw_categories(metrics)
+    st.subheader("Latest outcomes", anchor=False)
+    data, took_s = timed(lambda: views.user.read(user))
+    st.dataframe(learning_frames.recent_table(data.value.recent), hide_index=True, width="stretch")
+    draw_served(served(data, took_s))
+
+
+def _sentence(own: OwnProgress) -> str:
+    trend = own.trend
+    if trend is None:
+        return "**Too early for a trend:** it needs three outcomes at different times."
+    weekly = f"{trend.per_week * 100:+.2f} points a week"
+    interval = f"(95 % interval {trend.low * 100:+.2f} to {trend.high * 100:+.2f})"
+    if trend.low > 0:
+        return f"**Getting better:** {weekly} {interval}."
+    if trend.high < 0:
+        return f"**Getting worse:** {weekly} {interval}."
+    return f"**No clear trend:** {weekly} {interval}."
+
+
+def _draw_numbers(own: OwnProgress) -> None:
+    with st.grid(4, min_column_width=140):
+        st.metric(
+            "Effectiveness",
+            words.percent(own.overall.mean if own.overall else None),
+            border=True,
+            help=f"Mean outcome: {learning_frames.with_interval(own.overall)}, "
+            f"{words.plural(own.overall.count if own.overall else 0, 'outcome')}.",
+        )
+        st.metric(
+            "Trend",
+            f"{own.trend.per_week * 100:+.2f} pt/week" if own.trend else words.DASH,
+            border=True,
+            help="Slope of a straight line through all outcomes that have a time.",
+        )
+        moved = own.thirds_change
+        st.metric(
+            "Last third of outcomes",
+            words.percent(own.last_third.mean if own.last_third else None),
+            words.points(moved.difference) if moved else None,
+            delta_color="normal" if moved and moved.is_clear else "off",
+            delta_description="vs first third" if moved else None,
+            border=True,
+            help=f"First third {learning_frames.with_interval(own.first_third)}, last third "
+            f"{learning_frames.with_interval(own.last_third)}: "
+            f"{learning_frames.change_in_words(moved)}.",
+        )
+        _draw_repeats(own)
+
+
+def _draw_repeats(own: OwnProgress) -> None:
+    repeats = own.repeats
+    st.metric(
+        "Same instruction, next time",
+        words.DASH if repeats is None else f"{repeats.mean_difference * 100:+.1f} pt",
+        border=True,
+        help="No instruction was given twice."
+        if repeats is None
+        else f"{words.plural(repeats.pairs, 'repeat')}: {words.count(repeats.better)} better, "
+        f"{words.count(repeats.same)} the same, {words.count(repeats.worse)} worse. "
+        f"{learning_frames.change_in_words(repeats.change).capitalize()}.",
+    )
+
+
+def _draw_categories(metrics: LearningMetrics) -> None:
+    frame = learning_frames.comparison_frame(metrics.categories)
+    draw_chart(
+        learning_charts.comparison_chart(frame),
+        learning_frames.describe_estimates(
+            frame[frame["who"] == "this user"], "This user's mean outcome by category"
+        ),
+        frame,
+    )
+    clear = [row for row in metrics.categories if row.change is not None and row.change.is_clear]
+    for row in clear[:5]:
+        if row.change is not None:
+            side = "better" if row.change.difference > 0 else "worse"
+            size = f"{abs(row.change.difference) * 100:.1f} points {side} than everybody else"
+            interval = f"{row.change.low * 100:+.1f} to {row.change.high * 100:+.1f}"
+            name = learning_frames.plain(row.category)
+            st.markdown(f"- **{name}**: {size} (95 % interval {interval}).")
+    if not clear:
+        st.caption("In no category is the difference to everybody else clear of chance.")
