@@ -10,6 +10,8 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 from cache_core.stores.base import Store, checked_prefix
 from cache_core.stores.memory import MAX_BYTES_DEFAULT, MAX_ENTRIES_DEFAULT, MemoryStore
 
+# A call that may take longer is none: sockets refuse infinity, and so do callers.
+_TIMEOUT_MAX_S = 3600
 _SCHEMES = "memory://, redis://, rediss://, unix:// or https://"
 
 
@@ -52,8 +54,11 @@ def open_store(
     Raises: ValueError that says what to change; it never repeats a password or a token.
     """
     checked_prefix(prefix)
-    if not (timeout_s > 0 and connect_timeout_s > 0):
-        raise ValueError("timeout_s and connect_timeout_s must both be above 0 seconds")
+    if not (0 < timeout_s <= _TIMEOUT_MAX_S and 0 < connect_timeout_s <= _TIMEOUT_MAX_S):
+        raise ValueError(
+            f"timeout_s and connect_timeout_s must both be above 0 and at most {_TIMEOUT_MAX_S} "
+            "seconds"
+        )
     # An unreadable URL is not repeated in the message, nor is its cause: it may hold a password.
     parts = _split(url)
     scheme = parts.scheme

@@ -106,8 +106,13 @@ def test_a_rest_store_needs_a_token_that_a_header_can_carry(token: str | None) -
     assert token is None or not token.strip() or token not in str(caught.value)
 
 
-@pytest.mark.parametrize(("timeout_s", "connect_timeout_s"), [(0, 1), (1, 0), (-1, 1)])
-def test_deadlines_must_be_above_zero(timeout_s: float, connect_timeout_s: float) -> None:
+@pytest.mark.parametrize(
+    ("timeout_s", "connect_timeout_s"),
+    [(0, 1), (1, 0), (-1, 1), (float("inf"), 1), (1, float("nan"))],
+)
+def test_deadlines_must_be_above_zero_and_finite(
+    timeout_s: float, connect_timeout_s: float
+) -> None:
     with pytest.raises(ValueError, match="above 0"):
         open_store("redis://host/0", timeout_s=timeout_s, connect_timeout_s=connect_timeout_s)
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import select
 import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
 import trustme
 
 from cache_core.stores import LeaseWrite, Put, Store, StoreUnavailableError, open_store
+from cache_core.stores.deadline import Deadline
+from cache_core.stores.redis_connection import TlsConnection
 from tests.servers.faulty_line import FaultyLine
 from tests.servers.redis_server import RedisServer
 from tests.servers.rest_front import RestFront
@@ -125,3 +129,46 @@ def test_a_dripping_rest_answer_over_tls_costs_the_deadline(
     with pytest.raises(StoreUnavailableError, match="no answer within"):
         store.ping()
     store.close()
+
+
+@pytest.fixture
+def tls_connection(tls_line: FaultyLine) -> Iterator[Any]:
+    """A connection as the store's pool makes it, after its TLS handshake."""
+    connection = TlsConnection(
+        deadline=Deadline(),
+        timeout_s=20.0,
+        connect_timeout_s=20.0,
+        host="127.0.0.1",
+        port=tls_line.port,
+        ssl_cert_reqs="none",
+        ssl_check_hostname=False,
+        protocol=2,
+        driver_info=None,
+    )
+    connection.connect()
+    yield connection
+    connection.disconnect()
+
+
+def wait_until_something_came(connection: Any) -> None:
+    readable, _, _ = select.select([connection._sock], [], [], 20)
+    assert readable
+
+
+def test_session_tickets_do_not_make_a_connection_look_used(
+    tls_connection: Any,
+) -> None:
+    wait_until_something_came(tls_connection)  # nothing was asked: these are TLS's own messages
+    assert not tls_connection.can_read()
+    tls_connection.send_command("PING")
+    assert tls_connection.read_response() == b"PONG"
+
+
+def test_an_answer_nobody_read_makes_a_connection_look_used(
+    tls_connection: Any,
+) -> None:
+    wait_until_something_came(tls_connection)
+    assert not tls_connection.can_read()
+    tls_connection.send_command("PING")
+    wait_until_something_came(tls_connection)
+    assert tls_connection.can_read()
