@@ -134,7 +134,7 @@ def test_a_dripping_rest_answer_over_tls_costs_the_deadline(
 @pytest.fixture
 def tls_connection(tls_line: FaultyLine) -> Iterator[Any]:
     """A connection as the store's pool makes it, after its TLS handshake."""
-    connection = TlsConnection(
+    connection: Any = TlsConnection(
         deadline=Deadline(),
         timeout_s=20.0,
         connect_timeout_s=20.0,
