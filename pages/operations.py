@@ -71,6 +71,8 @@ def confirm_clear() -> None:
 @st.dialog("Clear a namespace", on_dismiss=lambda: st.session_state.pop(_PENDING, None))
 def ask_clear(namespace: str) -> None:
     """Say what a clear removes and what follows, and ask for the name once more."""
+    if _PENDING not in st.session_state:
+        st.rerun()  # confirmed: only a run of the whole page closes a dialog
     try:
         preview = preview_clear(app.cache, namespace)
     except StoreError as exc:

@@ -1,0 +1,218 @@
+"""A newcomer's way through the app, in Chromium, on each kind of store."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from cache_core.stores import Store
+from cache_core.telemetry import WINDOWS, MetricsReader, merged
+from tests.browser.conftest import SCREENSHOTS, Serve
+from tests.servers.places import StorePlace
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+
+_ROWS = 3_000
+
+
+def _variables(place: StorePlace) -> dict[str, str]:
+    if place.kind == "memory":
+        return {"CACHE_PREFIX": place.prefix}
+    if place.kind == "redis":
+        return {"REDIS_URL": place.url, "CACHE_PREFIX": place.prefix}
+    return {
+        "UPSTASH_REDIS_REST_URL": place.url,
+        "UPSTASH_REDIS_REST_TOKEN": place.token or "",
+        "CACHE_PREFIX": place.prefix,
+    }
+
+
+@pytest.fixture
+def outcomes_file(tmp_path: Path) -> Path:
+    """Outcomes of three systems, with one broken line and one outcome out of range."""
+    path = tmp_path / "outcomes.jsonl"
+    with path.open("w") as lines:
+        for number in range(_ROWS):
+            row = {
+                "user_or_system": f"system-{number % 3}",
+                "instruction": f"Summarise chapter {number % 40} of the report in one sentence",
+                "category": ("text", "code")[number % 2],
+                "outcome": number % 5 / 4,
+                "ts": 1_700_000_000 + number * 3_600,
+            }
+            if number == 1_000:
+                lines.write('{"user_or_system": "system-1", "instruc\n')
+            if number == 2_000:
+                row["outcome"] = 7
+            lines.write(json.dumps(row) + "\n")
+    return path
+
+
+def _open(page: Page, address: str, name: str) -> None:
+    page.goto(f"{address}/{name}")
+    expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=30_000)
+    _settle(page)
+
+
+def _settle(page: Page) -> None:
+    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=60_000)
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def _shot(page: Page, name: str) -> None:
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
+
+
+def _metric(page: Page, label: str) -> str:
+    metric = page.get_by_test_id("stMetric").filter(has_text=label)
+    return metric.get_by_test_id("stMetricValue").inner_text()
+
+
+def _share(text: str) -> float:
+    return int(re.sub(r"\D", "", text)) / 100
+
+
+def test_a_newcomers_path(
+    browser: Browser, serve: Serve, store_place: StorePlace, outcomes_file: Path
+) -> None:
+    kind = store_place.kind
+    address = serve(**_variables(store_place))
+    page = browser.new_page(viewport={"width": 1280, "height": 1400})
+
+    _open(page, address, "")
+    expect(page.get_by_text("Data: sample data")).to_be_visible()
+    expect(page.get_by_text("No reads of any cached function")).to_be_visible()
+    _shot(page, f"{kind}-1-first-look")
+
+    _open(page, address, "setup")
+    page.locator("input[type=file]").set_input_files(outcomes_file)
+    page.get_by_role("button", name="Import outcomes.jsonl").click()
+    expect(page.get_by_text(f"{_ROWS + 1:,} rows read")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text(f"{_ROWS - 1:,} added")).to_be_visible()
+    expect(page.get_by_text("2 rows not imported")).to_be_visible()
+    expect(page.get_by_text("Data: outcomes.jsonl")).to_be_visible()
+    _shot(page, f"{kind}-2-imported")
+
+    _open(page, address, "dashboard")
+    expect(page.get_by_text(re.compile("computed in")).first).to_be_visible()
+    _shot(page, f"{kind}-3-dashboard-computed")
+    _open(page, address, "dashboard")
+    expect(page.get_by_text(re.compile("served from cache")).first).to_be_visible()
+    _shot(page, f"{kind}-4-dashboard-cached")
+    _open(page, address, "learning")
+    expect(page.get_by_text(re.compile("computed")).first).to_be_visible()
+    _open(page, address, "learning")
+    expect(page.get_by_text(re.compile("served from cache")).first).to_be_visible()
+    _shot(page, f"{kind}-5-learning")
+
+    _open(page, address, "?window=1h")
+    before = _metric(page, "Hit rate")
+    assert 0 < _share(before) < 1
+    assert _metric(page, "Time saved") != "0 ms"
+    _shot(page, f"{kind}-6-overview")
+
+    _clear(page, address, "dashboard.stats")
+    _shot(page, f"{kind}-7-cleared")
+    _open(page, address, "dashboard")
+    expect(page.get_by_text(re.compile("computed in")).first).to_be_visible()
+    _clear(page, address, "dashboard.stats")
+    _warm(page, address, "dashboard.stats")
+    _shot(page, f"{kind}-8-warmed")
+    _open(page, address, "dashboard")
+    expect(page.get_by_text(re.compile("served from cache")).first).to_be_visible()
+
+    for scheme, width in (("light", 1280), ("dark", 1280), ("light", 390), ("dark", 390)):
+        for name in ("", "dashboard", "learning", "operations", "setup"):
+            look = browser.new_page(
+                viewport={"width": width, "height": 1400},
+                color_scheme="dark" if scheme == "dark" else "light",
+            )
+            _open(look, address, name or "?window=1h")
+            assert not look.evaluate(
+                "() => document.documentElement.scrollWidth > document.documentElement.clientWidth"
+            ), f"{name or 'overview'} scrolls sideways at {width} px"
+            _shot(look, f"{kind}-{name or 'overview'}-{scheme}-{width}")
+            look.close()
+        if kind != "memory":
+            break  # the pages look the same on every store
+    page.close()
+
+
+def _clear(page: Page, address: str, namespace: str) -> None:
+    _open(page, address, "operations")
+    row = page.locator(".st-key-clear_" + namespace.replace(".", "-"))
+    row.get_by_role("button").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_text("and nothing else")).to_be_visible()
+    dialog.get_by_label("Type the namespace to confirm").fill(namespace)
+    dialog.get_by_label("Type the namespace to confirm").press("Enter")
+    button = dialog.get_by_role("button", name=f"Clear {namespace}")
+    expect(button).to_be_enabled()
+    button.click()
+    expect(page.get_by_text(re.compile("entr(y|ies) removed"))).to_be_visible(timeout=30_000)
+
+
+def _warm(page: Page, address: str, namespace: str) -> None:
+    _open(page, address, "operations")
+    row = page.locator(".st-key-warm_" + namespace.replace(".", "-"))
+    row.get_by_role("button").click()
+    expect(page.get_by_text(re.compile(r"\d+ computed, 0 were fresh"))).to_be_visible(
+        timeout=60_000
+    )
+
+
+def test_two_processes_on_one_store_show_one_truth(
+    browser: Browser, serve: Serve, remote_place: StorePlace
+) -> None:
+    first = serve(**_variables(remote_place))
+    second = serve(**_variables(remote_place))
+    page = browser.new_page(viewport={"width": 1280, "height": 1400})
+    _open(page, first, "dashboard")
+    _open(page, second, "dashboard")
+    expect(page.get_by_text(re.compile("served from cache")).first).to_be_visible()
+    shown: dict[str, tuple[str, str]] = {}
+
+    def both_agree() -> bool:
+        for address in (first, second):
+            _open(page, address, "?window=1h")
+            shown[address] = (_metric(page, "Hit rate"), _metric(page, "Time saved"))
+        return shown[first] == shown[second]
+
+    # Each process hands its counts over every few seconds; a page flushes its own at once.
+    assert _eventually(both_agree), shown
+    with remote_place.open() as store:
+        assert _share(shown[first][0]) == pytest.approx(_hit_rate(store), abs=0.005)
+    page.close()
+
+
+def _hit_rate(store: Store) -> float:
+    counts = merged(MetricsReader(store).read(WINDOWS["1h"]).totals.values())
+    assert counts.hit_rate is not None
+    return counts.hit_rate
+
+
+def _eventually(holds: Callable[[], bool], tries: int = 10) -> bool:
+    return any(holds() for _ in range(tries))
+
+
+def test_the_figures_are_those_of_the_reads(
+    browser: Browser, serve: Serve, remote_place: StorePlace
+) -> None:
+    """What the page shows is what anybody else counts from the same store."""
+    address = serve(**_variables(remote_place))
+    page = browser.new_page(viewport={"width": 1280, "height": 1400})
+    for _ in range(3):
+        _open(page, address, "dashboard")
+    _open(page, address, "?window=1h&namespace=dashboard.stats")
+    with remote_place.open() as store:
+        counts = MetricsReader(store).read(WINDOWS["1h"]).totals["dashboard.stats"]
+    assert counts.misses == 1
+    assert counts.served >= 2
+    assert _share(_metric(page, "Hit rate")) == pytest.approx(counts.hit_rate or 0, abs=0.005)
+    page.close()
