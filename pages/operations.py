@@ -158,7 +158,7 @@ def result_of(job: Job) -> str:
 
 def draw_jobs() -> None:
     """What is under way and what was done, with a Stop."""
-    jobs = app.jobs.all()
+    jobs = [job for job in app.jobs.all() if job.name.startswith(("clear ", "warm "))]
     if not jobs:
         st.caption("Nothing was cleared or warmed since this process started.")
     for job in jobs:

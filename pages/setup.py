@@ -187,22 +187,24 @@ def draw_configuration() -> None:
     settings = app.settings
     rows = [
         ("Store", f"{app.cache.store.kind} at {app.cache.store.address}",
-         "`UPSTASH_REDIS_REST_URL` and `_TOKEN`, else `REDIS_URL`, else memory"),
-        ("Prefix", app.cache.store.prefix, "`CACHE_PREFIX`"),
-        ("Caching", settings.cache_enabled, "`CACHE_ENABLED`: auto, on, off"),
-        ("Deadline of a call", words.duration(settings.cache_timeout_s), "`CACHE_TIMEOUT_S`"),
-        ("Database", _database(), "`DATABASE_URL`"),
+         "UPSTASH_REDIS_REST_URL and _TOKEN, else REDIS_URL, else memory"),
+        ("Prefix", app.cache.store.prefix, "CACHE_PREFIX"),
+        ("Caching", settings.cache_enabled, "CACHE_ENABLED: auto, on, off"),
+        ("Deadline of a call", words.duration(settings.cache_timeout_s), "CACHE_TIMEOUT_S"),
+        ("Database", _database(), "DATABASE_URL"),
         ("Operator password", "set" if settings.operator_password else "not set",
-         "`OPERATOR_PASSWORD`"),
+         "OPERATOR_PASSWORD"),
         ("Local visitors may act",
          "yes" if settings.operate_on_loopback and is_bound_to_loopback() else "no",
-         "`OPERATE_ON_LOOPBACK`, and only while bound to this machine"),
+         "OPERATE_ON_LOOPBACK, and only while bound to this machine"),
         ("You are", f"{actor.role} ({actor.name})", ""),
         ("Running since", words.moment(app.started_s), ""),
     ]  # fmt: skip
-    lines = ["| Setting | Value | Set with |", "|---|---|---|"]
-    lines += [f"| {name} | {value} | {origin} |" for name, value, origin in rows]
-    st.markdown("\n".join(lines))
+    st.dataframe(
+        pd.DataFrame(rows, columns=["Setting", "Value", "Set with"]),
+        hide_index=True,
+        width="stretch",
+    )
 
 
 def _database() -> str:
