@@ -99,8 +99,7 @@ if not stats.outcomes:
         icon=":material/inbox:",
     )
     st.stop()
-subject = "all outcomes" if user is None else user
-st.markdown(learning_frames.headline(subject, stats.overall, stats.period))
+st.markdown(learning_frames.headline(who, stats.overall, stats.period))
 draw_numbers(stats)
 draw_served(served(read, took_s))
 st.subheader("Week by week", anchor=False)

@@ -35,7 +35,13 @@ def week_chart(frame: pd.DataFrame) -> alt.LayerChart:
         x=x, y=alt.Y("low:Q", title=None, scale=_SHARE, axis=_SHARE_AXIS), y2="high:Q"
     )
     # A week between two gaps has no area: its interval is drawn as a line.
-    alone = base.mark_rule(opacity=0.25, color=_BLUE).encode(x=x, y="low:Q", y2="high:Q")
+    known = frame["mean"].notna()
+    single = frame[known & ~known.shift(1, fill_value=False) & ~known.shift(-1, fill_value=False)]
+    alone = (
+        alt.Chart(single)
+        .mark_rule(opacity=0.35, strokeWidth=3, color=_BLUE)
+        .encode(x=x, y="low:Q", y2="high:Q")
+    )
     line = base.mark_line(
         color=_BLUE, strokeWidth=2, point=alt.OverlayMarkDef(size=36, filled=True, color=_BLUE)
     ).encode(x=x, y=y, tooltip=tooltip)
@@ -55,7 +61,7 @@ def comparison_chart(frame: pd.DataFrame) -> alt.LayerChart:
         "color": alt.Color("who:N", scale=scale, legend=alt.Legend(orient="bottom", title=None)),
         "yOffset": alt.YOffset("who:N", sort=sides, scale=alt.Scale(paddingOuter=0.6)),
     }
-    return _dots(frame, "mean", _SHARE, _SHARE_AXIS, by_side, ".1%", row_px=44)
+    return _dots(frame, "mean", _SHARE, _SHARE_AXIS, by_side, ".1%", 44, 50)
 
 
 def lift_chart(frame: pd.DataFrame) -> alt.LayerChart:
@@ -70,8 +76,9 @@ def lift_chart(frame: pd.DataFrame) -> alt.LayerChart:
     there = [verdict for verdict in verdicts if verdict in set(frame["verdict"])]
     scale = alt.Scale(domain=there, range=[verdicts[verdict] for verdict in there])
     legend = alt.Legend(orient="bottom", title=None, columns=2, labelLimit=240)
+    axis = alt.Axis(format="+d", tickCount=7)
     color = {"color": alt.Color("verdict:N", scale=scale, legend=legend)}
-    return _dots(frame, "lift", alt.Scale(nice=True), alt.Axis(format="+d"), color, "+.1f")
+    return _dots(frame, "lift", alt.Scale(nice=True), axis, color, "+.1f", legend_px=110)
 
 
 def _dots(
@@ -82,9 +89,15 @@ def _dots(
     more: dict[str, Any],
     number: str,
     row_px: int = _ROW_PX,
+    legend_px: int = 0,
 ) -> alt.LayerChart:
     names = list(dict.fromkeys(frame["name"]))
-    y = alt.Y("name:N", sort=names, title=None, axis=alt.Axis(labelLimit=260, grid=False))
+    y = alt.Y(
+        "name:N",
+        sort=names,
+        title=None,
+        axis=alt.Axis(labelLimit=260, grid=False, labelOverlap=False),
+    )
     title = "points" if value == "lift" else None
     tooltip = [
         alt.Tooltip("name:N", title="Name"),
@@ -107,5 +120,6 @@ def _dots(
     if value == "lift":
         zero = alt.Chart(pd.DataFrame({"zero": [0]})).mark_rule(color=_GRAY)
         layers.insert(0, zero.encode(x=alt.X("zero:Q", title=title, scale=scale, axis=axis)))
-    height_px = max(row_px * len(names), 60) + 20
+    # The height holds the axis and the legend as well.
+    height_px = max(row_px * len(names), 60) + 20 + legend_px
     return cast("alt.LayerChart", alt.layer(*layers).properties(height=height_px))

@@ -147,7 +147,7 @@ def headline(who: str, overall: Estimate | None, period: Period | None) -> str:
     """One sentence that answers "how well does it work"."""
     if overall is None:
         return f"**Nothing is recorded for {plain(who)}.**"
-    sentence = f"**The mean outcome of {plain(who)} is {with_interval(overall)}.**"
+    sentence = f"**{plain(who)}: mean outcome {with_interval(overall)}.**"
     if period is None or period.last is None:
         return f"{sentence} No outcome has a time, so there is no trend."
     recent = words.percent(period.last.mean)

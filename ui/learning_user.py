@@ -64,21 +64,22 @@ def _draw_numbers(own: OwnProgress) -> None:
             f"{words.plural(own.overall.count if own.overall else 0, 'outcome')}.",
         )
         st.metric(
-            "Trend",
-            f"{own.trend.per_week * 100:+.2f} pt/week" if own.trend else words.DASH,
+            "Trend a week",
+            f"{own.trend.per_week * 100:+.2f} pt" if own.trend else words.DASH,
             border=True,
             help="Slope of a straight line through all outcomes that have a time.",
         )
         moved = own.thirds_change
         st.metric(
-            "Last third of outcomes",
+            "Last third",
             words.percent(own.last_third.mean if own.last_third else None),
             words.points(moved.difference) if moved else None,
             delta_color="normal" if moved and moved.is_clear else "off",
             delta_description="vs first third" if moved else None,
             border=True,
-            help=f"First third {learning_frames.with_interval(own.first_third)}, last third "
-            f"{learning_frames.with_interval(own.last_third)}: "
+            help="Of all outcomes in order of time. "
+            f"First third {learning_frames.with_interval(own.first_third)}, "
+            f"last third {learning_frames.with_interval(own.last_third)}: "
             f"{learning_frames.change_in_words(moved)}.",
         )
         _draw_repeats(own)
@@ -87,12 +88,13 @@ def _draw_numbers(own: OwnProgress) -> None:
 def _draw_repeats(own: OwnProgress) -> None:
     repeats = own.repeats
     st.metric(
-        "Same instruction, next time",
+        "Repeats",
         words.DASH if repeats is None else f"{repeats.mean_difference * 100:+.1f} pt",
         border=True,
         help="No instruction was given twice."
         if repeats is None
-        else f"{words.plural(repeats.pairs, 'repeat')}: {words.count(repeats.better)} better, "
+        else "The same instruction the next time, against the time before: "
+        f"{words.plural(repeats.pairs, 'repeat')}: {words.count(repeats.better)} better, "
         f"{words.count(repeats.same)} the same, {words.count(repeats.worse)} worse. "
         f"{learning_frames.change_in_words(repeats.change).capitalize()}.",
     )

@@ -51,5 +51,5 @@ def served_together(reads: Sequence[Read[Any]], took_s: float | None = None) -> 
 
 def draw_served(text: str) -> None:
     """The line under a block."""
-    icon = ":material/bolt:" if text.startswith("served from cache") else ":material/database:"
+    icon = ":material/database:" if "computed" in text else ":material/bolt:"
     st.caption(f"{icon} {text}")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVarTuple
 
-from sqlalchemy import Connection, Engine, Select, and_, func, select
+from sqlalchemy import Connection, Engine, Select, func, select
 
 from cache_core.learning.intervals import Change, Estimate, Sums, change, estimate
 from cache_core.learning.models import Instruction, Outcome, User, from_microseconds
@@ -87,24 +87,32 @@ def dashboard_stats(engine: Engine, user: str | None) -> DashboardStats:
     with engine.connect() as connection:
         user_id = None if user is None else _user_id(connection, user)
         by_user = _by_user(connection, user_id)
+        by_category, instructions = _by_category(connection, user_id)
+        weeks = _weeks(connection, user_id)
         overall = sum((sums for _, sums in by_user), Sums())
-        first_us, last_us, dated = connection.execute(
-            _only(select(func.min(AT_US), func.max(AT_US), func.count(AT_US)), user_id)
-        ).one()
+        last_us = max((week.last_us for week in weeks), default=None)
         return DashboardStats(
             user=user,
             outcomes=overall.count,
             users=len(by_user),
-            instructions=_instructions(connection, user_id),
-            undated=overall.count - dated,
-            first_at=time_of(first_us),
+            instructions=instructions,
+            undated=overall.count - sum(week.sums.count for week in weeks),
+            first_at=time_of(min((week.first_us for week in weeks), default=None)),
             last_at=time_of(last_us),
             overall=estimate(overall),
             period=_period(connection, user_id, last_us),
-            weeks=_weeks(connection, user_id),
-            by_category=_by_category(connection, user_id),
+            weeks=_week_points(weeks[-WEEKS_SHOWN:]),
+            by_category=by_category,
             most_active=_most_active(connection, by_user),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Week:
+    number: int
+    first_us: int
+    last_us: int
+    sums: Sums
 
 
 def _user_id(connection: Connection, user: str) -> int:
@@ -123,11 +131,6 @@ def _by_user(connection: Connection, user_id: int | None) -> list[tuple[int, Sum
     return sorted(found, key=lambda item: (-item[1].count, item[0]))
 
 
-def _instructions(connection: Connection, user_id: int | None) -> int:
-    query = select(func.count(Outcome.instruction_id.distinct()))
-    return connection.execute(_only(query, user_id)).scalar_one()
-
-
 def _most_active(
     connection: Connection, by_user: list[tuple[int, Sums]]
 ) -> tuple[NamedEstimate, ...]:
@@ -138,40 +141,68 @@ def _most_active(
     return _named([(names[key], sums) for key, sums in chosen])
 
 
-def _by_category(connection: Connection, user_id: int | None) -> tuple[NamedEstimate, ...]:
-    query = select(Instruction.category, COUNT, TOTAL, SQUARES).join_from(Outcome, Instruction)
-    rows = connection.execute(_only(query.group_by(Instruction.category), user_id))
+def _by_category(
+    connection: Connection, user_id: int | None
+) -> tuple[tuple[NamedEstimate, ...], int]:
+    """The categories, best first, and how many instructions there are in all of them."""
+    # Summed by instruction first: far fewer of them are then looked up for their category.
+    by_text = _only(
+        select(
+            Outcome.instruction_id,
+            COUNT.label("count"),
+            TOTAL.label("total"),
+            SQUARES.label("squares"),
+        ).group_by(Outcome.instruction_id),
+        user_id,
+    ).subquery()
+    query = (
+        select(
+            Instruction.category,
+            func.count(),
+            func.sum(by_text.c.count),
+            func.sum(by_text.c.total),
+            func.sum(by_text.c.squares),
+        )
+        .join_from(by_text, Instruction, Instruction.id == by_text.c.instruction_id)
+        .group_by(Instruction.category)
+    )
+    rows = connection.execute(query).all()
     found = sorted(
-        ((category, sums_from(*sums)) for category, *sums in rows),
+        ((category, sums_from(*sums)) for category, _, *sums in rows),
         key=lambda item: (-item[1].count, item[0]),
     )
     named = _named(found[:CATEGORIES_SHOWN])
-    return tuple(sorted(named, key=lambda item: (-item.estimate.mean, item.name)))
+    best_first = tuple(sorted(named, key=lambda item: (-item.estimate.mean, item.name)))
+    return best_first, sum(texts for _, texts, *_ in rows)
 
 
-def _weeks(connection: Connection, user_id: int | None) -> tuple[WeekPoint, ...]:
+def _weeks(connection: Connection, user_id: int | None) -> list[_Week]:
     week = WEEK.label("week")
-    query = select(week, COUNT, TOTAL, SQUARES).where(AT_US.is_not(None)).group_by(week)
-    newest_first = _only(query, user_id).order_by(week.desc()).limit(WEEKS_SHOWN)
+    query = select(week, func.min(AT_US), func.max(AT_US), COUNT, TOTAL, SQUARES)
+    dated = query.where(AT_US.is_not(None)).group_by(week).order_by(week)
+    return [
+        _Week(number, first_us, last_us, sums_from(*sums))
+        for number, first_us, last_us, *sums in connection.execute(_only(dated, user_id))
+    ]
+
+
+def _week_points(weeks: list[_Week]) -> tuple[WeekPoint, ...]:
     points = []
-    for number, *sums in reversed(connection.execute(newest_first).all()):
-        figure = estimate(sums_from(*sums))
+    for week in weeks:
+        figure = estimate(week.sums)
         if figure is not None:
-            points.append(WeekPoint(week_start(number), figure))
+            points.append(WeekPoint(week_start(week.number), figure))
     return tuple(points)
 
 
 def _period(connection: Connection, user_id: int | None, last_us: int | None) -> Period | None:
     if last_us is None:
         return None
-
-    def between(start_us: int, end_us: int) -> Estimate | None:
-        inside = and_(start_us < AT_US, end_us >= AT_US)
-        query = select(COUNT, TOTAL, SQUARES).where(inside)
-        return estimate(sums_from(*connection.execute(_only(query, user_id)).one()))
-
-    last = between(last_us - _PERIOD_US, last_us)
-    before = between(last_us - 2 * _PERIOD_US, last_us - _PERIOD_US)
+    is_last = (last_us - _PERIOD_US < AT_US).label("is_last")
+    query = select(is_last, COUNT, TOTAL, SQUARES).where(last_us - 2 * _PERIOD_US < AT_US)
+    rows = connection.execute(_only(query.group_by(is_last), user_id))
+    halves = {bool(half): estimate(sums_from(*sums)) for half, *sums in rows}
+    last, before = halves.get(True), halves.get(False)
     return Period(from_microseconds(last_us), last, before, change(last, before))
 
 

@@ -27,7 +27,9 @@ from cache_core.learning.sources import FILE
 from cache_core.learning.texts import excerpt
 from cache_core.learning.writer import RowWriter
 
-CHUNK_ROWS = 10_000
+# One transaction. Row keys are digests, so a chunk touches most pages of their index, which are
+# then written anew: few large chunks write far less than many small ones.
+CHUNK_ROWS = 50_000
 # Bounds memory when texts are long: a chunk ends at whichever comes first.
 CHUNK_TEXT_CHARS = 8_000_000
 _PEEK_ROWS = 1_000
@@ -53,7 +55,7 @@ def import_file(
         file: a path, or a binary stream, which stays open.
         name: what to call the source; by default the file's own name.
         mapping: our field (user, instruction, category, outcome, ts) to the file's column.
-        progress: called after each chunk of at most 10,000 rows.
+        progress: called after each chunk of at most CHUNK_ROWS rows.
         should_stop: asked after each chunk; True ends the import, and what is in stays in.
         kind: what sort of source it is, for `data_label`.
         now: the present; later times than a day after it are refused. For tests.

@@ -103,13 +103,14 @@ class Source(Base):
 class Outcome(Base):
     """How one use of an instruction went, 0 (failed) to 1 (succeeded).
 
-    `row_key` is the identity of the row it came from, so that no row is ever counted twice.
+    `row_key` is the identity of the row it came from, so that no row is ever counted twice. The
+    indexes hold what the figures sum up, so that these need not go to the rows themselves.
     """
 
     __tablename__ = "outcomes"
     __table_args__ = (
-        Index("ix_outcomes_instruction", "instruction_id"),
-        Index("ix_outcomes_user", "user_id"),
+        Index("ix_outcomes_instruction", "instruction_id", "score"),
+        Index("ix_outcomes_user", "user_id", "at", "score"),
     )
 
     id: Mapped[int] = mapped_column(_Id, primary_key=True)

@@ -113,9 +113,25 @@ def own_progress(engine: Engine, user: str) -> OwnProgress:
 
 def category_sums(engine: Engine, categories: Sequence[str]) -> list[Sums]:
     """Sums over everybody's outcomes in each of the categories, in the order given."""
+    # Summed by instruction first: far fewer of them are then looked up for their category.
+    by_text = (
+        select(
+            Outcome.instruction_id,
+            COUNT.label("count"),
+            TOTAL.label("total"),
+            SQUARES.label("squares"),
+        )
+        .group_by(Outcome.instruction_id)
+        .subquery()
+    )
     query = (
-        select(Instruction.category, COUNT, TOTAL, SQUARES)
-        .join_from(Outcome, Instruction)
+        select(
+            Instruction.category,
+            func.sum(by_text.c.count),
+            func.sum(by_text.c.total),
+            func.sum(by_text.c.squares),
+        )
+        .join_from(by_text, Instruction, Instruction.id == by_text.c.instruction_id)
         .where(Instruction.category.in_(categories))
         .group_by(Instruction.category)
     )

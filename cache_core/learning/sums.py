@@ -15,7 +15,7 @@ WEEK_US = timedelta(weeks=1) // timedelta(microseconds=1)
 _MONDAY_US = timedelta(days=3) // timedelta(microseconds=1)
 
 AT_US: ColumnElement[int] = type_coerce(Outcome.at, BigInteger)
-COUNT: ColumnElement[int] = func.count(Outcome.id)
+COUNT: ColumnElement[int] = func.count()
 TOTAL: ColumnElement[float] = func.coalesce(func.sum(Outcome.score), 0.0)
 SQUARES: ColumnElement[float] = func.coalesce(func.sum(Outcome.score * Outcome.score), 0.0)
 WEEK: ColumnElement[int] = (AT_US + literal(_MONDAY_US)) // literal(WEEK_US)

@@ -138,12 +138,12 @@ def test_interrupting_keeps_what_is_in(tmp_path: Path, database: str) -> None:
     )
     # It may have ended before all is written.
     with suppress(BrokenPipeError), pipe.open("wb") as out:
-        out.write(json_lines(row(n=number) for number in range(12_000)))
+        out.write(json_lines(row(n=number) for number in range(60_000)))
         out.flush()
         process.send_signal(signal.SIGINT)
-        out.write(json_lines(row(n=number) for number in range(12_000, 40_000)))
+        out.write(json_lines(row(n=number) for number in range(60_000, 160_000)))
     output, _ = process.communicate(timeout=60)
     report = json.loads(output)
     assert process.returncode == 1
     assert report["stopped"]
-    assert report["rows_added"] in (10_000, 20_000, 30_000)
+    assert report["rows_added"] in (50_000, 100_000, 150_000)

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import Engine, select
 
+from cache_core.learning import importer
 from cache_core.learning.importer import import_file
 from cache_core.learning.models import Instruction, Outcome, User
 from cache_core.learning.report import ImportProgress
@@ -134,26 +135,46 @@ def test_a_column_missing_in_the_first_row_is_found_in_later_ones(engine: Engine
     assert times[1] is not None
 
 
+@pytest.fixture
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chunks of 100 rows, so that small files have several."""
+    monkeypatch.setattr(importer, "CHUNK_ROWS", 100)
+
+
+@pytest.mark.usefixtures("small_chunks")
 def test_stopping_keeps_the_chunks_that_are_in(sqlite_engine: Engine) -> None:
-    content = json_lines(row(number=number) for number in range(25_000))
+    content = json_lines(row(number=number) for number in range(250))
     report = import_bytes(sqlite_engine, content, should_stop=lambda: True)
     assert report.stopped
-    assert report.rows_added == 10_000 == outcome_count(sqlite_engine)
+    assert report.rows_added == 100 == outcome_count(sqlite_engine)
 
 
+@pytest.mark.usefixtures("small_chunks")
 def test_a_stopped_import_goes_on_where_it_was(sqlite_engine: Engine) -> None:
-    content = json_lines(row(number=number) for number in range(15_000))
+    content = json_lines(row(number=number) for number in range(150))
     import_bytes(sqlite_engine, content, should_stop=lambda: True)
     report = import_bytes(sqlite_engine, content)
-    assert (report.rows_added, report.rows_already_there) == (5_000, 10_000)
+    assert (report.rows_added, report.rows_already_there) == (50, 100)
 
 
+@pytest.mark.usefixtures("small_chunks")
 def test_progress_ends_at_the_whole_file(sqlite_engine: Engine) -> None:
     seen: list[ImportProgress] = []
-    content = json_lines(row(number=number) for number in range(25_000))
+    content = json_lines(row(number=number) for number in range(250))
     import_bytes(sqlite_engine, content, progress=seen.append)
-    assert [step.rows_read for step in seen] == [10_000, 20_000, 25_000]
+    assert [step.rows_read for step in seen] == [100, 200, 250]
     assert seen[-1].share == 1.0
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_long_texts_end_a_chunk_early(
+    sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importer, "CHUNK_TEXT_CHARS", 10_000)
+    seen: list[ImportProgress] = []
+    content = json_lines(row(instruction="x" * 5_000, number=number) for number in range(4))
+    import_bytes(sqlite_engine, content, progress=seen.append)
+    assert [step.rows_read for step in seen] == [2, 4, 4]
 
 
 def test_a_stream_handed_in_stays_open(sqlite_engine: Engine) -> None:

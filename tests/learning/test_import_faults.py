@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
+from cache_core.learning import importer
 from cache_core.learning.database import open_database
 from cache_core.learning.errors import ImportFileError
 from cache_core.learning.importer import import_file
@@ -185,19 +186,20 @@ def test_a_damaged_gzip_file_gives_the_rows_before_the_damage(sqlite_engine: Eng
 
 
 def test_a_database_that_takes_no_more_leaves_a_report_and_no_half_chunk(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(importer, "CHUNK_ROWS", 1_000)
     engine = open_database(f"sqlite:///{tmp_path}/full.db")
     with engine.connect() as connection:
         pages = connection.execute(text("PRAGMA page_count")).scalar_one()
-        connection.execute(text(f"PRAGMA max_page_count = {pages + 500}"))
-    content = json_lines(row(instruction=f"text {n} " * 5, number=n) for n in range(30_000))
+        connection.execute(text(f"PRAGMA max_page_count = {pages + 100}"))
+    content = json_lines(row(instruction=f"text {n} " * 5, number=n) for n in range(5_000))
     report = import_bytes(engine, content)
     assert report.problem is not None
     assert "database or disk is full" in report.problem
     assert report.stopped
     assert report.rows_added == outcome_count(engine)
-    assert report.rows_added % 10_000 == 0
+    assert report.rows_added % 1_000 == 0
     engine.dispose()
 
 
