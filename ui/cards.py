@@ -38,13 +38,13 @@ def draw_headline(counts: Counts, before: Counts | None) -> None:
             help="Share of lookups answered from the cache, fresh or stale.",
         )
         st.metric(
-            "From cache, median",
+            "From cache",
             words.duration(hit_s),
             border=True,
             help="Median time of a read that the cache answered, the store's round trip included.",
         )
         st.metric(
-            "From source, median",
+            "From source",
             words.duration(source_s),
             border=True,
             help="Median time the function behind the cache took when it had to run.",

@@ -43,11 +43,13 @@ def points(change: float | None) -> str | None:
 
 
 def duration(seconds: float | None) -> str:
-    """Seconds in the unit a person would choose: "0.4 ms", "38 ms", "1.2 s", "4.2 min"."""
+    """Seconds in the unit a person would choose: "400 µs", "38 ms", "1.2 s", "4.2 min"."""
     if seconds is None:
         return DASH
+    if 0 < seconds < 0.001:
+        return f"{seconds * 1e6:.0f} µs"
     if seconds < 0.01:
-        return f"{seconds * 1000:.2g} ms" if seconds < 0.001 else f"{seconds * 1000:.1f} ms"
+        return f"{_short(seconds * 1000)} ms"
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 100:
