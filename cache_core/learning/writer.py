@@ -9,14 +9,15 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, select
 
-from cache_core.learning.models import Instruction, Outcome, User
+from cache_core.learning.models import Instruction, Outcome, User, to_microseconds
 from cache_core.learning.rows import GoodRow
 from cache_core.learning.sources import FILE, insert_new, remove_sample, source_id
 
 _LOOKUP_ROWS = 500
 # Ids kept in memory between chunks, about 200 bytes each.
 _KNOWN_IDS = 500_000
-_COLUMNS = ("instruction_id", "user_id", "source_id", "score", "at", "row_key")
+_INSTRUCTION_COLUMNS = ("md5", "category", "text", "first_seen")
+_OUTCOME_COLUMNS = ("instruction_id", "user_id", "source_id", "score", "at", "row_key")
 
 
 class RowWriter:
@@ -53,8 +54,10 @@ class RowWriter:
         self._learn_users(connection, {row.user for row in rows})
         self._learn_instructions(connection, rows)
         users, instructions, source = self._users, self._instructions, self._source_id
-        return _insert_outcomes(
+        return _insert(
             connection,
+            Outcome.__tablename__,
+            _OUTCOME_COLUMNS,
             [
                 (
                     instructions[row.md5, row.category],
@@ -83,19 +86,16 @@ class RowWriter:
     def _learn_instructions(self, connection: Connection, rows: Sequence[GoodRow]) -> None:
         if len(self._instructions) > _KNOWN_IDS:
             self._instructions.clear()
-        new: dict[tuple[bytes, str], dict[str, Any]] = {}
+        new: dict[tuple[bytes, str], tuple[Any, ...]] = {}
+        now_us = to_microseconds(self._now)
         for row in rows:
             key = (row.md5, row.category)
             if key not in self._instructions and key not in new:
-                new[key] = {
-                    "md5": row.md5,
-                    "category": row.category,
-                    "text": row.text,
-                    "first_seen": self._now if row.at_us is None else row.at_us,
-                }
+                first_us = now_us if row.at_us is None else row.at_us
+                new[key] = (row.md5, row.category, row.text, first_us)
         if not new:
             return
-        connection.execute(insert_new(connection, Instruction), list(new.values()))
+        _insert(connection, Instruction.__tablename__, _INSTRUCTION_COLUMNS, list(new.values()))
         for batch in _batches(sorted({md5 for md5, _ in new})):
             found = select(Instruction.md5, Instruction.category, Instruction.id).where(
                 Instruction.md5.in_(batch)
@@ -104,13 +104,14 @@ class RowWriter:
                 self._instructions[bytes(md5), category] = instruction_id
 
 
-def _insert_outcomes(connection: Connection, rows: list[tuple[Any, ...]]) -> int:
-    """Insert plain tuples: a million dicts would take longer than the rows themselves."""
+def _insert(
+    connection: Connection, table: str, columns: Sequence[str], rows: list[tuple[Any, ...]]
+) -> int:
+    """Insert plain tuples, leaving out what is there: dicts would take longer than the rows."""
     mark = "?" if connection.dialect.name == "sqlite" else "%s"
-    table = Outcome.__tablename__
     statement = (
-        f"INSERT INTO {table} ({', '.join(_COLUMNS)}) "  # noqa: S608 - our own names only
-        f"VALUES ({', '.join([mark] * len(_COLUMNS))}) ON CONFLICT DO NOTHING"
+        f"INSERT INTO {table} ({', '.join(columns)}) "  # noqa: S608 - our own names only
+        f"VALUES ({', '.join([mark] * len(columns))}) ON CONFLICT DO NOTHING"
     )
     return connection.exec_driver_sql(statement, rows).rowcount
 
