@@ -88,7 +88,7 @@ draw_title("Dashboard", "What works, and for whom?")
 views = open_views(app)
 draw_sample_note(app.data_label())
 with database_errors():
-    who = st.selectbox("Whose outcomes", [EVERYBODY, *views.users()], key="dashboard_user")
+    who = st.selectbox("Whose outcomes", [EVERYBODY, *sorted(views.users())], key="dashboard_user")
     user = None if who == EVERYBODY else who
     read, took_s = timed(lambda: views.stats.read(user))
 stats = read.value

@@ -51,6 +51,12 @@ def database_errors() -> Iterator[None]:
         st.stop()
 
 
+def users_in_order(views: LearningViews) -> list[str]:
+    """Everybody's name: the most active first, then the others by name."""
+    active = [item.name for item in views.stats(None).most_active]
+    return active + sorted(set(views.users()) - set(active))
+
+
 def timed(read: Callable[[], T]) -> tuple[T, float]:
     """What `read` gives, and how many seconds the page waited for it."""
     began_s = time.perf_counter()

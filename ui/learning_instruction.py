@@ -88,14 +88,7 @@ def _draw_analysis(found: Analysis) -> None:
             else f"95 % interval {words.percent(expected.low)} to {words.percent(expected.high)}, "
             f"from {words.plural(expected.texts, 'text')} weighted by similarity.",
         )
-    if expected is not None:
-        st.caption(
-            f"Expected: {words.percent(expected.low)} to {words.percent(expected.high)} (95 % "
-            f"interval), from {words.plural(expected.texts, 'similar text')} among "
-            f"{words.count(found.texts_compared)} compared."
-        )
-    elif found.own is None:
-        st.info("Nothing similar was tried before, so there is nothing to expect it from.")
+    _draw_intervals(found)
     for line in found.suggestions:
         st.markdown(f"- {learning_frames.plain(line)}")
     if not found.suggestions:
@@ -121,6 +114,25 @@ def _draw_analysis(found: Analysis) -> None:
             st.dataframe(
                 learning_frames.pattern_table(found.contained), hide_index=True, width="stretch"
             )
+
+
+def _draw_intervals(found: Analysis) -> None:
+    """What the two numbers leave open."""
+    own, expected = found.own, found.expected
+    parts = []
+    if own is not None:
+        figure = learning_frames.with_interval(own)
+        parts.append(f"So far: {figure}, {words.plural(own.count, 'outcome')}.")
+    if expected is not None:
+        parts.append(
+            f"Expected: {words.percent(expected.low)} to {words.percent(expected.high)} (95 % "
+            f"interval), from {words.plural(expected.texts, 'similar text')} among "
+            f"{words.count(found.texts_compared)} compared."
+        )
+    if parts:
+        st.caption(" ".join(parts))
+    else:
+        st.info("Nothing similar was tried before, so there is nothing to expect it from.")
 
 
 def _draw_record(app: App, views: LearningViews, text: str) -> None:

@@ -7,13 +7,13 @@ import streamlit as st
 from cache_core.learning.progress import LearningMetrics, OwnProgress
 from cache_core.learning.views import LearningViews
 from ui import learning_charts, learning_frames, words
-from ui.learning_blocks import draw_chart, draw_weeks, timed
+from ui.learning_blocks import draw_chart, draw_weeks, timed, users_in_order
 from ui.served import draw_served, served, served_together
 
 
 def draw_user(views: LearningViews) -> None:
     """Everything about the user chosen on the page."""
-    users = views.users()
+    users = users_in_order(views)
     if not users:
         st.info(
             "Nobody has recorded an outcome yet. Import a file on the Setup page.",
@@ -43,15 +43,17 @@ def draw_user(views: LearningViews) -> None:
 
 def _sentence(own: OwnProgress) -> str:
     trend = own.trend
+    count = words.plural(own.overall.count if own.overall else 0, "outcome")
+    effect = f"**Effectiveness {learning_frames.with_interval(own.overall)}** in {count}."
     if trend is None:
-        return "**Too early for a trend:** it needs three outcomes at different times."
+        return f"{effect} Too early for a trend: it needs three outcomes at different times."
     weekly = f"{trend.per_week * 100:+.2f} points a week"
     interval = f"(95 % interval {trend.low * 100:+.2f} to {trend.high * 100:+.2f})"
     if trend.low > 0:
-        return f"**Getting better:** {weekly} {interval}."
+        return f"{effect} **Getting better:** {weekly} {interval}."
     if trend.high < 0:
-        return f"**Getting worse:** {weekly} {interval}."
-    return f"**No clear trend:** {weekly} {interval}."
+        return f"{effect} **Getting worse:** {weekly} {interval}."
+    return f"{effect} No clear trend: {weekly} {interval}."
 
 
 def _draw_numbers(own: OwnProgress) -> None:

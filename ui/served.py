@@ -45,7 +45,8 @@ def served_together(reads: Sequence[Read[Any]], took_s: float | None = None) -> 
     if computed:
         # Answers asked for together share one computation, and each carries its time.
         source_s = sum({read.source_s for read in computed})
-        parts.append(f"{len(computed)} computed in {words.duration(source_s)}")
+        noun = "" if hits else " parts"
+        parts.append(f"{len(computed)}{noun} computed in {words.duration(source_s)}")
     return "; ".join(parts)
 
 

@@ -145,7 +145,7 @@ def suggestions(
     """Sentences that the numbers support; none when they support none."""
     worse = [p for p in inside if p.lift.high < 0]
     better_inside = [p for p in inside if p.lift.low > 0]
-    missing = [p for p in patterns if p.lift.low > 0 and p not in inside]
+    missing = _unlike([p for p in patterns if p.stands_out and p.lift.low > 0 and p not in inside])
     lines = [f"Try without “{p.phrase}”: {_numbers(p)}" for p in worse[:2]]
     lines += [f"Keep “{p.phrase}”: {_numbers(p)}" for p in better_inside[:1]]
     lines += [f"Consider “{p.phrase}”: {_numbers(p)}" for p in missing[:2]]
@@ -158,6 +158,18 @@ def suggestions(
             if row.outcomes is not None and row.outcomes.low > own.high
         ][:1]
     return tuple(lines[:_SUGGESTIONS])
+
+
+def _unlike(patterns: Sequence[Pattern]) -> list[Pattern]:
+    """Those that share no word with one before."""
+    kept: list[Pattern] = []
+    used: set[str] = set()
+    for pattern in patterns:
+        words = set(pattern.phrase.split())
+        if used.isdisjoint(words):
+            kept.append(pattern)
+            used |= words
+    return kept
 
 
 def _numbers(pattern: Pattern) -> str:

@@ -57,7 +57,7 @@ def neighbourhood(engine: Engine, text: str) -> Neighbourhood:
         .limit(TEXTS_COMPARED)
     )
     with engine.connect() as connection:
-        known = connection.execute(select(func.count(Instruction.id))).scalar_one()
+        known = connection.execute(select(func.count(Instruction.md5.distinct()))).scalar_one()
         rows = {bytes(md5): (shown, category) for md5, shown, category in connection.execute(query)}
     near: list[Near] = []
     texts = [normalise(shown) for shown, _ in rows.values()]

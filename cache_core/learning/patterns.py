@@ -16,8 +16,9 @@ PATTERNS_SHOWN = 60
 # Fewer texts with, or without, the phrase say too little to compare.
 _TEXTS_COMPARED_MIN = 3
 _LOOKUP_ROWS = 500
-# Share of common texts from which two phrases count as one.
-_SAME_TEXTS = 0.8
+# Share of common texts from which two phrases with common words count as one; less is needed when
+# all words of one are in the other.
+_SAME_TEXTS, _SAME_TEXTS_INSIDE = 0.7, 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +97,16 @@ def outcomes_by_text(
 
 
 def _different(phrases: Sequence[str], texts: Sequence[str]) -> list[str]:
-    """Leave out a phrase that shares words with an earlier one and stands in nearly its texts."""
+    """Leave out a phrase that says much the same as an earlier one: words and texts in common."""
     kept: list[tuple[str, frozenset[str], frozenset[int]]] = []
     for phrase in phrases:
         words = frozenset(phrase.split())
         places = frozenset(at for at, text in enumerate(texts) if contains(text, phrase))
         if not any(
-            words & other and len(places & there) >= _SAME_TEXTS * len(places | there)
+            words & other
+            and len(places & there)
+            >= (_SAME_TEXTS_INSIDE if words <= other or other <= words else _SAME_TEXTS)
+            * len(places | there)
             for _, other, there in kept
         ):
             kept.append((phrase, words, places))

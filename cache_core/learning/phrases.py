@@ -49,7 +49,7 @@ class Corpus:
 
 def read_corpus(engine: Engine, category: str | None) -> Corpus:
     """The sample of texts to mine, of one category or of all."""
-    whole = select(func.count(Instruction.id), func.max(Instruction.id))
+    whole = select(func.count(Instruction.md5.distinct()), func.max(Instruction.id))
     texts = select(Instruction.md5, func.substr(Instruction.text, 1, TEXT_MINED_CHARS)).order_by(
         Instruction.md5, Instruction.id
     )

@@ -6,15 +6,19 @@ import csv
 import gzip
 import io
 import os
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import Engine, select
 
 from cache_core.learning import importer
+from cache_core.learning.database import open_database
 from cache_core.learning.importer import import_file
 from cache_core.learning.models import Instruction, Outcome, User
 from cache_core.learning.report import ImportProgress
@@ -215,3 +219,34 @@ REAL = Path(os.environ.get("CACHE_DATA_DIR", "/nowhere"))
 def test_every_row_of_a_real_file_is_taken(engine: Engine, name: str, rows: int) -> None:
     report = import_file(engine, REAL / name)
     assert (report.rows_added, report.rows_bad) == (rows, 0)
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1)
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(texts=st.lists(TEXTS.filter(lambda text: not text.isspace()), min_size=1, max_size=5))
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_any_text_comes_through_unchanged(kind: str, texts: list[str]) -> None:
+    engine = open_database("sqlite://")
+    rows: list[dict[str, object]] = [row(instruction=text) for text in dict.fromkeys(texts)]
+    for at, item in enumerate(rows):
+        item["category"] = f"category {at}"  # so that equal normalised texts stay apart
+    content = _csv(rows) if kind == "csv" else json_lines(rows)
+    report = import_bytes(engine, content)
+    assert report.rows_bad == 0
+    with engine.connect() as connection:
+        found = connection.execute(select(Instruction.text).order_by(Instruction.id)).scalars()
+        assert list(found) == [item["instruction"] for item in rows]
+    engine.dispose()
+
+
+def test_two_imports_at_once_lose_and_double_nothing(sqlite_engine: Engine) -> None:
+    """Two threads import overlapping files into one SQLite file; writers wait for each other."""
+    files = [json_lines(row(number=n) for n in range(start, start + 3_000)) for start in (0, 1_500)]
+    with ThreadPoolExecutor(2) as pool:
+        reports = list(pool.map(lambda content: import_bytes(sqlite_engine, content), files))
+    assert sum(report.rows_added for report in reports) == 4_500 == outcome_count(sqlite_engine)
+    assert all(report.rows_read == 3_000 and report.problem is None for report in reports)
