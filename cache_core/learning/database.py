@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from pathlib import Path
 
-from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy import Engine, create_engine, event, func, inspect, make_url, select
 from sqlalchemy.engine import URL
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
 
@@ -17,6 +18,19 @@ from cache_core.learning.models import Base
 # How long a writer waits for another one before SQLite says "database is locked".
 _BUSY_TIMEOUT_S = 15.0
 _CONNECT_TIMEOUT_S = 5
+_SWITCH_RETRY_S = 0.02
+_PRAGMAS = (
+    # After a power cut the last chunk of an import may be missing, never half there.
+    "synchronous=NORMAL",
+    "foreign_keys=ON",
+    "cache_size=-16384",
+    # A checkpoint waits for the disk: every 64 MB, not 4.
+    "wal_autocheckpoint=16000",
+    "journal_size_limit=67108864",
+    "temp_store=MEMORY",
+)
+# Any number that no other program takes for its advisory lock.
+_CREATING_LOCK = 6_021_405_077
 
 
 def open_database(url: str) -> Engine:
@@ -36,11 +50,23 @@ def open_database(url: str) -> Engine:
     except (NoSuchModuleError, ImportError) as exc:
         raise DatabaseError(f"no driver for {shown}: use sqlite:/// or postgresql://") from exc
     try:
-        Base.metadata.create_all(engine)
+        _create_tables(engine)
     except (SQLAlchemyError, OSError) as exc:
         engine.dispose()
         raise DatabaseError(f"cannot open the database {shown}: {_reason(exc)}") from exc
     return engine
+
+
+def _create_tables(engine: Engine) -> None:
+    """Create the missing tables, one process at a time: several replicas may start at once."""
+    if set(Base.metadata.tables) <= set(inspect(engine).get_table_names()):
+        return
+    with engine.begin() as connection:
+        if engine.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            connection.execute(select(func.pg_advisory_xact_lock(_CREATING_LOCK)))
+        Base.metadata.create_all(connection)
 
 
 def _parse(url: str) -> URL:
@@ -87,17 +113,9 @@ def _server(url: URL) -> Engine:
 def _set_pragmas(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
     cursor = connection.cursor()
     try:
-        # WAL: readers go on while an import writes. NORMAL: after a power cut the last chunk may
-        # be missing, never half there. A checkpoint every 64 MB, not 4: each waits for the disk.
-        for pragma in (
-            "journal_mode=WAL",
-            "synchronous=NORMAL",
-            "foreign_keys=ON",
-            "cache_size=-131072",
-            "wal_autocheckpoint=16000",
-            "journal_size_limit=67108864",
-            "temp_store=MEMORY",
-        ):
+        # WAL: readers go on while an import writes.
+        _switch_to_wal(cursor)
+        for pragma in _PRAGMAS:
             cursor.execute(f"PRAGMA {pragma}")
     except sqlite3.OperationalError as exc:
         # A read-only disk: reading works without WAL.
@@ -105,6 +123,20 @@ def _set_pragmas(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> No
             raise
     finally:
         cursor.close()
+
+
+def _switch_to_wal(cursor: DBAPICursor) -> None:
+    """The switch fails at once, whatever the timeout, while another process makes it: try again."""
+    until_s = time.monotonic() + _BUSY_TIMEOUT_S
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as exc:
+            if "locked" not in str(exc) or time.monotonic() > until_s:
+                raise
+            time.sleep(_SWITCH_RETRY_S)
+        else:
+            return
 
 
 def _reason(exc: Exception) -> str:

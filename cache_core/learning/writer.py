@@ -48,6 +48,7 @@ class RowWriter:
 
     def _write(self, connection: Connection, rows: Sequence[GoodRow]) -> int:
         if self._source_id is None:
+            _take_memory(connection)
             self._source_id = source_id(connection, self._kind, self._name, self._now)
             if self._kind == FILE:
                 self.sample_rows_removed += remove_sample(connection)
@@ -102,6 +103,12 @@ class RowWriter:
             )
             for md5, category, instruction_id in connection.execute(found):
                 self._instructions[bytes(md5), category] = instruction_id
+
+
+def _take_memory(connection: Connection) -> None:
+    """Room for the pages an import touches, which are all over its indexes."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("PRAGMA cache_size=-131072")
 
 
 def _insert(

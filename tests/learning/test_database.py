@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, create_engine, text
 
 from cache_core.learning.database import open_database
 from cache_core.learning.errors import DatabaseError
-from cache_core.learning.models import from_microseconds, to_microseconds
+from cache_core.learning.models import Base, from_microseconds, to_microseconds
 from cache_core.learning.sample import ensure_sample, sample_rows
 from cache_core.learning.sources import data_label, is_empty
 from cache_core.learning.views import LearningViews
@@ -138,3 +139,25 @@ def test_views_on_a_damaged_database_raise_no_silent_figures(tmp_path: Path) -> 
     with pytest.raises(DriverError):
         views.stats(None)
     engine.dispose()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_replicas_that_start_at_once_make_the_tables_once(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    url = f"sqlite:///{tmp_path}/learning.db"
+    if kind == "postgresql":
+        url = request.getfixturevalue("postgresql_url")
+        plain = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+        Base.metadata.drop_all(plain)
+        plain.dispose()
+
+    def start(_replica: int) -> int:
+        engine = open_database(url)
+        added = ensure_sample(engine, NOW)
+        engine.dispose()
+        return added
+
+    with ThreadPoolExecutor(6) as pool:
+        added = sum(pool.map(start, range(6)))
+    assert added == len(list(sample_rows(NOW)))
