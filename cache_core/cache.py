@@ -226,6 +226,7 @@ class Cache:
             self._path.guard.forget([entry_key, keys.lease_key(entry_key)])
         finally:
             self._path.flights.void([entry_key])
+            self._path.near.remove([entry_key])
 
     def invalidate_tags(self, tags: Iterable[str]) -> None:
         """Forget every entry that carries one of the tags: one round trip, however many entries.
@@ -248,6 +249,7 @@ class Cache:
             self._path.guard.forget(names)
         finally:
             self._path.flights.void()
+            self._path.near.remove()
 
     # On and off
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
@@ -13,6 +14,7 @@ from cache_core.envelope import DamagedEntryError, Entry, OtherFormatError
 from cache_core.events import Cause, Outcome
 from cache_core.flights import Generations
 from cache_core.policy import Policy
+from cache_core.stores.base import CacheCoreError
 
 T = TypeVar("T")
 
@@ -150,11 +152,21 @@ class Answer:
     cause: Cause | None = None
 
 
+class SourceTimeoutError(CacheCoreError):
+    """A source took longer than `source_timeout_s` and there was nothing stale to serve."""
+
+
+def fresh_left_s(call: Call, entry: Entry, now_s: float) -> float:
+    """Seconds an entry stays fresh if nobody reads it; a sliding one has just been read."""
+    left_s = entry.fresh_until_s - now_s
+    return call.policy.ttl_s if math.isinf(left_s) else max(left_s, 0.0)
+
+
 def served(call: Call, look: Look, outcome: Outcome, now_s: float) -> Answer:
     """The answer a servable entry gives."""
     entry = look.before
     assert entry is not None, "only an entry that was found is served"
-    left_s = max(entry.fresh_until_s - now_s, 0.0)
+    left_s = fresh_left_s(call, entry, now_s)
     age_s = max(now_s - entry.created_s, 0.0)
     return Answer(Read(look.value, outcome, age_s, left_s, entry.source_s, call.full_key), entry)
 

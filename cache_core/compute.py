@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
 
 from cache_core import envelope
 from cache_core.background import Background
-from cache_core.call import Answer, Call, Look, Read, served
+from cache_core.call import Answer, Call, Look, Read, fresh_left_s, served
 from cache_core.codec import UncacheableError
 from cache_core.envelope import Entry
 from cache_core.events import Outcome, Recorder
 from cache_core.guard import Guard
 from cache_core.leases import LeaseKeeper
 from cache_core.steps import Ask, Source, Steps
-from cache_core.stores.base import LeaseWrite, Put, Store, StoreError
+from cache_core.stores.base import LeaseWrite, Put, Store, StoreError, Touch
 from cache_core.timing import Timing
 
 _log = logging.getLogger("cache_core")
 
 _ERRAND_PLACES = 256
+# A sliding entry is touched at most this often in a process, as a share of its life.
+_SLIDE_SHARE = 0.05
+_SLID_MAX = 10_000
 NOTHING_SEEN = Look((), None)
 
 
@@ -34,6 +38,7 @@ class Compute:
         self._keeper = LeaseKeeper(store, guard, timing.lease_s, timing.monotonic)
         self._errands = Background(1, "cache-errands", waiting=_ERRAND_PLACES)
         self._warned: set[str] = set()
+        self._slid: dict[str, float] = {}
 
     def under_lease(self, call: Call, look: Look, token: bytes) -> Steps[Answer]:
         """Run the source while holding its lease, and store what it returns."""
@@ -104,8 +109,8 @@ class Compute:
         self, call: Call, value: object, entry: Entry | None, source_s: float, stored: bool
     ) -> Answer:
         """The answer a source's value gives."""
-        left_s = entry.fresh_until_s - self._timing.clock() if entry and stored else 0.0
-        read = Read(value, "miss", 0.0, max(left_s, 0.0), source_s, call.full_key)
+        left_s = fresh_left_s(call, entry, self._timing.clock()) if entry and stored else 0.0
+        read = Read(value, "miss", 0.0, left_s, source_s, call.full_key)
         return Answer(read, entry, stored, ran_s=source_s)
 
     def make_entry(
@@ -146,7 +151,8 @@ class Compute:
             self._warn_once(call, f"a value is not cached: {exc}")
             return None
         fresh_s = call.policy.fresh_s(value, self._timing.draw())
-        fresh_until_s = self._timing.clock() + fresh_s
+        # What slides is bounded by the store's expiry alone, which each read moves.
+        fresh_until_s = math.inf if call.policy.slides(value) else self._timing.clock() + fresh_s
         generations = [generation or b"" for generation in look.generations] or [b""]
         return Entry(
             created_s=created_s,
@@ -164,8 +170,11 @@ class Compute:
 
     def lease_write(self, call: Call, entry: Entry, token: bytes) -> LeaseWrite:
         """The write of an entry, which also gives the lease back."""
-        fresh_s = max(entry.fresh_until_s - self._timing.clock(), 0.001)
-        put = Put(call.entry_key, envelope.pack(entry), call.policy.kept_s(fresh_s))
+        if math.isinf(entry.fresh_until_s):
+            kept_s = call.policy.ttl_s
+        else:
+            kept_s = call.policy.kept_s(max(entry.fresh_until_s - self._timing.clock(), 0.001))
+        put = Put(call.entry_key, envelope.pack(entry), kept_s)
         return LeaseWrite(call.lease_key, token, entry=put)
 
     def settle(self, writes: list[LeaseWrite]) -> list[bool]:
@@ -192,6 +201,26 @@ class Compute:
                 _log.info("a lease could not be given back, it will expire: %s", exc)
 
         self._errands.submit(settle)
+
+    def slide(self, call: Call, entry: Entry) -> None:
+        """Start the life of a sliding entry anew, beside the caller."""
+        if not math.isinf(entry.fresh_until_s):
+            return
+        now = self._timing.monotonic()
+        if now < self._slid.get(call.entry_key, 0.0):
+            return
+        if len(self._slid) >= _SLID_MAX:
+            self._slid = {key: until for key, until in self._slid.items() if until > now}
+        self._slid[call.entry_key] = now + call.policy.ttl_s * _SLIDE_SHARE
+        touches = [Touch(call.entry_key, call.policy.ttl_s)]
+
+        def touch() -> None:
+            try:
+                self._guard.ask(lambda: self._store.touch(touches))
+            except StoreError as exc:
+                _log.info("%s: an entry's life could not be started anew: %s", call.label, exc)
+
+        self._errands.submit(touch)
 
     def _free_generations(self, call: Call, look: Look) -> None:
         """Remove what lies where a generation could not be made, so that the next reader can."""

@@ -12,6 +12,7 @@ Incident = Literal[
     "oversize",  # a value above max_bytes
     "refused",  # cache_if said no
     "not_stored",  # the lease was void, or the store failed, when the value was ready
+    "near_hit",  # a hit served from this process, without asking the store
     "shared",  # a miss answered by a computation somebody else had under way
     "waited_out",  # a wait for somebody else's computation that ended without an answer
     "refreshed",  # a background refresh that stored a value

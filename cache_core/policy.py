@@ -43,11 +43,13 @@ class Policy:
             written together do not expire together.
         near_ttl_s: how long a copy may be served from this process without asking the store; 0
             is off, and never longer than `ttl_s`.
-        sliding: each read starts `ttl_s` anew.
+        sliding: each read starts `ttl_s` anew, to within a twentieth of it.
         none_ttl_s: lifetime of a None answer; by default None lives as long as any value.
         cache_if: says of a value whether to keep it; by default every value is kept.
         max_bytes: a larger entry is returned and counted, not stored.
-        source_timeout_s: how long a caller waits for the source; None waits for ever.
+        source_timeout_s: how long a read of one key waits for the source before it is served stale
+            or raises SourceTimeoutError; the source finishes beside it and its value is kept. None
+            waits for ever.
         version: part of the key; raise it when the meaning of the value changes.
         tags: names an entry can be invalidated by, or a function of the call's arguments giving
             them.
@@ -108,12 +110,16 @@ class Policy:
                 f"none_ttl_s ({self.none_ttl_s:g}) is longer than ttl_s ({self.ttl_s:g}): "
                 "a missing answer would be kept longer than a found one"
             )
-        if self.sliding and self.stale_while_revalidate_s:
-            raise ValueError(
-                "sliding and stale_while_revalidate_s "
-                f"({self.stale_while_revalidate_s:g}) contradict each other: "
-                "an entry whose life begins anew with each read is never stale while it is read"
-            )
+        for name in ("stale_while_revalidate_s", "stale_if_error_s"):
+            if self.sliding and getattr(self, name):
+                raise ValueError(
+                    f"sliding and {name} ({getattr(self, name):g}) contradict each other: "
+                    "an entry whose life begins anew with each read is never stale while it is read"
+                )
+
+    def slides(self, value: object) -> bool:
+        """Whether reads of this value start its life anew; a None with a life of its own is not."""
+        return self.sliding and not (value is None and self.none_ttl_s is not None)
 
     def fresh_s(self, value: object, draw: float) -> float:
         """Seconds `value` stays fresh; `draw` in [0, 1) chooses within the jitter."""

@@ -14,18 +14,20 @@ matches nothing: one that was evicted turns its entries into misses.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from cache_core.background import Background
-from cache_core.call import Answer, Call, Look, look_at, served
+from cache_core.call import Answer, Call, Look, SourceTimeoutError, look_at, served
 from cache_core.compute import Compute
 from cache_core.envelope import GENERATION_BYTES
 from cache_core.events import Outcome, Recorder
 from cache_core.flights import Abandoned, Flight, Flights
 from cache_core.guard import Guard
+from cache_core.near import NearCache
 from cache_core.steps import Ask, Sleep, Steps, Wait, WaitedOutError, run, run_async
 from cache_core.stores.base import LeaseWrite, Put, Store, StoreError
 from cache_core.timing import Timing
@@ -47,11 +49,13 @@ class ReadPath:
         self.timing = timing
         self.guard = Guard(store, timing.monotonic)
         self.flights = Flights()
+        self.near = NearCache(lambda: self.flights.epoch, timing.monotonic)
         self.compute = Compute(store, self.guard, recorder, timing)
         self._refreshers = Background(_REFRESH_WORKERS, "cache-refresh")
         self._refresh_lock = threading.Lock()
         self._refreshing: set[str] = set()
         self._cooling: dict[str, float] = {}
+        # The loop itself holds tasks only weakly.
         self._tasks: set[asyncio.Task[None]] = set()
 
     # What the store shows
@@ -97,6 +101,10 @@ class ReadPath:
 
         `take_stale`: False computes what is stale at once, not in the background.
         """
+        if call.policy.near_ttl_s and (near := self._look_near(call)) is not None:
+            self.recorder.count(call.namespace, "near_hit")
+            return served(call, near, "hit", self.timing.clock())
+        epoch = self.flights.epoch
         known = self.flights.at(call.entry_key)
         try:
             look = yield Ask(lambda: self.look(call, with_lease=known is not None))
@@ -104,11 +112,27 @@ class ReadPath:
             return (yield from self.bypass(call))
         on_answer()
         if look.standing == "fresh":
+            self._hit(call, look, epoch)
             return served(call, look, "hit", self.timing.clock())
         if look.standing == "stale" and not take_stale:
             look.standing = "error"  # from here on it is served only if the source fails
         answer = yield from self.resolve(call, look, known)
         return replace(answer, cause=look.cause)
+
+    def _look_near(self, call: Call) -> Look | None:
+        """The copy in this process, if it may still be served."""
+        entry = self.near.get(call.entry_key)
+        if entry is None or self.timing.clock() >= entry.fresh_until_s:
+            return None
+        return Look((), None, "fresh", before=entry, value=entry.value(call.models))
+
+    def _hit(self, call: Call, look: Look, epoch: int) -> None:
+        """What a fresh entry brings beside its value: a copy near by, a longer life."""
+        assert look.before is not None
+        if call.policy.near_ttl_s:
+            self.near.put(call.entry_key, look.before, call.policy.near_ttl_s, epoch)
+        if call.policy.sliding:
+            self.compute.slide(call, look.before)
 
     def resolve(self, call: Call, look: Look, known: Flight | None) -> Steps[Answer]:
         """The answer to a read that found no fresh entry; `known`: the flight when it began."""
@@ -120,8 +144,11 @@ class ReadPath:
                 call.entry_key, known, look.holder, look.generations
             )
             if leads:
-                return (yield from self.lead(flight, self.win_or_wait(call, look, flight)))
-            answer = yield from self.join(call, flight)
+                steps = self.lead(flight, self.win_or_wait(call, look, flight))
+                if call.policy.source_timeout_s is None:
+                    return (yield from steps)
+                self._beside(call, steps)
+            answer = yield from self.join(call, flight, look, leads)
             if answer is not None:
                 return answer
             known = self.flights.at(call.entry_key)
@@ -138,8 +165,11 @@ class ReadPath:
         while True:
             flight, leads = self.flights.join_or_open_blind(call.entry_key)
             if leads:
-                return (yield from self.lead(flight, self.compute.unstored(call, "bypass")))
-            answer = yield from self.join(call, flight)
+                steps = self.lead(flight, self.compute.unstored(call, "bypass"))
+                if call.policy.source_timeout_s is None:
+                    return (yield from steps)
+                self._beside(call, steps)
+            answer = yield from self.join(call, flight, None, leads)
             if answer is not None:
                 return answer
 
@@ -159,19 +189,50 @@ class ReadPath:
         flight.future.set_result(answer)
         return answer
 
-    def join(self, call: Call, flight: Flight) -> Steps[Answer | None]:
-        """The answer of another's flight, as a copy of one's own; None if it was abandoned."""
+    def _beside(self, call: Call, steps: Steps[Answer]) -> None:
+        """Carry a flight on beside its caller, who waits for it no longer than the policy says."""
+        if call.is_async:
+            task = asyncio.get_running_loop().create_task(run_async(_quietly(steps)))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        else:
+            # A thread of its own: sources that hang must not take the places of others.
+            threading.Thread(
+                target=run, args=(_quietly(steps),), name="cache-source", daemon=True
+            ).start()
+
+    def join(
+        self, call: Call, flight: Flight, look: Look | None = None, is_own: bool = False
+    ) -> Steps[Answer | None]:
+        """The answer of a flight, as a copy of one's own; None if it was abandoned.
+
+        `look`: what to serve stale when the policy's `source_timeout_s` passes. `is_own`: the
+        flight computes for this very reader.
+        Raises: SourceTimeoutError; what the source raises.
+        """
+        limit_s = call.policy.source_timeout_s
+        wait_s = self.timing.wait_s if limit_s is None else min(limit_s, self.timing.wait_s)
         try:
-            answer = yield Wait(flight.future, self.timing.wait_s)
+            answer = yield Wait(flight.future, wait_s)
         except WaitedOutError:
             self.recorder.count(call.namespace, "waited_out")
-            return (yield from self.compute.unstored(call, "miss"))
+            if limit_s is None:
+                return (yield from self.compute.unstored(call, "miss"))
+            stale = None if look is None else self.compute.stale_if_error(call, look)
+            if stale is not None:
+                return stale
+            raise SourceTimeoutError(
+                f"{call.label} took longer than source_timeout_s ({limit_s:g} s); it goes on, and "
+                "its value is kept for the next read"
+            ) from None
         if answer is Abandoned:
             return None
-        self.recorder.count(call.namespace, "shared")
+        if not is_own:
+            self.recorder.count(call.namespace, "shared")
         value = answer.entry.value(call.models) if answer.entry else answer.read.value
         outcome: Outcome = "miss" if answer.read.outcome == "hit" else answer.read.outcome
-        return Answer(replace(answer.read, value=value, outcome=outcome), answer.entry)
+        read = replace(answer.read, value=value, outcome=outcome)
+        return Answer(read, answer.entry, ran_s=answer.ran_s if is_own else None)
 
     def win_or_wait(self, call: Call, look: Look, flight: Flight) -> Steps[Answer]:
         """Compute under the lease, or take what the holder of the lease stores."""
@@ -322,6 +383,12 @@ class ReadPath:
         """Let background work end."""
         self._refreshers.close()
         self.compute.close()
+
+
+def _quietly(steps: Steps[Answer]) -> Steps[None]:
+    """The same steps; what they raise reaches those who wait through the flight alone."""
+    with contextlib.suppress(Exception):
+        yield from steps
 
 
 class _StoreLostError(Exception):

@@ -10,6 +10,7 @@ from cache_core.stores.base import (
     StoreInfo,
     StoreRejectedError,
     StoreUnavailableError,
+    Touch,
 )
 from cache_core.stores.opening import OpenStore, open_store
 
@@ -24,5 +25,6 @@ __all__ = [
     "StoreInfo",
     "StoreRejectedError",
     "StoreUnavailableError",
+    "Touch",
     "open_store",
 ]

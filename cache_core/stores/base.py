@@ -66,6 +66,14 @@ class LeaseWrite:
 
 
 @dataclass(frozen=True, slots=True)
+class Touch:
+    """A new life for what is under `key`: `ttl_s` seconds (> 0) from now."""
+
+    key: str
+    ttl_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class StoreInfo:
     """What a store says of itself; None where it does not report a figure."""
 
@@ -114,6 +122,9 @@ class Store(Protocol):
 
         Each write is atomic by itself: no other client comes between the check and the write.
         """
+
+    def touch(self, touches: Sequence[Touch]) -> None:
+        """Let each key expire anew; one that is absent stays absent."""
 
     def remove(self, keys: Sequence[str]) -> int:
         """Delete the keys with one command; how many there were. Safe to repeat."""

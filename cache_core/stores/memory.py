@@ -23,6 +23,7 @@ from cache_core.stores.base import (
     StoreInfo,
     StoreRejectedError,
     StoreUnavailableError,
+    Touch,
     checked_prefix,
 )
 
@@ -130,6 +131,17 @@ class MemoryStore:
             for write in writes:
                 hold_ms(write.hold_s)
             return [self._settle_one(write) for write in writes]
+
+    def touch(self, touches: Sequence[Touch]) -> None:
+        with self._lock:
+            self._check_open("touch")
+            for touch in touches:
+                ttl_ms(touch.ttl_s)
+            for touch in touches:
+                slot = self._live(touch.key)
+                if slot is not None:
+                    expires = self._clock() + ttl_ms(touch.ttl_s) / 1000
+                    self._replace(touch.key, replace(slot, expires=expires))
 
     def remove(self, keys: Sequence[str]) -> int:
         with self._lock:

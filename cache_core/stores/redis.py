@@ -34,6 +34,7 @@ from cache_core.stores.base import (
     Put,
     StoreInfo,
     StoreUnavailableError,
+    Touch,
     checked_prefix,
 )
 from cache_core.stores.deadline import Deadline
@@ -147,6 +148,14 @@ class RedisStore:
         # up, the second would report that nothing was written.
         replies = self._call("settle", lambda: self._pipelined(commands), repeatable=False)
         return [reply == 1 for reply in replies]
+
+    def touch(self, touches: Sequence[Touch]) -> None:
+        if not touches:
+            return
+        commands: list[tuple[Any, ...]] = [
+            ("PEXPIRE", self._name(touch.key), ttl_ms(touch.ttl_s)) for touch in touches
+        ]
+        self._call("touch", lambda: self._pipelined(commands))
 
     def remove(self, keys: Sequence[str]) -> int:
         if not keys:

@@ -34,6 +34,7 @@ from cache_core.stores.base import (
     StoreError,
     StoreInfo,
     StoreUnavailableError,
+    Touch,
     checked_prefix,
 )
 from cache_core.stores.deadline import Deadline
@@ -151,6 +152,14 @@ class UpstashStore:
         arguments = [self._settle_arguments(write) for write in writes]
         replies = self._call("settle", lambda: self._settled(arguments), repeatable=False)
         return [reply == 1 for reply in replies]
+
+    def touch(self, touches: Sequence[Touch]) -> None:
+        if not touches:
+            return
+        commands: list[list[Any]] = [
+            ["PEXPIRE", self._name(touch.key), ttl_ms(touch.ttl_s)] for touch in touches
+        ]
+        self._call("touch", lambda: self._pipelined(commands))
 
     def remove(self, keys: Sequence[str]) -> int:
         if not keys:

@@ -1,0 +1,209 @@
+"""Whatever lies under an entry's key: a miss with its cause, replaced, and never an exception."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Callable
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cache_core import Cache, envelope
+from cache_core.call import make_call
+from cache_core.keys import text_digest
+from cache_core.policy import Policy
+from cache_core.stores import FieldPut, Put, Store
+from cache_core.stores.memory import MemoryStore
+from tests.cache.helpers import Events, still
+
+VALUE = {"text": "value " * 400, "numbers": (1, 2, 3)}
+
+
+def read(cache: Cache) -> object:
+    return cache.get_or_compute("ns", "k", lambda: VALUE, ttl_s=60, tags=["t"])
+
+
+def entry_key() -> str:
+    return make_call(
+        "p", "ns", Policy(ttl_s=60), {}, text_digest("k"), [], lambda: 1, "x"
+    ).entry_key
+
+
+def stored(store: Store) -> bytes:
+    (raw,) = store.get_many([entry_key()])
+    assert raw is not None
+    return raw
+
+
+class Evil:
+    def __reduce__(self) -> tuple[Callable[[str], int], tuple[str]]:
+        return os.system, ("touch executed-from-a-cache-entry",)
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda raw: b"",
+    "cut short": lambda raw: raw[:-1],
+    "header only": lambda raw: raw[:20],
+    "one bit": lambda raw: raw[:60] + bytes([raw[60] ^ 1]) + raw[61:],
+    "longer": lambda raw: raw + b"x",
+    "text": lambda raw: b"plain text of somebody else",
+    "JSON": lambda raw: b'{"!": "model", "c": "os.system", "v": {}}',
+    "pickle": lambda raw: pickle.dumps(Evil()),
+    "zeros": lambda raw: bytes(len(raw)),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damaged_bytes_are_a_miss_that_is_counted_and_replaced(
+    cache: Cache, events: Events, store: Store, damage: str
+) -> None:
+    read(cache)
+    store.put_many([Put(entry_key(), DAMAGES[damage](stored(store)), 60)])
+    assert [read(cache), read(cache)] == [VALUE, VALUE]
+    assert events.outcomes == ["miss.cold", "miss.damaged", "hit"]
+
+
+def test_a_hash_under_an_entrys_key_is_a_miss_and_replaced(
+    cache: Cache, events: Events, store: Store
+) -> None:
+    store.put_fields([FieldPut(entry_key(), "field", b"foreign", 60)])
+    assert [read(cache), read(cache)] == [VALUE, VALUE]
+    assert [event.outcome for event in events.reads] == ["miss", "hit"]
+
+
+def test_an_entry_of_another_format_is_a_miss_by_version(
+    cache: Cache, events: Events, store: Store
+) -> None:
+    read(cache)
+    raw = stored(store)
+    store.put_many([Put(entry_key(), raw[:2] + bytes([raw[2] + 1]) + raw[3:], 60)])
+    assert [read(cache), read(cache)] == [VALUE, VALUE]
+    assert events.outcomes == ["miss.cold", "miss.version", "hit"]
+
+
+def test_an_entry_with_other_tags_is_a_miss_by_version(cache: Cache, events: Events) -> None:
+    """The function's tags were changed since: the entry would escape their invalidation."""
+    read(cache)
+    cache.get_or_compute("ns", "k", lambda: 2, ttl_s=60, tags=["t", "more"])
+    assert events.outcomes == ["miss.cold", "miss.version"]
+
+
+def test_damage_in_a_batch_is_a_miss_of_that_key_alone(
+    cache: Cache, events: Events, store: Store
+) -> None:
+    @cache.cached("ns", ttl_s=60)
+    def double(number: int) -> int:
+        return 2 * number
+
+    double.read_many([(1,), (2,)])
+    store.put_many([Put(double.key(1).removeprefix(f"{store.prefix}:"), b"damaged", 60)])
+    assert [found.value for found in double.read_many([(1,), (2,)])] == [2, 4]
+    assert sorted(events.outcomes[2:]) == ["hit", "miss.damaged"]
+
+
+def test_get_many_leaves_out_what_is_damaged(cache: Cache, store: Store) -> None:
+    read(cache)
+    store.put_many([Put(entry_key(), b"damaged", 60)])
+    assert cache.get_many("ns", ["k"]) == {}
+
+
+SAMPLE = envelope.pack(
+    envelope.Entry(
+        1.0, 2.0, 3.0, 4.0, 0.5, b"g" * 8, ((b"t" * 8, b"u" * 8),),
+        *envelope.encode_value(VALUE, {}),
+    )
+)  # fmt: skip
+
+
+@given(st.binary(max_size=200))
+def test_foreign_bytes_are_never_an_entry(raw: bytes) -> None:
+    with pytest.raises(envelope.DamagedEntryError):
+        envelope.unpack(raw)
+
+
+@given(st.integers(0, len(SAMPLE) - 1), st.integers(1, 255))
+def test_no_altered_byte_goes_unnoticed_but_in_the_flags(at: int, change: int) -> None:
+    """The flags stand before the checksum; a wrong one fails in the body or changes nothing."""
+    altered = SAMPLE[:at] + bytes([SAMPLE[at] ^ change]) + SAMPLE[at + 1 :]
+    try:
+        value = envelope.unpack(altered).value({})
+    except envelope.DamagedEntryError:
+        return
+    assert at == 3
+    assert value == VALUE
+
+
+@given(st.integers(0, len(SAMPLE) - 1))
+def test_no_truncation_goes_unnoticed(length: int) -> None:
+    with pytest.raises(envelope.DamagedEntryError):
+        envelope.unpack(SAMPLE[:length])
+
+
+@given(body=st.binary(max_size=60), wrapped=st.booleans(), compressed=st.booleans())
+@settings(deadline=None)
+def test_a_body_of_any_bytes_is_a_value_or_damaged(
+    body: bytes, wrapped: bool, compressed: bool
+) -> None:
+    """As if somebody could forge the checksum."""
+    entry = envelope.Entry(1, 2, 3, 4, 0, b"g" * 8, (), wrapped, compressed, body)
+    try:
+        envelope.unpack(envelope.pack(entry)).value({})
+    except envelope.DamagedEntryError:
+        return
+    assert not compressed or body
+
+
+FORGED = st.recursive(
+    st.none() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["v", "c", "z", "o", "at", "d"]), inner, max_size=3)
+        | st.builds(
+            lambda kind, content: {"!": kind, "v": content, "c": "os.system"},
+            st.sampled_from(
+                "tuple set dict decimal uuid bytes datetime model timedelta complex unheard-of "
+                "np.array np.scalar pd.DataFrame pd.Timestamp".split()
+            ),
+            inner,
+        )
+    ),
+    max_leaves=6,
+)
+
+
+@given(FORGED)
+@settings(deadline=None)
+def test_a_forged_body_is_a_value_or_damaged(content: object) -> None:
+    text = orjson.dumps(content, option=orjson.OPT_NON_STR_KEYS)
+    body = len(text).to_bytes(4, "big") + text
+    entry = envelope.Entry(1, 2, 3, 4, 0, b"g" * 8, (), True, False, body)
+    try:
+        entry.value({})
+    except envelope.DamagedEntryError:
+        return
+
+
+def test_an_array_of_objects_is_never_made_from_stored_bytes() -> None:
+    """Its bytes would be addresses."""
+    text = b'{"!": "np.array", "v": {"at": 0, "d": "|O", "s": [1]}}'
+    body = len(text).to_bytes(4, "big") + text + (8).to_bytes(4, "big") + bytes(8)
+    entry = envelope.Entry(1, 2, 3, 4, 0, b"g" * 8, (), True, False, body)
+    with pytest.raises(envelope.DamagedEntryError):
+        entry.value({})
+
+
+def test_a_large_value_is_compressed_where_that_helps() -> None:
+    assert len(SAMPLE) < 400
+    _, compressed, body = envelope.encode_value(os.urandom(3000).hex()[:1000], {})
+    assert (compressed, len(body)) == (False, 1002)
+
+
+@given(st.binary(max_size=100))
+@settings(max_examples=30, deadline=None)
+def test_a_read_survives_any_bytes_in_the_store(raw: bytes) -> None:
+    with Cache(MemoryStore(), recorder=Events(), timing=still()) as cache:
+        cache.store.put_many([Put(entry_key(), raw, 60), Put("g:n:ns", raw, 60)])
+        assert [read(cache), read(cache)] == [VALUE, VALUE]

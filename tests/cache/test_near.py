@@ -1,0 +1,122 @@
+"""Copies in this process: no round trip, safe from callers, gone with an invalidation."""
+
+from __future__ import annotations
+
+import pytest
+
+from cache_core import Cache
+from cache_core.envelope import Entry
+from cache_core.near import NearCache
+from cache_core.stores import Store
+from tests.cache.conftest import OpenCache
+from tests.cache.helpers import Clock, Events
+from tests.servers.meter import Meter
+
+
+def _entry(size_bytes: int) -> Entry:
+    return Entry(0.0, 1e12, 1e12, 1e12, 0.1, b"", (), False, False, b"x" * size_bytes)
+
+
+def _read(cache: Cache, **rules: object) -> object:
+    return cache.get_or_compute(
+        "ns", "key", lambda: [1], ttl_s=60, near_ttl_s=10, tags=["t"], **rules
+    )
+
+
+def test_a_second_hit_asks_nobody(ticking_cache: Cache, meter: Meter, events: Events) -> None:
+    for _ in range(2):
+        _read(ticking_cache)
+    meter.reset()
+    assert _read(ticking_cache) == [1]
+    assert meter.round_trips == 0
+    assert events.incidents["near_hit"] == 1
+    assert events.outcomes == ["miss.cold", "hit", "hit"]
+
+
+def test_a_copy_is_asked_for_anew_when_its_time_is_over(
+    ticking_cache: Cache, meter: Meter, clock: Clock
+) -> None:
+    for _ in range(2):
+        _read(ticking_cache)
+    clock.advance(10)
+    meter.reset()
+    _read(ticking_cache)
+    assert meter.round_trips == 1
+
+
+def test_a_copy_never_outlives_its_entry(
+    ticking_cache: Cache, clock: Clock, events: Events
+) -> None:
+    _read(ticking_cache)
+    clock.advance(55)
+    _read(ticking_cache)
+    clock.advance(6)
+    _read(ticking_cache)
+    assert events.outcomes == ["miss.cold", "hit", "miss.expired"]
+
+
+@pytest.mark.parametrize("how", ["key", "tag", "namespace"])
+def test_an_invalidation_here_removes_the_copy_at_once(
+    ticking_cache: Cache, events: Events, how: str
+) -> None:
+    for _ in range(3):
+        _read(ticking_cache)
+    if how == "key":
+        ticking_cache.invalidate("ns", "key")
+    elif how == "tag":
+        ticking_cache.invalidate_tags(["t"])
+    else:
+        ticking_cache.clear("ns")
+    _read(ticking_cache)
+    assert events.reads[-1].outcome == "miss"
+
+
+def test_an_invalidation_elsewhere_is_seen_when_the_copy_ends(
+    ticking_cache: Cache, open_cache: OpenCache, clock: Clock, events: Events
+) -> None:
+    for _ in range(2):
+        _read(ticking_cache)
+    open_cache().invalidate_tags(["t"])
+    _read(ticking_cache)
+    clock.advance(10)
+    _read(ticking_cache)
+    assert events.outcomes[2:] == ["hit", "miss.invalidated"]
+
+
+def test_callers_cannot_alter_a_copy(ticking_cache: Cache) -> None:
+    for _ in range(3):
+        value = _read(ticking_cache)
+        assert isinstance(value, list)
+        value.append(2)
+    assert _read(ticking_cache) == [1]
+
+
+def test_what_was_read_before_an_invalidation_is_not_kept() -> None:
+    epoch = 0
+    near = NearCache(lambda: epoch, Clock())
+    seen = epoch
+    epoch += 1
+    near.put("e:ns:1:{a}", _entry(10), 60, seen)
+    assert near.get("e:ns:1:{a}") is None
+
+
+def test_the_copies_are_bounded_by_bytes_least_recently_used_out_first() -> None:
+    near = NearCache(lambda: 0, Clock(), max_bytes=3_000)
+    for name in ("a", "b"):
+        near.put(name, _entry(1_000), 60, 0)
+    assert near.get("a") is not None
+    near.put("c", _entry(1_000), 60, 0)
+    assert near.get("b") is None
+    assert near.get("a") is not None
+    near.put("big", _entry(5_000), 60, 0)
+    assert near.get("big") is None
+
+
+def test_without_near_ttl_every_hit_asks_the_store(
+    cache: Cache, store: Store, meter: Meter
+) -> None:
+    for _ in range(2):
+        cache.get_or_compute("ns", "key", lambda: 1, ttl_s=60)
+    meter.reset()
+    cache.get_or_compute("ns", "key", lambda: 1, ttl_s=60)
+    assert meter.round_trips == 1

@@ -1,0 +1,106 @@
+"""The rules of a namespace: their bounds, and which of them contradict each other."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cache_core import Cache, CacheTTL, Policy
+
+
+@pytest.mark.parametrize(
+    ("rules", "named"),
+    [
+        ({"near_ttl_s": 61.0}, ["near_ttl_s", "ttl_s", "61", "60"]),
+        ({"none_ttl_s": 90.0}, ["none_ttl_s", "ttl_s", "90", "60"]),
+        ({"sliding": True, "stale_while_revalidate_s": 5.0}, ["sliding", "stale_while_revalidate"]),
+    ],
+)
+def test_durations_that_contradict_each_other_are_both_named(
+    rules: dict[str, Any], named: list[str]
+) -> None:
+    with pytest.raises(ValueError, match=named[0]) as raised:
+        Policy(ttl_s=60, **rules)
+    assert all(word in str(raised.value) for word in named)
+
+
+@pytest.mark.parametrize("bad", [0, -1, math.nan, math.inf, 1e12])
+def test_a_ttl_out_of_bounds_is_refused_before_any_source_runs(bad: float) -> None:
+    with pytest.raises(ValueError, match="ttl_s"):
+        Policy(ttl_s=bad)
+
+
+@pytest.mark.parametrize(
+    "name", ["stale_while_revalidate_s", "stale_if_error_s", "near_ttl_s", "source_timeout_s"]
+)
+@pytest.mark.parametrize("bad", [-1, math.nan, math.inf])
+def test_other_durations_out_of_bounds_are_refused(name: str, bad: float) -> None:
+    with pytest.raises(ValueError, match=name):
+        Policy(ttl_s=60, **{name: bad})
+
+
+@pytest.mark.parametrize(("name", "bad"), [("jitter", 0.6), ("jitter", -0.1), ("max_bytes", 0)])
+def test_other_numbers_out_of_bounds_are_refused(name: str, bad: float) -> None:
+    with pytest.raises(ValueError, match=name):
+        Policy(ttl_s=60, **{name: bad})  # type: ignore[arg-type]
+
+
+def test_tags_given_as_one_text_are_refused() -> None:
+    with pytest.raises(ValueError, match="'user:1'"):
+        Policy(ttl_s=60, tags="user:1")
+
+
+def test_tags_from_a_generator_hold_for_every_call() -> None:
+    assert Policy(ttl_s=60, tags=(name for name in "ab")).tags == ("a", "b")
+
+
+@given(ttl_s=st.floats(0.1, 1e6), jitter=st.floats(0, 0.5), draw=st.floats(0, 1, exclude_max=True))
+def test_jitter_shortens_a_life_by_its_share_at_most(
+    ttl_s: float, jitter: float, draw: float
+) -> None:
+    fresh_s = Policy(ttl_s=ttl_s, jitter=jitter).fresh_s("value", draw)
+    assert ttl_s * (1 - jitter) * 0.999 <= fresh_s <= ttl_s
+
+
+def test_lives_are_spread_by_default() -> None:
+    policy = Policy(ttl_s=100)
+    assert (policy.fresh_s(1, 0.0), policy.fresh_s(1, 0.5)) == (100, 97.5)
+
+
+def test_an_entry_is_kept_longer_than_it_may_be_served() -> None:
+    policy = Policy(ttl_s=60, stale_while_revalidate_s=30, stale_if_error_s=90)
+    assert policy.kept_s(60) > 150
+
+
+def test_ttls_by_what_they_are_for() -> None:
+    assert {name: int(ttl) for name, ttl in CacheTTL.__members__.items()} == {
+        "USER_DATA": 300,
+        "LEARNING_METRICS": 600,
+        "STATIC_PATTERNS": 3600,
+        "SESSION_DATA": 1800,
+        "DASHBOARD_STATS": 300,
+    }
+
+
+def test_a_cached_function_needs_a_ttl(cache: Cache) -> None:
+    with pytest.raises(ValueError, match="ttl_s"):
+        cache.cached("ns")
+    with pytest.raises(ValueError, match="ttl_s"):
+        cache.get_or_compute("ns", "k", lambda: 1)
+
+
+def test_rules_may_amend_a_policy(cache: Cache) -> None:
+    function = cache.cached("ns", policy=Policy(ttl_s=60), version=2)(len)
+    assert (function.policy.ttl_s, function.policy.version) == (60, 2)
+
+
+def test_a_namespace_belongs_to_one_function(cache: Cache) -> None:
+    cache.cached("ns", ttl_s=60)(len)
+    cache.cached("ns", ttl_s=30)(len)
+    with pytest.raises(ValueError, match=r"builtins\.len"):
+        cache.cached("ns", ttl_s=60)(sum)
+    assert cache.namespaces()["ns"].ttl_s == 30

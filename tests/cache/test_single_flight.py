@@ -1,0 +1,235 @@
+"""One computation for a cold key, however many threads want it; nobody waits for ever."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future
+from typing import Any
+
+import pytest
+
+from cache_core import Cache
+from cache_core.flights import Flights
+from cache_core.stores import Put, Store
+from cache_core.stores.memory import MemoryStore
+from tests.cache.conftest import OpenCache
+from tests.cache.helpers import PATIENCE_S, Events, HeldSource, finish_background, still, threads
+
+
+def read(cache: Cache, source: Any, **rules: Any) -> Any:
+    return cache.get_or_compute("ns", "k", source, **{"ttl_s": 60, **rules})
+
+
+def test_sixteen_threads_compute_a_cold_key_once(cache: Cache) -> None:
+    source = HeldSource({"the": "value"})
+    source.go_on.set()
+    together = threading.Barrier(16)
+
+    def read_together() -> Any:
+        together.wait(PATIENCE_S)
+        return read(cache, source)
+
+    with threads(16) as submit:
+        values = [future.result() for future in [submit(read_together) for _ in range(16)]]
+    assert source.calls == 1
+    assert values == [{"the": "value"}] * 16
+
+
+def test_two_replicas_compute_a_cold_key_once(cache: Cache, open_cache: OpenCache) -> None:
+    source, other = HeldSource("value"), HeldSource("never asked")
+    with threads(2) as submit:
+        first = submit(read, cache, source)
+        source.wait_until_running()
+        second = submit(read, open_cache(), other)
+        source.go_on.set()
+        assert (first.result(), second.result()) == ("value", "value")
+    assert other.calls == 0
+
+
+def test_those_who_wait_count_as_shared_misses(cache: Cache, events: Events) -> None:
+    source = HeldSource("value")
+    with threads(2) as submit:
+        first = submit(read, cache, source)
+        source.wait_until_running()
+        second = submit(read, cache, source)
+        wait_for_company(cache)
+        source.go_on.set()
+        assert (first.result(), second.result()) == ("value", "value")
+    assert source.calls == 1
+    assert events.outcomes == ["miss.cold", "miss.cold"]
+    assert events.incidents["shared"] == 1
+
+
+def wait_for_company(cache: Cache) -> None:
+    """Return when some thread waits for the flight that is under way."""
+    (flight,) = cache._path.flights._by_key.values()
+    waiting = threading.Event()
+
+    class Watched(list[Any]):
+        def append(self, waiter: Any) -> None:
+            super().append(waiter)
+            waiting.set()
+
+    with flight.future._condition:
+        if flight.future._waiters:
+            return
+        flight.future._waiters = Watched()
+    assert waiting.wait(PATIENCE_S), "nobody came to wait"
+
+
+def test_the_sources_exception_reaches_everyone_who_waits(cache: Cache) -> None:
+    source = HeldSource()
+    failure = RuntimeError("from the source")
+
+    def failing() -> None:
+        source()
+        raise failure
+
+    with threads(2) as submit:
+        first = submit(read, cache, failing)
+        source.wait_until_running()
+        second = submit(read, cache, failing)
+        wait_for_company(cache)
+        source.go_on.set()
+        assert first.exception() is failure
+        assert second.exception() is failure
+    assert source.calls == 1
+
+
+class Stopped(BaseException):
+    """As Streamlit ends a script run."""
+
+
+def test_a_leader_that_is_stopped_does_not_fail_those_who_wait(cache: Cache) -> None:
+    source = HeldSource()
+    asked: list[int] = []
+
+    def stopped_at_first() -> str:
+        asked.append(len(asked))
+        if len(asked) == 1:
+            source()
+            raise Stopped
+        return "value"
+
+    with threads(2) as submit:
+        first = submit(read, cache, stopped_at_first)
+        source.wait_until_running()
+        second = submit(read, cache, stopped_at_first)
+        wait_for_company(cache)
+        source.go_on.set()
+        assert isinstance(first.exception(), Stopped)
+        assert second.result() == "value"
+
+
+def leave_lease_behind(cache: Cache, store: Store, lease_s: float) -> None:
+    """What an owner that died in the middle of its source leaves."""
+
+    class Died(BaseException):
+        pass
+
+    def dies() -> None:
+        names = [key for batch in store.scan("l:") for key in batch]
+        assert len(names) == 1
+        store.put_many([Put(names[0], b"of-a-dead-owner", lease_s)])
+        raise Died
+
+    with pytest.raises(Died):
+        read(cache, dies)
+    finish_background(cache)
+
+
+def test_a_dead_owner_costs_no_more_than_its_lease(
+    cache: Cache, store: Store, open_cache: OpenCache
+) -> None:
+    leave_lease_behind(cache, store, lease_s=0.2)
+    assert read(open_cache(), lambda: "value") == "value"
+    assert read(cache, lambda: "another") == "value"
+
+
+def test_who_waited_too_long_computes_without_storing(
+    cache: Cache, store: Store, open_cache: OpenCache
+) -> None:
+    leave_lease_behind(cache, store, lease_s=600)
+    events = Events()
+    impatient = open_cache(timing=still(wait_s=0.05), recorder=events)
+    assert read(impatient, lambda: "mine") == "mine"
+    assert events.incidents["waited_out"] == 1
+    assert impatient.get_many("ns", ["k"]) == {}
+
+
+def test_who_waited_too_long_for_a_thread_computes_without_storing(
+    open_cache: OpenCache, events: Events
+) -> None:
+    source = HeldSource("first")
+    impatient = open_cache(timing=still(wait_s=0.05), recorder=events)
+    with threads(2) as submit:
+        first = submit(read, impatient, source)
+        source.wait_until_running()
+        assert submit(read, impatient, lambda: "own").result() == "own"
+        source.go_on.set()
+        first.result()
+    assert events.incidents["waited_out"] == 1
+    assert impatient.get_many("ns", ["k"]) == {"k": "first"}
+
+
+def test_a_source_slower_than_its_lease_keeps_it(open_cache: OpenCache) -> None:
+    """The lease is renewed while the source runs, so another replica does not begin too."""
+    source, other = HeldSource("value"), HeldSource("twice")
+    slow = open_cache(timing=still(lease_s=0.3))
+    patient = open_cache(timing=still(lease_s=0.3))
+    other.go_on.set()
+    with threads(2) as submit:
+        first = submit(read, slow, source)
+        source.wait_until_running()
+        second: Future[Any] = submit(read, patient, other)
+        keeper = slow._path.compute._keeper
+        for _ in range(2):
+            wait_for_renewal(keeper)
+        source.go_on.set()
+        assert (first.result(), second.result()) == ("value", "value")
+    assert other.calls == 0
+
+
+def wait_for_renewal(keeper: Any) -> None:
+    renewed = threading.Event()
+    original = keeper.renew
+
+    def renew() -> None:
+        due = any(at <= keeper._monotonic() for at in keeper._held.values())
+        original()
+        if due:
+            renewed.set()
+
+    keeper.renew = renew
+    assert renewed.wait(PATIENCE_S), "the lease was not renewed"
+    keeper.renew = original
+
+
+def test_absent_generations_prove_nothing_so_nobody_joins_under_them() -> None:
+    """Removing an absent generation once more, as an invalidation does, would not show."""
+    flights = Flights()
+    flight, _ = flights.join_or_open("k", None, None, (None,))
+    flights.note(flight, b"holder", (None,), own=True)
+    _, leads = flights.join_or_open("k", flight, b"holder", (None,))
+    assert leads
+    assert flights.held_here("k", b"holder", (None,)) is None
+
+
+def test_a_store_without_room_for_a_lease_hangs_nobody() -> None:
+    with Cache(MemoryStore(max_entries=1), recorder=Events(), timing=still()) as cache:
+        assert read(cache, lambda: 1) == 1
+        assert read(cache, lambda: 2) == 2
+
+
+def test_a_value_shared_by_waiters_is_a_copy_for_each(cache: Cache) -> None:
+    source = HeldSource([1])
+    with threads(2) as submit:
+        first = submit(read, cache, source)
+        source.wait_until_running()
+        second = submit(read, cache, source)
+        wait_for_company(cache)
+        source.go_on.set()
+        first.result().append(2)
+        second.result().append(3)
+    assert (first.result(), second.result()) == ([1, 2], [1, 3])
+    assert read(cache, source) == [1]

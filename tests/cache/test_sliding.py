@@ -1,0 +1,81 @@
+"""Sliding entries live on while they are read."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from cache_core import Cache
+from cache_core.stores.memory import MemoryStore
+from tests.cache.helpers import PATIENCE_S, Clock, Events, finish_background, still
+
+TTL_S = 100.0
+
+
+@pytest.fixture
+def sliding(clock: Clock, events: Events) -> Iterator[Cache]:
+    """A cache whose store, too, goes by the clock of the test."""
+    store = MemoryStore(prefix="test", clock=clock)
+    with Cache(store, recorder=events, timing=still(clock)) as opened:
+        yield opened
+
+
+def _read(cache: Cache) -> None:
+    cache.get_or_compute("session.view", "s1", lambda: {"page": 1}, ttl_s=TTL_S, sliding=True)
+    _wait_for_errands(cache)
+
+
+def _wait_for_errands(cache: Cache) -> None:
+    done = threading.Event()
+    assert cache._path.compute._errands.submit(done.set)
+    assert done.wait(PATIENCE_S)
+
+
+def test_each_read_starts_the_life_anew(sliding: Cache, clock: Clock, events: Events) -> None:
+    _read(sliding)
+    for _ in range(5):
+        clock.advance(TTL_S * 0.9)
+        _read(sliding)
+    assert events.outcomes == ["miss.cold", *["hit"] * 5]
+
+
+def test_what_nobody_reads_ends(sliding: Cache, clock: Clock, events: Events) -> None:
+    _read(sliding)
+    clock.advance(TTL_S + 1)
+    _read(sliding)
+    assert events.outcomes == ["miss.cold", "miss.cold"]
+
+
+def test_a_read_says_that_a_whole_life_is_left(sliding: Cache, clock: Clock) -> None:
+    @sliding.cached("session.data", ttl_s=TTL_S, sliding=True)
+    def data(session: str) -> str:
+        return session
+
+    data("s1")
+    clock.advance(50)
+    assert data.read("s1").ttl_left_s == TTL_S
+
+
+def test_a_none_with_a_life_of_its_own_does_not_slide(
+    sliding: Cache, clock: Clock, events: Events
+) -> None:
+    @sliding.cached("session.data", ttl_s=TTL_S, sliding=True, none_ttl_s=10)
+    def data(session: str) -> None:
+        return None
+
+    for _ in range(2):
+        data("s1")
+        clock.advance(6)
+    data("s1")
+    assert events.outcomes == ["miss.cold", "hit", "miss.expired"]
+
+
+def test_an_invalidated_entry_is_not_brought_back_by_a_touch(
+    sliding: Cache, events: Events
+) -> None:
+    _read(sliding)
+    sliding.invalidate("session.view", "s1")
+    finish_background(sliding)
+    assert sliding.get_many("session.view", ["s1"]) == {}

@@ -1,0 +1,107 @@
+"""A source that takes too long: the caller goes on, and so does the source."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+
+from cache_core import Cache, SourceTimeoutError
+from tests.cache.helpers import PATIENCE_S, Clock, Events, HeldSource, threads
+
+SHORT_S = 0.05
+
+
+def _wait_until_kept(cache: Cache, key: str = "key") -> object:
+    """The value once the source that goes on beside its caller has stored it."""
+    pause = threading.Event()
+    for _ in range(int(PATIENCE_S / 0.01)):
+        found = cache.get_many("ns", [key])
+        if found:
+            return found[key]
+        pause.wait(0.01)
+    raise AssertionError("the value was never kept")
+
+
+def test_the_caller_gets_an_error_and_the_value_is_kept_all_the_same(cache: Cache) -> None:
+    source = HeldSource("late")
+    with pytest.raises(SourceTimeoutError, match="source_timeout_s"):
+        cache.get_or_compute("ns", "key", source, ttl_s=60, source_timeout_s=SHORT_S)
+    source.go_on.set()
+    assert _wait_until_kept(cache) == "late"
+    assert source.calls == 1
+
+
+def test_a_source_in_time_is_a_miss_like_any_other(cache: Cache, events: Events) -> None:
+    value = cache.get_or_compute("ns", "key", lambda: 7, ttl_s=60, source_timeout_s=PATIENCE_S)
+    assert value == 7
+    assert events.outcomes == ["miss.cold"]
+    assert events.reads[0].source_s is not None
+    assert events.incidents["shared"] == 0
+
+
+def test_the_sources_own_error_reaches_the_caller(cache: Cache) -> None:
+    def broken() -> None:
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        cache.get_or_compute("ns", "key", broken, ttl_s=60, source_timeout_s=PATIENCE_S)
+
+
+def test_a_stale_value_is_served_instead_of_the_error(
+    ticking_cache: Cache, clock: Clock, events: Events
+) -> None:
+    held = HeldSource("new")
+    source = [lambda: "old", held]
+
+    def read() -> object:
+        return ticking_cache.get_or_compute(
+            "ns", "key", source[0], ttl_s=10, stale_if_error_s=60, source_timeout_s=SHORT_S
+        )
+
+    assert read() == "old"
+    clock.advance(11)
+    source.pop(0)
+    assert read() == "old"
+    assert events.outcomes == ["miss.cold", "stale"]
+    held.go_on.set()
+    assert _wait_until_kept(ticking_cache) == "new"
+
+
+def test_whoever_joins_waits_no_longer_either(cache: Cache) -> None:
+    source = HeldSource("late")
+
+    def read() -> object:
+        return cache.get_or_compute("ns", "key", source, ttl_s=60, source_timeout_s=SHORT_S)
+
+    with threads(4) as submit:
+        reads = [submit(read) for _ in range(4)]
+        errors = [read.exception(PATIENCE_S) for read in reads]
+    assert all(isinstance(error, SourceTimeoutError) for error in errors)
+    assert source.calls == 1
+    source.go_on.set()
+    assert _wait_until_kept(cache) == "late"
+
+
+def test_a_coroutine_source_goes_on_as_well(cache: Cache) -> None:
+    async def scenario() -> None:
+        go_on = asyncio.Event()
+
+        @cache.cached("slow", ttl_s=60, source_timeout_s=SHORT_S)
+        async def slow(number: int) -> int:
+            await go_on.wait()
+            return number
+
+        with pytest.raises(SourceTimeoutError):
+            await slow(1)
+        go_on.set()
+        for _ in range(int(PATIENCE_S / 0.01)):
+            try:
+                assert await slow(1) == 1
+            except SourceTimeoutError:
+                continue
+            return
+        raise AssertionError("the value was never kept")
+
+    asyncio.run(scenario())
