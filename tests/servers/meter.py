@@ -120,6 +120,7 @@ def memory_meter(patch: pytest.MonkeyPatch) -> CountingMeter:
     count_calls("add_then_get", _add_names)
     count_calls("put_many", lambda puts: ["SET"] * len(puts))
     count_calls("settle", lambda writes: ["EVAL"] * len(writes))
+    count_calls("touch", lambda touches: ["PEXPIRE"] * len(touches))
     count_calls("remove", lambda keys: ["UNLINK"] if keys else [])
     count_calls("put_fields", _field_names)
     count_calls("get_fields", lambda keys: ["HGETALL"] * len(keys))

@@ -14,6 +14,7 @@ from cache_core.stores import (
     Store,
     StoreRejectedError,
     StoreUnavailableError,
+    Touch,
 )
 from tests.conftest import OpenSameStore
 from tests.servers.meter import Meter
@@ -227,6 +228,44 @@ def test_a_written_entry_replaces_a_hash(store: Store) -> None:
 def test_a_hold_out_of_range_is_a_value_error(store: Store, hold_s: float) -> None:
     with pytest.raises(ValueError, match="ttl_s"):
         store.settle([LeaseWrite("lease", b"mine", hold_s)])
+
+
+# Lives
+
+
+def _wait_until_absent(store: Store, key: str) -> None:
+    pause = threading.Event()
+    for _ in range(3_000):
+        if store.get_many([key]) == [None]:
+            return
+        pause.wait(0.01)
+    pytest.fail(f"{key} never expired")
+
+
+def test_a_key_is_absent_when_its_life_is_over(store: Store) -> None:
+    store.put_many([Put("short", b"1", 0.05), kept("long")])
+    _wait_until_absent(store, "short")
+    assert store.get_many(["long"]) == [b"value"]
+
+
+def test_a_touch_starts_the_life_of_a_key_anew(store: Store) -> None:
+    store.put_many([Put("touched", b"1", 0.3), Put("left", b"2", 0.3)])
+    store.touch([Touch("touched", LIFE_S), Touch("absent", LIFE_S)])
+    _wait_until_absent(store, "left")
+    assert store.get_many(["touched", "absent"]) == [b"1", None]
+
+
+def test_a_touch_is_one_round_trip(store: Store, meter: Meter) -> None:
+    store.put_many([kept("a"), kept("b")])
+    meter.reset()
+    store.touch([Touch("a", LIFE_S), Touch("b", LIFE_S)])
+    assert meter.round_trips == 1
+
+
+def test_a_touch_of_nothing_and_for_no_time(store: Store) -> None:
+    store.touch([])
+    with pytest.raises(ValueError, match="ttl_s"):
+        store.touch([Touch("a", 0)])
 
 
 # Removing
