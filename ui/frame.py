@@ -54,7 +54,8 @@ def draw_frame(app: App) -> None:
             bind="query-params",
             width="stretch",
         )
-        st.selectbox("Namespace", [ALL, *_namespaces(app)], key="namespace", bind="query-params")
+        namespaces, problem = _look_around(app)
+        st.selectbox("Namespace", [ALL, *namespaces], key="namespace", bind="query-params")
         st.segmented_control(
             "Live refresh",
             list(_LIVE),
@@ -64,7 +65,7 @@ def draw_frame(app: App) -> None:
             bind="query-params",
             width="stretch",
         )
-        _draw_connections(app)
+        _draw_connections(app, problem)
 
 
 def open_page() -> Frame:
@@ -112,23 +113,23 @@ def live(frame: Frame, draw: Callable[[], None], key: str) -> None:
     st.fragment(guarded, run_every=frame.live_s, key=key)()
 
 
-def _namespaces(app: App) -> list[str]:
-    """Namespaces of this process and those other processes were seen to use."""
+def _look_around(app: App) -> tuple[list[str], str | None]:
+    """Namespaces of this process and of others, and what is wrong with the store, if anything."""
     found = set(app.cache.namespaces())
     try:
         found.update(app.figures(WINDOWS["24h"]).totals)
-    except StoreError:
-        return sorted(found)  # the page itself says that the store is down
-    return sorted(found)
+    except StoreError as exc:
+        return sorted(found), str(exc)
+    return sorted(found), None
 
 
-def _draw_connections(app: App) -> None:
+def _draw_connections(app: App, problem: str | None) -> None:
     st.divider()
     kind = _STORE_NAMES.get(app.cache.store.kind, app.cache.store.kind)
     if not app.cache.is_on:
         st.badge(f"{kind}: caching is off", icon=":material/toggle_off:", color="gray")
-    elif app.cache.is_store_down:
-        st.badge(f"{kind}: not answering", icon=":material/cloud_off:", color="red")
+    elif problem is not None:
+        st.badge(f"{kind}: out of reach", icon=":material/cloud_off:", color="red", help=problem)
     else:
         st.badge(f"{kind}: connected", icon=":material/database:", color="green")
     st.caption(f"{app.cache.store.address} · prefix `{app.cache.store.prefix}`")

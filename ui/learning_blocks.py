@@ -13,6 +13,7 @@ import streamlit as st
 from sqlalchemy.exc import SQLAlchemyError
 
 from cache_core.learning.dashboard import WeekPoint
+from cache_core.learning.people import USERS_LISTED
 from cache_core.learning.sources import SAMPLE_LABEL
 from cache_core.learning.views import LearningViews
 from ui import learning_charts, learning_frames
@@ -49,6 +50,15 @@ def database_errors() -> Iterator[None]:
             icon=":material/database_off:",
         )
         st.stop()
+
+
+def choose_user(label: str, options: list[str], key: str) -> str:
+    """A choice of users; where the list is cut, other names can be typed."""
+    cut = len(options) >= USERS_LISTED
+    help_text = f"The list holds {USERS_LISTED:,} users; type any other name." if cut else None
+    return str(
+        st.selectbox(label, options, key=key, accept_new_options=cut, help=help_text) or options[0]
+    )
 
 
 def users_in_order(views: LearningViews) -> list[str]:

@@ -7,7 +7,7 @@ import streamlit as st
 from cache_core.learning.progress import LearningMetrics, OwnProgress
 from cache_core.learning.views import LearningViews
 from ui import learning_charts, learning_frames, words
-from ui.learning_blocks import draw_chart, draw_weeks, timed, users_in_order
+from ui.learning_blocks import choose_user, draw_chart, draw_weeks, timed, users_in_order
 from ui.served import draw_served, served, served_together
 
 
@@ -20,11 +20,11 @@ def draw_user(views: LearningViews) -> None:
             icon=":material/inbox:",
         )
         return
-    user = st.selectbox("User", users, key="learning_user")
+    user = choose_user("User", users, "learning_user")
     composed, took_s = timed(lambda: views.metrics_of(user))
     metrics = composed.value
     if metrics.own.overall is None:
-        st.info(f"{user} has no outcomes.", icon=":material/inbox:")
+        st.info(f"{learning_frames.plain(user)} has no outcomes.", icon=":material/inbox:")
         return
     st.markdown(_sentence(metrics.own))
     _draw_numbers(metrics.own)
