@@ -1,0 +1,84 @@
+"""Clearing a namespace: who may, what it would remove, and that it holds from its first step."""
+
+from __future__ import annotations
+
+import pytest
+
+from cache_core import Cache
+from cache_core.cached import CachedFunction
+from cache_core.operations import NotAllowedError, clear, is_password_right, preview_clear
+from cache_core.stores import Store
+from tests.operations.helpers import OPERATOR, VIEWER
+
+
+def filled(cache: Cache, entries: int, namespace: str = "ns") -> CachedFunction[[int], int]:
+    function = cache.cached(namespace, ttl_s=60)(abs)
+    function.read_many([(number,) for number in range(entries)])
+    return function
+
+
+def entries_of(store: Store, namespace: str) -> int:
+    return len({key for batch in store.scan(f"e:{namespace}:") for key in batch})
+
+
+def test_a_preview_counts_and_removes_nothing(cache: Cache) -> None:
+    filled(cache, 7)
+    for _ in range(2):
+        preview = preview_clear(cache, "ns")
+        assert (preview.entries, preview.is_partial) == (7, False)
+
+
+def test_a_preview_ends_at_its_limit_and_says_so(cache: Cache) -> None:
+    filled(cache, 20)
+    preview = preview_clear(cache, "ns", limit=5)
+    assert (preview.entries, preview.is_partial) == (5, True)
+
+
+def test_a_clear_removes_the_entries_of_its_namespace_alone(cache: Cache, store: Store) -> None:
+    function = filled(cache, 7)
+    filled(cache, 3, "ns.other")
+    report = clear(cache, "ns", OPERATOR)
+    assert (report.removed, report.stopped) == (7, False)
+    assert (entries_of(store, "ns"), entries_of(store, "ns.other")) == (0, 3)
+    assert function.read(1).outcome == "miss"
+
+
+def test_a_viewer_may_not_clear(cache: Cache, store: Store) -> None:
+    function = filled(cache, 3)
+    with pytest.raises(NotAllowedError, match="bob is a viewer"):
+        clear(cache, "ns", VIEWER)
+    assert entries_of(store, "ns") == 3
+    assert function.read(1).outcome == "hit"
+
+
+def test_a_clear_that_is_stopped_at_once_has_voided_every_entry(cache: Cache, store: Store) -> None:
+    function = filled(cache, 3)
+    report = clear(cache, "ns", OPERATOR, should_stop=lambda: True)
+    assert (report.removed, report.stopped) == (0, True)
+    assert entries_of(store, "ns") == 3
+    assert {found.outcome for found in function.read_many([(0,), (1,), (2,)])} == {"miss"}
+
+
+def test_a_clear_tells_its_progress(cache: Cache) -> None:
+    filled(cache, 30)
+    told: list[int] = []
+    clear(cache, "ns", OPERATOR, progress=told.append)
+    assert told == sorted(told)
+    assert told[-1] == 30
+
+
+def test_a_namespace_that_is_none_is_refused(cache: Cache) -> None:
+    with pytest.raises(ValueError, match="namespace"):
+        clear(cache, "*", OPERATOR)
+    with pytest.raises(ValueError, match="namespace"):
+        preview_clear(cache, "")
+
+
+@pytest.mark.parametrize(
+    ("given", "expected", "is_right"),
+    [("a", "a", True), ("a", "b", False), ("", "", False), ("ü", "ü", True), ("", "a", False)],
+)
+def test_a_password_is_right_only_if_one_is_set_and_equal(
+    given: str, expected: str, is_right: bool
+) -> None:
+    assert is_password_right(given, expected) is is_right

@@ -1,0 +1,89 @@
+"""Long work beside the pages: one at a time of each name, progress, a Stop, and an honest end."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from cache_core.operations import Job, Jobs
+from tests.cache.helpers import PATIENCE_S, Clock
+
+
+def test_a_job_that_is_done_has_its_result() -> None:
+    job = Jobs(Clock(5.0)).start("import", "Import", lambda job: 42)
+    job.join(PATIENCE_S)
+    assert (job.state, job.result, job.problem, job.ended_s) == ("done", 42, None, 5.0)
+
+
+@pytest.mark.parametrize("failure", [ValueError("bad row"), SystemExit("bad row")])
+def test_a_job_that_fails_says_why_and_does_not_stay_running(failure: BaseException) -> None:
+    def work(job: Job) -> None:
+        raise failure
+
+    job = Jobs().start("import", "Import", work)
+    job.join(PATIENCE_S)
+    assert (job.state, job.problem) == ("failed", "bad row")
+    assert job.ended_s is not None
+
+
+def test_a_failure_without_words_is_named_by_its_type() -> None:
+    def work(job: Job) -> None:
+        raise ValueError
+
+    job = Jobs().start("import", "Import", work)
+    job.join(PATIENCE_S)
+    assert job.problem == "ValueError"
+
+
+def test_a_second_job_of_the_name_is_the_one_that_runs() -> None:
+    go_on = threading.Event()
+    jobs = Jobs()
+    first = jobs.start("import", "Import", lambda job: go_on.wait(PATIENCE_S))
+    assert jobs.start("import", "Import", lambda job: None) is first
+    other = jobs.start("warm", "Warm", lambda job: None)
+    assert other is not first
+    go_on.set()
+    first.join(PATIENCE_S)
+    assert jobs.start("import", "Import", lambda job: None) is not first
+
+
+def test_a_stop_reaches_the_work() -> None:
+    began = threading.Event()
+
+    def work(job: Job) -> str:
+        began.set()
+        assert job._stop.wait(PATIENCE_S)
+        return "stopped" if job.is_stopping else "not stopped"
+
+    job = Jobs().start("import", "Import", work)
+    assert began.wait(PATIENCE_S)
+    job.stop()
+    job.join(PATIENCE_S)
+    assert job.result == "stopped"
+
+
+def test_progress_is_shown_and_a_total_stays() -> None:
+    def work(job: Job) -> None:
+        job.advance(1, 10)
+        job.advance(2)
+
+    job = Jobs().start("import", "Import", work)
+    job.join(PATIENCE_S)
+    assert (job.done, job.total) == (2, 10)
+
+
+def test_jobs_are_listed_newest_first_and_can_be_forgotten_once_ended() -> None:
+    clock, jobs, go_on = Clock(), Jobs(), threading.Event()
+    jobs = Jobs(clock)
+    old = jobs.start("old", "Old", lambda job: None)
+    clock.advance(1)
+    new = jobs.start("new", "New", lambda job: go_on.wait(PATIENCE_S))
+    assert jobs.all() == [new, old]
+    old.join(PATIENCE_S)
+    jobs.forget("old")
+    jobs.forget("new")
+    assert jobs.all() == [new]
+    assert jobs.get("old") is None
+    go_on.set()
+    new.join(PATIENCE_S)
