@@ -21,7 +21,7 @@ from cache_core.learning.database import open_database
 from cache_core.learning.errors import LearningError
 from cache_core.learning.importer import import_file
 from cache_core.learning.report import ImportProgress, ImportReport
-from cache_core.learning.tags import invalidate_after_import
+from cache_core.learning.tags import EVERYTHING
 from cache_core.settings import Settings
 
 ALL_IN, SOME_BAD, NOTHING_DONE = 0, 1, 2
@@ -97,11 +97,12 @@ def _import(options: argparse.Namespace) -> int:
                 should_stop=lambda: bool(stop),
             )
         if report.changed_anything:
-            with connect(settings) as cache:
-                invalidate_after_import(cache, report)
-                warning = _warning(cache.pending_invalidations)
-            if warning:
-                print(warning, file=sys.stderr)
+            _forget_answers(settings)
+    except KeyboardInterrupt:
+        # Pressed twice: there is no report, but chunks may be in.
+        _forget_answers(settings)
+        print("interrupted; import the file again to go on", file=sys.stderr)
+        return SOME_BAD
     finally:
         engine.dispose()
     print(json.dumps(asdict(report), ensure_ascii=False) if options.json else _words(report))
@@ -116,13 +117,17 @@ def _exit_code(report: ImportReport) -> int:
     return ALL_IN
 
 
-def _warning(pending_invalidations: int) -> str:
-    if not pending_invalidations:
-        return ""
-    return (
-        "warning: the cache's store did not answer, so pages may show the figures from before "
-        "until their entries expire"
-    )
+def _forget_answers(settings: Settings) -> None:
+    """Invalidate what the learning system has in the cache; say so if its store is away."""
+    with connect(settings) as cache:
+        cache.invalidate_tags([EVERYTHING])
+        waiting = cache.pending_invalidations
+    if waiting:
+        print(
+            "warning: the cache's store did not answer, so pages may show the figures from before "
+            "until their entries expire",
+            file=sys.stderr,
+        )
 
 
 def _words(report: ImportReport) -> str:

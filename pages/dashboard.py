@@ -9,6 +9,7 @@ from ui import learning_charts, learning_frames, words
 from ui.frame import draw_title, open_page
 from ui.learning_blocks import (
     EVERYBODY,
+    choose_user,
     database_errors,
     draw_chart,
     draw_sample_note,
@@ -88,10 +89,13 @@ draw_title("Dashboard", "What works, and for whom?")
 views = open_views(app)
 draw_sample_note(app.data_label())
 with database_errors():
-    who = st.selectbox("Whose outcomes", [EVERYBODY, *sorted(views.users())], key="dashboard_user")
+    who = choose_user("Whose outcomes", [EVERYBODY, *sorted(views.users())], "dashboard_user")
     user = None if who == EVERYBODY else who
     read, took_s = timed(lambda: views.stats.read(user))
 stats = read.value
+if not stats.outcomes and user is not None:
+    st.info(f"Nothing is recorded for {learning_frames.plain(user)}.", icon=":material/inbox:")
+    st.stop()
 if not stats.outcomes:
     st.info(
         "No outcome is recorded yet. Import a file on the Setup page, or record one on the "

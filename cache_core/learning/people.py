@@ -13,6 +13,7 @@ from cache_core.learning.sums import AT_US, COUNT, SQUARES, TOTAL, sums_from, ti
 from cache_core.learning.texts import excerpt
 
 RECENT_SHOWN = 20
+USERS_LISTED = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ def user_data(engine: Engine, user: str) -> UserData:
     )
 
 
-def known_users(engine: Engine, limit: int = 2_000) -> list[str]:
+def known_users(engine: Engine, limit: int = USERS_LISTED) -> list[str]:
     """Names of users, those who have been here longest first, at most `limit`."""
     with engine.connect() as connection:
         return list(connection.execute(select(User.name).order_by(User.id).limit(limit)).scalars())

@@ -130,3 +130,14 @@ def test_with_the_store_down_every_view_works_from_the_source(open_app: OpenApp)
     assert not _look_at(at, "Phrasings").exception
     assert not _analyse(at, TEXT).exception
     assert "Try without “as soon as possible”" in texts(at)
+
+
+def test_a_name_that_is_not_in_the_list_can_be_typed_where_the_list_is_cut(
+    open_app: OpenApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ui.learning_blocks.USERS_LISTED", 3)
+    at = open_app("dashboard")
+    at.session_state["dashboard_user"] = "nobody"  # what typing a new name comes to
+    at.run()
+    assert not at.exception
+    assert "Nothing is recorded for nobody." in texts(at)
