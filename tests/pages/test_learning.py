@@ -136,8 +136,8 @@ def test_a_name_that_is_not_in_the_list_can_be_typed_where_the_list_is_cut(
     open_app: OpenApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ui.learning_blocks.USERS_LISTED", 3)
-    at = open_app("dashboard")
+    at = open_app()
     at.session_state["dashboard_user"] = "nobody"  # what typing a new name comes to
-    at.run()
+    at = at.switch_page("pages/dashboard.py").run()
     assert not at.exception
     assert "Nothing is recorded for nobody." in texts(at)
