@@ -21,9 +21,11 @@ from cache_core.learning.sources import data_label
 from cache_core.learning.views import LearningViews
 from cache_core.operations import Jobs
 from cache_core.settings import Settings
+from cache_core.stores import StoreError, StoreUnavailableError
 from cache_core.telemetry import Figures, MetricsReader, SharedRecorder, Window
 
 _FIGURES_KEPT_S = 1.0
+_FAILURE_KEPT_S = 3.0
 _WAIT_BEFORE_RETRY_S = 5.0
 
 
@@ -41,22 +43,37 @@ class App:
     started_s: float = field(default_factory=time.time)
     _tried_s: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _failure: tuple[float, StoreError | None] = (0.0, None)
     _figures: dict[tuple[str, int], tuple[float, Figures]] = field(default_factory=dict)
 
     def figures(self, window: Window, back: int = 0) -> Figures:
         """Figures of a window, this process's latest reads included. Raises StoreError.
 
-        Kept for a second, so that many viewers cost the store what one does.
+        Kept for a second, so that many viewers cost the store what one does. A failure is kept a
+        little longer, so that a store that does not answer is not waited for again and again.
         """
         with self._lock:
+            now = time.monotonic()
+            failed_s, failure = self._failure
+            if failure is not None and now - failed_s < _FAILURE_KEPT_S:
+                raise StoreUnavailableError(str(failure)) from failure
             at_s, figures = self._figures.get((window.name, back), (0.0, None))
-            if figures is not None and time.monotonic() - at_s < _FIGURES_KEPT_S:
+            if figures is not None and now - at_s < _FIGURES_KEPT_S:
                 return figures
-            if (recorder := self.recorder) is not None:
-                recorder.flush()
-            figures = self.metrics.read(window, back=back)
+            try:
+                figures = self._read_figures(window, back)
+            except StoreError as exc:
+                self._failure = (time.monotonic(), exc)
+                raise
+            self._failure = (0.0, None)
             self._figures[window.name, back] = (time.monotonic(), figures)
             return figures
+
+    def _read_figures(self, window: Window, back: int) -> Figures:
+        recorder = self.recorder
+        if recorder is not None and not recorder.flush():
+            raise StoreUnavailableError(recorder.problem or "figures could not be handed over")
+        return self.metrics.read(window, back=back)
 
     @property
     def recorder(self) -> SharedRecorder | None:
@@ -68,6 +85,7 @@ class App:
         """Let the next page read anew: something was just changed."""
         with self._lock:
             self._figures.clear()
+            self._failure = (0.0, None)
 
     def open_database(self) -> None:
         """Open the database if it is not; what stands in the way is kept for the pages."""

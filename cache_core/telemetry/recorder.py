@@ -72,6 +72,7 @@ class SharedRecorder:
         self._thread: threading.Thread | None = None
         self.last_flush_s: float | None = None
         self.failed_flushes = 0
+        self.problem: str | None = None  # of the last flush
         self.lost_periods = 0
 
     def read(self, event: ReadEvent) -> None:
@@ -144,6 +145,7 @@ class SharedRecorder:
             except StoreError as exc:
                 self._failed(names, exc)
                 return False
+            self.problem = None
             self.last_flush_s = now_s
             self._forget_closed(names, now_s)
             return True
@@ -160,6 +162,7 @@ class SharedRecorder:
 
     def _failed(self, names: list[str], exc: StoreError) -> None:
         self.failed_flushes += 1
+        self.problem = str(exc)
         if self.failed_flushes == 1:
             _log.warning("figures could not be handed over, they are kept: %s", exc)
         with self._lock:
