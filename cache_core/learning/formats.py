@@ -138,7 +138,8 @@ def _parquet_rows(source: ByteSource, name: str) -> Iterator[RawRow]:
         number = 0
         try:
             file = pq.ParquetFile(spool)
-            for batch in file.iter_batches(batch_size=_PARQUET_BATCH_ROWS):
+            rows = _batch_rows(file.metadata.num_rows, _unpacked_bytes(file.metadata))
+            for batch in file.iter_batches(batch_size=rows):
                 for row in batch.to_pylist():
                     number += 1
                     yield RawRow(number, row)
@@ -147,3 +148,12 @@ def _parquet_rows(source: ByteSource, name: str) -> Iterator[RawRow]:
             if number == 0:
                 raise ImportFileError(what) from exc
             source.problem = f"{what}; the rows before are in"
+
+
+def _unpacked_bytes(metadata: Any) -> int:
+    return sum(metadata.row_group(at).total_byte_size for at in range(metadata.num_row_groups))
+
+
+def _batch_rows(rows: int, size_bytes: int) -> int:
+    """Rows to hold at a time: fewer where they are large."""
+    return max(1, min(_PARQUET_BATCH_ROWS, _PARQUET_MEMORY_BYTES * rows // max(size_bytes, 1)))

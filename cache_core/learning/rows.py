@@ -212,4 +212,7 @@ def _canonical(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, (int, float)):
         return repr(value)
-    return orjson.dumps(value, default=str, option=orjson.OPT_SORT_KEYS).decode()
+    try:
+        return orjson.dumps(value, default=str, option=orjson.OPT_SORT_KEYS).decode()
+    except TypeError:  # nested over 254 levels, or keys that are no text
+        raise RowError("a column that holds too complex a value") from None

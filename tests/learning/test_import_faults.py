@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import io
+import itertools
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ from sqlalchemy import Engine, text
 from cache_core.learning import importer
 from cache_core.learning.database import open_database
 from cache_core.learning.errors import ImportFileError
+from cache_core.learning.formats import _batch_rows
 from cache_core.learning.importer import import_file
 from tests.learning.data import import_bytes, json_lines, outcome_count, row
 
@@ -91,6 +95,10 @@ def test_a_mapping_of_an_unknown_field_is_a_value_error(sqlite_engine: Engine) -
         (json_lines([row(outcome=-0.5)]), "outcome outside 0 to 1"),
         (json_lines([row(outcome="inf")]), "outcome outside 0 to 1"),
         (json_lines([row(ts="yesterday")]), "time not understood"),
+        (
+            json_lines([row()])[:-2] + b', "deep": ' + b"[" * 300 + b"]" * 300 + b"}\n",
+            "a column that holds too complex a value",
+        ),
         (json_lines([row(ts=True)]), "time not understood"),
         (json_lines([row(ts="1969-07-20")]), "time before 1990 or in the future"),
         (json_lines([row(ts=4e10)]), "time before 1990 or in the future"),
@@ -185,6 +193,40 @@ def test_a_damaged_gzip_file_gives_the_rows_before_the_damage(sqlite_engine: Eng
     assert report.rows_added > 0
 
 
+class _LongLine(io.RawIOBase):
+    """A stream of one good row, a line of 100 MB, and another good row; made while it is read."""
+
+    def __init__(self) -> None:
+        self._parts = itertools.chain(
+            [GOOD], itertools.repeat(b"x" * 65_536, 1_600), [b"\n" + ALSO_GOOD]
+        )
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        part = next(self._parts, b"")
+        buffer[: len(part)] = part
+        return len(part)
+
+
+def test_an_endless_line_is_never_held_in_memory(sqlite_engine: Engine) -> None:
+    stream = io.BufferedReader(_LongLine(), buffer_size=131_072)
+    tracemalloc.start()
+    report = import_file(sqlite_engine, stream, name="long.jsonl")
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert [(bad.line, bad.reason) for bad in report.bad_rows] == [(2, "a line over 1 MB")]
+    assert report.rows_added == 2
+    assert peak_bytes < 20_000_000
+
+
+def test_large_parquet_rows_are_read_few_at_a_time() -> None:
+    assert _batch_rows(rows=1_000_000, size_bytes=100_000_000) == 5_000
+    assert _batch_rows(rows=100, size_bytes=1_000_000_000) == 1
+    assert _batch_rows(rows=0, size_bytes=0) == 1
+
+
 def test_a_database_that_takes_no_more_leaves_a_report_and_no_half_chunk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -200,6 +242,7 @@ def test_a_database_that_takes_no_more_leaves_a_report_and_no_half_chunk(
     assert report.stopped
     assert report.rows_added == outcome_count(engine)
     assert report.rows_added % 1_000 == 0
+    assert report.rows_read == report.rows_added
     engine.dispose()
 
 
