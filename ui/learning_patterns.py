@@ -46,6 +46,12 @@ def draw_patterns(views: LearningViews) -> None:
     st.dataframe(learning_frames.pattern_table(found.patterns), hide_index=True, width="stretch")
     st.caption(
         "Each text counts once, however often it was tried. “May be chance”: clear by itself, but "
-        "not when allowing for the number of phrases compared. A difference is not yet a cause."
+        "not when allowing for the number of phrases compared. A difference is not yet a cause"
+        + (
+            ": a phrase may be common in a category that goes well anyway. Choose a category to "
+            "compare like with like."
+            if chosen == _ALL
+            else "."
+        )
     )
     draw_served(served(read, took_s))
