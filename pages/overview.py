@@ -99,6 +99,13 @@ def draw_namespaces(
 
 def draw_empty(figures: Figures) -> None:
     """Nobody read anything: say so, and what to do."""
+    if not frame.app.cache.is_on:
+        st.info(
+            "**Caching is off, so nothing is counted.** Every read goes to its source. Set "
+            "`CACHE_ENABLED` to `auto` or `on` to use the cache.",
+            icon=":material/toggle_off:",
+        )
+        return
     which = f"`{frame.namespace}`" if frame.namespace else "any cached function"
     st.info(
         f"**No reads of {which} between {words.moment(figures.begin_s)} and "

@@ -10,7 +10,7 @@ import pandas as pd
 from cache_core.insight.ratings import Thresholds
 from cache_core.telemetry import Figures, merged
 
-HEIGHT_PX = 280
+HEIGHT_PX = 310
 _QUIET = "#7C8894"  # readable on the light and on the dark background
 
 
@@ -176,7 +176,7 @@ def _iso(at: pd.Timestamp) -> alt.DateTime:
 
 
 def _by(field: str, domain: list[str] | None = None) -> alt.Color:
-    legend = alt.Legend(orient="bottom", title=None, columns=2, labelLimit=220, symbolType="stroke")
+    legend = alt.Legend(orient="bottom", title=None, columns=2, labelLimit=160, symbolType="stroke")
     if domain is None:
         return alt.Color(f"{field}:N", legend=legend)
     hues = ["#0072B2", "#0072B2", "#D55E00", "#D55E00"]

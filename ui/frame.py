@@ -139,4 +139,5 @@ def _draw_connections(app: App, problem: str | None) -> None:
         f"Data: {label}",
         icon=":material/science:" if is_sample else ":material/table:",
         color="orange" if is_sample else "blue",
+        help=label,
     )

@@ -21,6 +21,12 @@ def test_says_so_when_nothing_was_read(open_app: OpenApp) -> None:
     assert "No reads of any cached function" in at.info[0].value
 
 
+def test_says_so_when_caching_is_off(open_app: OpenApp) -> None:
+    at = open_app("overview", CACHE_ENABLED="off")
+    assert not at.exception
+    assert "Caching is off" in at.info[0].value
+
+
 def test_shows_exactly_the_reads_that_were_made(open_app: OpenApp, running: Running) -> None:
     open_app("overview")
     views = running().views
