@@ -28,6 +28,7 @@ class Batch:
         self._calls = calls
         self._source_many = source_many
         self._answers: dict[int, Answer] = {}
+        self._epoch = path.flights.epoch
         self._known = [path.flights.at(call.entry_key) for call in calls]
 
     def steps(self) -> Steps[list[Answer]]:
@@ -90,6 +91,8 @@ class Batch:
             if at in self._answers:
                 continue
             if look.standing == "fresh":
+                if outcome_of_fresh == "hit":
+                    self._path.hit(call, look, self._epoch)
                 self._answers[at] = served(call, look, outcome_of_fresh, now_s)
             elif look.standing == "stale":
                 self._path.refresh_later(call, look)

@@ -112,7 +112,7 @@ class ReadPath:
             return (yield from self.bypass(call))
         on_answer()
         if look.standing == "fresh":
-            self._hit(call, look, epoch)
+            self.hit(call, look, epoch)
             return served(call, look, "hit", self.timing.clock())
         if look.standing == "stale" and not take_stale:
             look.standing = "error"  # from here on it is served only if the source fails
@@ -126,7 +126,7 @@ class ReadPath:
             return None
         return Look((), None, "fresh", before=entry, value=entry.value(call.models))
 
-    def _hit(self, call: Call, look: Look, epoch: int) -> None:
+    def hit(self, call: Call, look: Look, epoch: int) -> None:
         """What a fresh entry brings beside its value: a copy near by, a longer life."""
         assert look.before is not None
         if call.policy.near_ttl_s:
@@ -323,7 +323,12 @@ class ReadPath:
         if look.holder != token:
             return (yield from self.compute.unstored(call, "miss"))
         look.standing = "gone"  # a failure here is the caller's to see
-        return (yield from self.compute.under_lease(call, look, token))
+        try:
+            return (yield from self.compute.under_lease(call, look, token))
+        finally:
+            # Copies near by that were taken meanwhile are of what was just replaced.
+            self.flights.void([call.entry_key])
+            self.near.remove([call.entry_key])
 
     def refresh_later(self, call: Call, look: Look) -> None:
         """Refresh a stale entry in the background, unless that is under way or was just tried."""

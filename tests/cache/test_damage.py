@@ -157,7 +157,7 @@ def test_a_body_of_any_bytes_is_a_value_or_damaged(
 
 
 FORGED = st.recursive(
-    st.none() | st.integers() | st.text(max_size=5),
+    st.none() | st.integers(-(2**63), 2**63 - 1) | st.text(max_size=5),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(st.sampled_from(["v", "c", "z", "o", "at", "d"]), inner, max_size=3)

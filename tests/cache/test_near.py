@@ -120,3 +120,14 @@ def test_without_near_ttl_every_hit_asks_the_store(
     meter.reset()
     cache.get_or_compute("ns", "key", lambda: 1, ttl_s=60)
     assert meter.round_trips == 1
+
+
+def test_refresh_replaces_the_copy(cache: Cache) -> None:
+    values = iter(["old", "new"])
+
+    @cache.cached("ns", ttl_s=60, near_ttl_s=10)
+    def value_of() -> str:
+        return next(values)
+
+    seen = [value_of(), value_of(), value_of.refresh().value, value_of()]
+    assert seen == ["old", "old", "new", "new"]

@@ -79,3 +79,12 @@ def test_an_invalidated_entry_is_not_brought_back_by_a_touch(
     sliding.invalidate("session.view", "s1")
     finish_background(sliding)
     assert sliding.get_many("session.view", ["s1"]) == {}
+
+
+def test_a_batch_starts_lives_anew_too(sliding: Cache, clock: Clock) -> None:
+    function = sliding.cached("session.data", ttl_s=TTL_S, sliding=True)(abs)
+    for _ in range(3):
+        function.read_many([(1,), (2,)])
+        _wait_for_errands(sliding)
+        clock.advance(TTL_S * 0.9)
+    assert {found.outcome for found in function.read_many([(1,), (2,)])} == {"hit"}
