@@ -1,6 +1,6 @@
 """Import of a generated JSON-lines file of 1,000,000 rows, then the dashboard cold and warm.
 
-Run: python benchmarks/import_speed.py [--rows N] [--distinct N]
+Run: python -m benchmarks.import_speed [--rows N] [--distinct N]
 Prints rows a second, peak memory of the process, and the dashboard's time from the database and
 from a cache in memory. Rows: 1,000 users, 8 categories, `--distinct` different texts of about 120
 characters, each row with a time and a number of its own; the file is made before the clock starts.
@@ -19,6 +19,9 @@ import time
 from pathlib import Path
 
 import orjson
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from cache_core import Cache
 from cache_core.learning.database import open_database
