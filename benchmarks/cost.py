@@ -25,7 +25,7 @@ from cache_core import Cache
 from cache_core.cached import CachedFunction
 from cache_core.stores import Store, open_store
 from cache_core.telemetry import SharedRecorder
-from tests.cache.helpers import Clock, Events, HeldSource, finish_background, still
+from tests.cache.helpers import Clock, Events, HeldSource, absolute, finish_background, still
 from tests.servers.meter import FrontMeter, Meter, memory_meter, redis_meter
 from tests.servers.redis_server import RedisServer
 from tests.servers.rest_front import RestFront
@@ -48,7 +48,7 @@ class Bench:
 
     def function(self, cache: Cache, namespace: str, tags: int) -> CachedFunction[[int], int]:
         names = [f"tag-{number}" for number in range(tags)]
-        return cache.cached(namespace, ttl_s=60, tags=names)(abs)
+        return cache.cached(namespace, ttl_s=60, tags=names)(absolute)
 
     def cost(self, deed: Callable[[], object], cache: Cache | None = None) -> str:
         """Round trips / commands of a deed; with a cache, its background work is counted too."""
@@ -101,7 +101,7 @@ def batch(bench: Bench, fresh: bool) -> str:
 
 def invalidation(bench: Bench, way: str) -> str:
     cache = bench.cache()
-    function = cache.cached(f"void-{way}", ttl_s=60, tags=["void"])(abs)
+    function = cache.cached(f"void-{way}", ttl_s=60, tags=["void"])(absolute)
     for begin in range(0, ENTRIES, 1000):
         function.read_many([(number,) for number in range(begin, begin + 1000)])
     deeds: dict[str, Callable[[], object]] = {

@@ -55,6 +55,11 @@ class Events:
         return [f"{e.outcome}.{e.cause}" if e.cause else e.outcome for e in self.reads]
 
 
+def absolute(number: int) -> int:
+    """A source without surprises."""
+    return abs(number)
+
+
 class HeldSource:
     """A source that says when it runs and ends when it is let, with `value` as it was at first."""
 

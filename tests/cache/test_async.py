@@ -8,8 +8,14 @@ from typing import Any
 import pytest
 
 from cache_core import Cache
+from cache_core.flights import Flight
 from cache_core.stores import Store
 from tests.cache.helpers import Clock, Events
+
+
+async def somebody_waits_for(flight: Flight) -> None:
+    while not flight.future._done_callbacks:  # type: ignore[attr-defined]
+        await asyncio.sleep(0)
 
 
 def test_fifty_tasks_compute_a_cold_key_once(cache: Cache) -> None:
@@ -70,8 +76,7 @@ def test_a_task_that_is_cancelled_does_not_fail_those_who_wait(cache: Cache) -> 
         await began.wait()
         waiter = asyncio.ensure_future(read())
         (flight,) = cache._path.flights._by_key.values()
-        while not flight.future._done_callbacks:
-            await asyncio.sleep(0)
+        await somebody_waits_for(flight)
         leader.cancel()
         value = await waiter
         return leader.cancelled(), value
@@ -93,8 +98,7 @@ def test_a_waiter_that_is_cancelled_leaves_the_computation_alone(cache: Cache) -
         await began.wait()
         (flight,) = cache._path.flights._by_key.values()
         waiter = asyncio.ensure_future(read())
-        while not flight.future._done_callbacks:
-            await asyncio.sleep(0)
+        await somebody_waits_for(flight)
         waiter.cancel()
         go_on.set()
         return await leader
@@ -147,14 +151,14 @@ def test_a_loop_that_ends_before_a_refresh_began_does_not_prevent_the_next(
         await asyncio.gather(*ticking_cache._path._tasks)
         return value
 
-    asyncio.run(read())  # type: ignore[arg-type]
+    asyncio.run(read())
     clock.advance(61)
-    assert asyncio.run(read()) == "old"  # type: ignore[arg-type]
+    assert asyncio.run(read()) == "old"
     clock.advance(10)  # the pause after an attempt that stored nothing
     for batch in list(store.scan("l:")):
         store.remove(batch)  # the lease that the first attempt may have taken runs out
     assert asyncio.run(read_and_wait_for_refresh()) == "old"
-    assert asyncio.run(read()) == "new"  # type: ignore[arg-type]
+    assert asyncio.run(read()) == "new"
 
 
 @pytest.mark.parametrize("is_awaited", [True, False])
@@ -165,7 +169,7 @@ def test_the_source_of_many_may_be_async_or_not(cache: Cache, is_awaited: bool) 
     def many(calls: list[tuple[int]]) -> list[int]:
         return [number * 2 for (number,) in calls]
 
-    @cache.cached("ns", ttl_s=60, source_many=many_async if is_awaited else many)  # type: ignore[arg-type]
+    @cache.cached("ns", ttl_s=60, source_many=many_async if is_awaited else many)
     async def double(number: int) -> int:
         raise AssertionError("asked one by one")
 

@@ -141,7 +141,7 @@ def test_a_failing_source_of_many_is_left_alone_for_a_pause(
     def many(calls: list[tuple[int]]) -> list[str]:
         return [source()] * len(calls)
 
-    @ticking_cache.cached("ns", ttl_s=60, stale_if_error_s=600, source_many=many)  # type: ignore[arg-type]
+    @ticking_cache.cached("ns", ttl_s=60, stale_if_error_s=600, source_many=many)
     def value_of(number: int) -> str:
         return source()
 

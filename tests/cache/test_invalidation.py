@@ -93,11 +93,11 @@ def test_an_invalidation_during_a_background_refresh_wins(
     assert read(ticking_cache, lambda: "new", **rules) == "new"
 
 
-def double_many(cache: Cache, source: HeldSource) -> CachedFunction[[int], Any]:
+def double_many(cache: Cache, source: HeldSource) -> CachedFunction[[int], object]:
     @cache.cached(
         "ns", ttl_s=60, tags=lambda number: ["t"], source_many=lambda calls: [source()] * len(calls)
     )
-    def value_of(number: int) -> Any:
+    def value_of(number: int) -> object:
         return "alone"
 
     return value_of

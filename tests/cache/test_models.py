@@ -175,7 +175,8 @@ def test_an_annotation_that_exists_only_for_the_type_checker_does_no_harm(cache:
     def source() -> OnlyForTypes:  # type: ignore[name-defined]  # noqa: F821
         return [1]
 
-    assert cache.cached("ns", ttl_s=60)(source)() == [1]
+    read: Callable[[], Any] = cache.cached("ns", ttl_s=60)(source)
+    assert read() == [1]
 
 
 @dataclass

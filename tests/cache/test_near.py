@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from cache_core import Cache
@@ -17,7 +19,7 @@ def _entry(size_bytes: int) -> Entry:
     return Entry(0.0, 1e12, 1e12, 1e12, 0.1, b"", (), False, False, b"x" * size_bytes)
 
 
-def _read(cache: Cache, **rules: object) -> object:
+def _read(cache: Cache, **rules: Any) -> object:
     return cache.get_or_compute(
         "ns", "key", lambda: [1], ttl_s=60, near_ttl_s=10, tags=["t"], **rules
     )

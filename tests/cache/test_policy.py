@@ -40,7 +40,7 @@ def test_a_ttl_out_of_bounds_is_refused_before_any_source_runs(bad: float) -> No
 @pytest.mark.parametrize("bad", [-1, math.nan, math.inf])
 def test_other_durations_out_of_bounds_are_refused(name: str, bad: float) -> None:
     with pytest.raises(ValueError, match=name):
-        Policy(ttl_s=60, **{name: bad})
+        Policy(ttl_s=60, **{name: bad})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("name", "bad"), [("jitter", 0.6), ("jitter", -0.1), ("max_bytes", 0)])

@@ -9,7 +9,7 @@ import pytest
 
 from cache_core import Cache
 from cache_core.stores.memory import MemoryStore
-from tests.cache.helpers import PATIENCE_S, Clock, Events, finish_background, still
+from tests.cache.helpers import PATIENCE_S, Clock, Events, absolute, finish_background, still
 
 TTL_S = 100.0
 
@@ -82,7 +82,7 @@ def test_an_invalidated_entry_is_not_brought_back_by_a_touch(
 
 
 def test_a_batch_starts_lives_anew_too(sliding: Cache, clock: Clock) -> None:
-    function = sliding.cached("session.data", ttl_s=TTL_S, sliding=True)(abs)
+    function = sliding.cached("session.data", ttl_s=TTL_S, sliding=True)(absolute)
     for _ in range(3):
         function.read_many([(1,), (2,)])
         _wait_for_errands(sliding)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
 
 import pytest
 
@@ -53,7 +54,7 @@ def test_a_stale_value_is_served_instead_of_the_error(
     ticking_cache: Cache, clock: Clock, events: Events
 ) -> None:
     held = HeldSource("new")
-    source = [lambda: "old", held]
+    source: list[Callable[[], object]] = [lambda: "old", held]
 
     def read() -> object:
         return ticking_cache.get_or_compute(

@@ -10,7 +10,7 @@ import pytest
 from cache_core import Cache, connect
 from cache_core.settings import Settings
 from cache_core.stores import Put, Store, open_store
-from tests.cache.helpers import Events, finish_background, still, threads
+from tests.cache.helpers import Events, absolute, finish_background, still, threads
 from tests.conftest import OpenSameStore
 from tests.servers.redis_server import RedisServer
 from tests.servers.rest_front import RestFront
@@ -130,7 +130,7 @@ def test_no_command_touches_all_keys(own_redis_server: RedisServer) -> None:
     """After one of everything a cache does, as the server itself counted it."""
     store = open_store(own_redis_server.url, prefix="own")
     with Cache(store, timing=still()) as cache:
-        function = cache.cached("ns", ttl_s=60, tags=["t"])(abs)
+        function = cache.cached("ns", ttl_s=60, tags=["t"])(absolute)
         function(1)
         function.read_many([(1,), (2,)])
         function.refresh(1)

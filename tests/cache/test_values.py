@@ -214,7 +214,7 @@ def test_what_cannot_be_kept_is_said_once_a_function(
 
 def test_altering_a_returned_value_leaves_the_cached_one_alone(cache: Cache) -> None:
     for outcome in ("miss", "hit", "hit"):
-        value = cache.get_or_compute("ns", "k", lambda: {"list": [1], "set": {1}}, ttl_s=60)
+        value: Any = cache.get_or_compute("ns", "k", lambda: {"list": [1], "set": {1}}, ttl_s=60)
         assert value == {"list": [1], "set": {1}}, outcome
         value["list"].append(2)
         value["set"].clear()

@@ -8,11 +8,12 @@ from cache_core import Cache
 from cache_core.cached import CachedFunction
 from cache_core.operations import NotAllowedError, clear, is_password_right, preview_clear
 from cache_core.stores import Store
+from tests.cache.helpers import absolute
 from tests.operations.helpers import OPERATOR, VIEWER
 
 
 def filled(cache: Cache, entries: int, namespace: str = "ns") -> CachedFunction[[int], int]:
-    function = cache.cached(namespace, ttl_s=60)(abs)
+    function = cache.cached(namespace, ttl_s=60)(absolute)
     function.read_many([(number,) for number in range(entries)])
     return function
 

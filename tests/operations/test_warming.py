@@ -8,14 +8,14 @@ import pytest
 
 from cache_core import Cache
 from cache_core.operations import NotAllowedError, WarmPlan, warm
-from tests.cache.helpers import PATIENCE_S, Clock, Events
+from tests.cache.helpers import PATIENCE_S, Clock, Events, absolute
 from tests.operations.helpers import OPERATOR, VIEWER
 
 CALLS = [(number,) for number in range(6)]
 
 
 def test_what_is_not_fresh_is_computed(cache: Cache, events: Events) -> None:
-    function = cache.cached("ns", ttl_s=60)(abs)
+    function = cache.cached("ns", ttl_s=60)(absolute)
     function(0)
     report = warm(WarmPlan(function, CALLS), OPERATOR)
     assert (report.computed, report.fresh, report.failed, report.stopped) == (5, 1, 0, False)
@@ -24,12 +24,12 @@ def test_what_is_not_fresh_is_computed(cache: Cache, events: Events) -> None:
 
 
 def test_warming_is_not_counted_as_reading(cache: Cache, events: Events) -> None:
-    warm(WarmPlan(cache.cached("ns", ttl_s=60)(abs), CALLS), OPERATOR)
+    warm(WarmPlan(cache.cached("ns", ttl_s=60)(absolute), CALLS), OPERATOR)
     assert events.reads == []
 
 
 def test_what_is_stale_is_computed_too(ticking_cache: Cache, clock: Clock) -> None:
-    function = ticking_cache.cached("ns", ttl_s=60, stale_while_revalidate_s=60)(abs)
+    function = ticking_cache.cached("ns", ttl_s=60, stale_while_revalidate_s=60)(absolute)
     function.read_many(CALLS)
     clock.advance(61)
     report = warm(WarmPlan(function, CALLS), OPERATOR)
@@ -48,7 +48,7 @@ def test_a_viewer_may_not_warm(cache: Cache) -> None:
 def test_progress_is_told_up_to_the_end(cache: Cache) -> None:
     told: list[tuple[int, int]] = []
     warm(
-        WarmPlan(cache.cached("ns", ttl_s=60)(abs), CALLS),
+        WarmPlan(cache.cached("ns", ttl_s=60)(absolute), CALLS),
         OPERATOR,
         progress=lambda done, total: told.append((done, total)),
     )
@@ -59,7 +59,7 @@ def test_progress_is_told_up_to_the_end(cache: Cache) -> None:
 def test_a_stop_ends_it_after_the_calls_under_way(cache: Cache) -> None:
     done: list[int] = []
     report = warm(
-        WarmPlan(cache.cached("ns", ttl_s=60)(abs), CALLS),
+        WarmPlan(cache.cached("ns", ttl_s=60)(absolute), CALLS),
         OPERATOR,
         concurrency=1,
         progress=lambda number, total: done.append(number),
@@ -100,4 +100,8 @@ def test_no_more_sources_run_at_once_than_asked_for(cache: Cache) -> None:
 @pytest.mark.parametrize("concurrency", [0, 9])
 def test_concurrency_is_bounded(cache: Cache, concurrency: int) -> None:
     with pytest.raises(ValueError, match="concurrency"):
-        warm(WarmPlan(cache.cached("ns", ttl_s=60)(abs), CALLS), OPERATOR, concurrency=concurrency)
+        warm(
+            WarmPlan(cache.cached("ns", ttl_s=60)(absolute), CALLS),
+            OPERATOR,
+            concurrency=concurrency,
+        )
