@@ -160,6 +160,13 @@ def test_a_quote_never_closed_near_the_end_costs_its_row_only(sqlite_engine: Eng
     assert report.rows_added == 2
 
 
+def test_text_after_a_closing_quote_is_reported_and_not_glued_on(sqlite_engine: Engine) -> None:
+    content = b'user,instruction,outcome\na,"Write" a poem,1\na,Write,1\n'
+    report = import_bytes(sqlite_engine, content)
+    assert report.bad_reasons == {"broken quoting": 1}
+    assert report.rows_added == 1
+
+
 def test_a_csv_row_with_too_many_columns_is_reported(sqlite_engine: Engine) -> None:
     report = import_bytes(sqlite_engine, b"user,instruction,outcome\na,b,c,1\na,b,1\n")
     assert report.bad_reasons == {"4 columns where the header has 3": 1}
