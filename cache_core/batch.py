@@ -95,7 +95,7 @@ class Batch:
                     self._path.hit(call, look, self._epoch)
                 self._answers[at] = served(call, look, outcome_of_fresh, now_s)
             elif look.standing == "stale":
-                self._path.refresh_later(call, look)
+                self._path.refresher.refresh_later(call, look)
                 self._answers[at] = served(call, look, "stale", now_s)
 
     def _open_flights(self, looks: Sequence[Look]) -> dict[int, Flight]:

@@ -20,7 +20,6 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from cache_core.background import Background
 from cache_core.call import Answer, Call, Look, SourceTimeoutError, look_at, served
 from cache_core.compute import Compute
 from cache_core.envelope import GENERATION_BYTES
@@ -28,6 +27,7 @@ from cache_core.events import Outcome, Recorder
 from cache_core.flights import Abandoned, Flight, Flights
 from cache_core.guard import Guard
 from cache_core.near import NearCache
+from cache_core.refresh import Refresher
 from cache_core.steps import Ask, Sleep, Steps, Wait, WaitedOutError, run, run_async
 from cache_core.stores.base import LeaseWrite, Put, Store, StoreError
 from cache_core.timing import Timing
@@ -36,8 +36,6 @@ from cache_core.timing import Timing
 _GENERATION_TTL_S = 30 * 86_400.0
 _FIRST_GAP_S, _GAP_GROWTH, _LONGEST_GAP_S = 0.01, 1.6, 0.15
 _BIDS_IN_VAIN_MAX = 5
-_REFRESH_WORKERS = 4
-_COOLING_MAX = 10_000
 
 
 class ReadPath:
@@ -51,10 +49,7 @@ class ReadPath:
         self.flights = Flights()
         self.near = NearCache(lambda: self.flights.epoch, timing.monotonic)
         self.compute = Compute(store, self.guard, recorder, timing)
-        self._refreshers = Background(_REFRESH_WORKERS, "cache-refresh")
-        self._refresh_lock = threading.Lock()
-        self._refreshing: set[str] = set()
-        self._cooling: dict[str, float] = {}
+        self.refresher = Refresher(self)
         # The loop itself holds tasks only weakly.
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -137,7 +132,7 @@ class ReadPath:
     def resolve(self, call: Call, look: Look, known: Flight | None) -> Steps[Answer]:
         """The answer to a read that found no fresh entry; `known`: the flight when it began."""
         if look.standing == "stale":
-            self.refresh_later(call, look)
+            self.refresher.refresh_later(call, look)
             return served(call, look, "stale", self.timing.clock())
         while True:
             flight, leads = self.flights.join_or_open(
@@ -237,7 +232,7 @@ class ReadPath:
     def win_or_wait(self, call: Call, look: Look, flight: Flight) -> Steps[Answer]:
         """Compute under the lease, or take what the holder of the lease stores."""
         token = os.urandom(GENERATION_BYTES)
-        gaps = self._gaps()
+        gaps = self.gaps()
         deadline = self.timing.monotonic() + self.timing.wait_s
         in_vain = 0
         while self.timing.monotonic() < deadline and in_vain < _BIDS_IN_VAIN_MAX:
@@ -290,7 +285,7 @@ class ReadPath:
                 return self._shared(call, look)
         return None
 
-    def _gaps(self) -> Iterator[float]:
+    def gaps(self) -> Iterator[float]:
         """Growing gaps between polls, seconds, spread so that waiters do not poll in step."""
         gap_s = _FIRST_GAP_S
         while True:
@@ -302,91 +297,9 @@ class ReadPath:
         self.recorder.count(call.namespace, "shared")
         return served(call, look, "miss", self.timing.clock())
 
-    # Refreshing
-
-    def renew(self, call: Call) -> Steps[Answer]:
-        """Compute anew now, whatever is stored, and replace it."""
-        token = os.urandom(GENERATION_BYTES)
-        gaps = self._gaps()
-        self.flights.void([call.entry_key])
-        try:
-            # Whoever is computing began before this call: their lease goes, their write is refused.
-            yield Ask(lambda: self.guard.ask(lambda: self.store.remove([call.lease_key])))
-            look = yield Ask(lambda: self.look(call, with_lease=False))
-            for _ in range(_BIDS_IN_VAIN_MAX):
-                look = yield Ask(lambda seen=look: self.bid(call, seen, token))  # type: ignore[misc]
-                if look.holder == token:
-                    break
-                yield Sleep(next(gaps))
-        except StoreError:
-            return (yield from self.compute.unstored(call, "bypass"))
-        if look.holder != token:
-            return (yield from self.compute.unstored(call, "miss"))
-        look.standing = "gone"  # a failure here is the caller's to see
-        try:
-            return (yield from self.compute.under_lease(call, look, token))
-        finally:
-            # Copies near by that were taken meanwhile are of what was just replaced.
-            self.flights.void([call.entry_key])
-            self.near.remove([call.entry_key])
-
-    def refresh_later(self, call: Call, look: Look) -> None:
-        """Refresh a stale entry in the background, unless that is under way or was just tried."""
-        with self._refresh_lock:
-            if call.entry_key in self._refreshing:
-                return
-            if self.timing.monotonic() < self._cooling.get(call.entry_key, 0.0):
-                return
-            self._refreshing.add(call.entry_key)
-        steps = self._refresh(call, look)
-        if call.is_async:
-            task = asyncio.get_running_loop().create_task(run_async(steps))
-            self._tasks.add(task)
-            task.add_done_callback(lambda ended: self._task_ended(ended, call))
-        elif not self._refreshers.submit(lambda: run(steps)):
-            self._refresh_ended(call, None)
-            self.recorder.count(call.namespace, "refresh_skipped")
-
-    def _task_ended(self, task: asyncio.Task[None], call: Call) -> None:
-        self._tasks.discard(task)
-        # A loop that closes cancels tasks before their first step: they never say they ended.
-        with self._refresh_lock:
-            self._refreshing.discard(call.entry_key)
-
-    def _refresh(self, call: Call, look: Look) -> Steps[None]:
-        token = os.urandom(GENERATION_BYTES)
-        answer = None
-        try:
-            try:
-                look = yield Ask(lambda: self.bid(call, look, token))
-            except StoreError:
-                self.recorder.count(call.namespace, "refresh_failed")
-                return
-            if look.standing == "fresh":
-                if look.holder == token:
-                    self.compute.give_back([LeaseWrite(call.lease_key, token)])
-            elif look.holder == token:
-                answer = yield from self.compute.under_lease(call, look, token)
-                if answer.stored:
-                    self.recorder.count(call.namespace, "refreshed")
-        finally:
-            self._refresh_ended(call, answer)
-
-    def _refresh_ended(self, call: Call, answer: Answer | None) -> None:
-        """An attempt that stored nothing is not repeated before the pause is over."""
-        now = self.timing.monotonic()
-        with self._refresh_lock:
-            self._refreshing.discard(call.entry_key)
-            if answer is not None and answer.stored:
-                self._cooling.pop(call.entry_key, None)
-                return
-            if len(self._cooling) >= _COOLING_MAX:
-                self._cooling = {key: at for key, at in self._cooling.items() if at > now}
-            self._cooling[call.entry_key] = now + self.timing.pause_s
-
     def close(self) -> None:
         """Let background work end."""
-        self._refreshers.close()
+        self.refresher.close()
         self.compute.close()
 
 

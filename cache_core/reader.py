@@ -87,7 +87,7 @@ class Reader:
         return self._path.compute.unstored(call, "bypass")
 
     def _renewing(self, call: Call) -> Steps[Answer]:
-        return self._path.renew(call) if self._is_on() else self._off(call)
+        return self._path.refresher.renew(call) if self._is_on() else self._off(call)
 
     def _many(self, calls: Sequence[Call], source_many: SourceMany | None) -> Steps[list[Answer]]:
         batch = Batch(self._path, calls, source_many)

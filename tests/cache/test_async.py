@@ -130,7 +130,7 @@ def test_a_stale_value_is_refreshed_in_a_task(
         first = await read()
         clock.advance(61)
         second = await read()
-        await asyncio.gather(*ticking_cache._path._tasks)
+        await asyncio.gather(*ticking_cache._path.refresher._tasks)
         return [first, second, await read()]
 
     assert asyncio.run(run()) == ["old", "old", "new"]
@@ -148,7 +148,7 @@ def test_a_loop_that_ends_before_a_refresh_began_does_not_prevent_the_next(
 
     async def read_and_wait_for_refresh() -> str:
         value = await read()
-        await asyncio.gather(*ticking_cache._path._tasks)
+        await asyncio.gather(*ticking_cache._path.refresher._tasks)
         return value
 
     asyncio.run(read())

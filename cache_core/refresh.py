@@ -1,0 +1,124 @@
+"""Computing anew what is already stored: in the background when it is stale, or on demand."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from typing import TYPE_CHECKING
+
+from cache_core.background import Background
+from cache_core.call import Answer, Call, Look
+from cache_core.envelope import GENERATION_BYTES
+from cache_core.steps import Ask, Sleep, Steps, run, run_async
+from cache_core.stores.base import LeaseWrite, StoreError
+
+if TYPE_CHECKING:
+    from cache_core.read_path import ReadPath
+
+_WORKERS = 4
+_COOLING_MAX = 10_000
+_BIDS_MAX = 5
+
+
+class Refresher:
+    """Refreshes stale entries beside their readers: one at a time for each key, at most a few in
+    all, and none for a while after an attempt that stored nothing."""
+
+    def __init__(self, path: ReadPath) -> None:
+        self._path = path
+        self._workers = Background(_WORKERS, "cache-refresh")
+        self._lock = threading.Lock()
+        self._refreshing: set[str] = set()
+        self._cooling: dict[str, float] = {}
+        # The loop itself holds tasks only weakly.
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def renew(self, call: Call) -> Steps[Answer]:
+        """Compute anew now, whatever is stored, and replace it."""
+        token = os.urandom(GENERATION_BYTES)
+        gaps = self._path.gaps()
+        self._path.flights.void([call.entry_key])
+        try:
+            # Whoever is computing began before this call: their lease goes, their write is refused.
+            yield Ask(
+                lambda: self._path.guard.ask(lambda: self._path.store.remove([call.lease_key]))
+            )
+            look = yield Ask(lambda: self._path.look(call, with_lease=False))
+            for _ in range(_BIDS_MAX):
+                look = yield Ask(lambda seen=look: self._path.bid(call, seen, token))  # type: ignore[misc]
+                if look.holder == token:
+                    break
+                yield Sleep(next(gaps))
+        except StoreError:
+            return (yield from self._path.compute.unstored(call, "bypass"))
+        if look.holder != token:
+            return (yield from self._path.compute.unstored(call, "miss"))
+        look.standing = "gone"  # a failure here is the caller's to see
+        try:
+            return (yield from self._path.compute.under_lease(call, look, token))
+        finally:
+            # Copies near by that were taken meanwhile are of what was just replaced.
+            self._path.flights.void([call.entry_key])
+            self._path.near.remove([call.entry_key])
+
+    def _void_lease(self, call: Call) -> int:
+        return self._path.guard.ask(lambda: self._path.store.remove([call.lease_key]))
+
+    def refresh_later(self, call: Call, look: Look) -> None:
+        """Refresh a stale entry in the background, unless that is under way or was just tried."""
+        with self._lock:
+            if call.entry_key in self._refreshing:
+                return
+            if self._path.timing.monotonic() < self._cooling.get(call.entry_key, 0.0):
+                return
+            self._refreshing.add(call.entry_key)
+        steps = self._steps(call, look)
+        if call.is_async:
+            task = asyncio.get_running_loop().create_task(run_async(steps))
+            self._tasks.add(task)
+            task.add_done_callback(lambda ended: self._task_ended(ended, call))
+        elif not self._workers.submit(lambda: run(steps)):
+            self._ended(call, None)
+            self._path.recorder.count(call.namespace, "refresh_skipped")
+
+    def _task_ended(self, task: asyncio.Task[None], call: Call) -> None:
+        self._tasks.discard(task)
+        # A loop that closes cancels tasks before their first step: they never say they ended.
+        with self._lock:
+            self._refreshing.discard(call.entry_key)
+
+    def _steps(self, call: Call, look: Look) -> Steps[None]:
+        token = os.urandom(GENERATION_BYTES)
+        answer = None
+        try:
+            try:
+                look = yield Ask(lambda: self._path.bid(call, look, token))
+            except StoreError:
+                self._path.recorder.count(call.namespace, "refresh_failed")
+                return
+            if look.standing == "fresh":
+                if look.holder == token:
+                    self._path.compute.give_back([LeaseWrite(call.lease_key, token)])
+            elif look.holder == token:
+                answer = yield from self._path.compute.under_lease(call, look, token)
+                if answer.stored:
+                    self._path.recorder.count(call.namespace, "refreshed")
+        finally:
+            self._ended(call, answer)
+
+    def _ended(self, call: Call, answer: Answer | None) -> None:
+        """An attempt that stored nothing is not repeated before the pause is over."""
+        now = self._path.timing.monotonic()
+        with self._lock:
+            self._refreshing.discard(call.entry_key)
+            if answer is not None and answer.stored:
+                self._cooling.pop(call.entry_key, None)
+                return
+            if len(self._cooling) >= _COOLING_MAX:
+                self._cooling = {key: at for key, at in self._cooling.items() if at > now}
+            self._cooling[call.entry_key] = now + self._path.timing.pause_s
+
+    def close(self) -> None:
+        """Let refreshes under way end."""
+        self._workers.close()
