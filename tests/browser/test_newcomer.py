@@ -137,6 +137,21 @@ def test_a_newcomers_path(
     page.close()
 
 
+def test_a_live_overview_follows_the_reads_without_being_touched(
+    browser: Browser, serve: Serve
+) -> None:
+    address = serve()
+    watched = browser.new_page(viewport={"width": 1280, "height": 1400})
+    _open(watched, address, "?window=1h&live=10s")
+    expect(watched.get_by_text("No reads of any cached function")).to_be_visible()
+    other = browser.new_page()
+    _open(other, address, "dashboard")
+    expect(watched.get_by_test_id("stMetric").first).to_be_visible(timeout=40_000)
+    assert "live=10s" in watched.url
+    watched.close()
+    other.close()
+
+
 def test_every_page_fits_screens_light_and_dark_wide_and_narrow(
     browser: Browser, serve: Serve
 ) -> None:
