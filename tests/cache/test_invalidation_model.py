@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from cache_core import Cache
 from cache_core.call import Call, make_call
@@ -88,9 +88,12 @@ class Interleavings(RuleBasedStateMachine):
     def read_begins(self, key: str, replica: int) -> None:
         self.reads.append(SteppedRead(self.caches[replica], self.call(key), self.promised[key]))
 
-    @precondition(lambda self: self.reads)
     @rule(which=st.integers(0, 7), steps=st.integers(1, 6))
     def read_goes_on(self, which: int, steps: int) -> None:
+        # No precondition: leases given back in the background make the number of steps vary, and
+        # what hypothesis may draw must not.
+        if not self.reads:
+            return
         read = self.reads[which % len(self.reads)]
         for _ in range(steps):
             self.clock.advance(0.01)
