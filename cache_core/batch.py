@@ -72,7 +72,7 @@ class Batch:
 
     def _look_all(self) -> list[Look]:
         names = self._names()
-        raws = self._path.guard.ask(lambda: self._path.store.get_many(names))
+        raws = self._path.store.get_many(names)
         return self._judge_all(dict(zip(names, raws, strict=True)))
 
     def _judge_all(self, found: dict[str, bytes | None]) -> list[Look]:
@@ -149,8 +149,7 @@ class Batch:
             for put in self._path.new_generations(call, looks[at]):
                 adds.setdefault(put.key, put)
         names = self._names()
-        store = self._path.store
-        raws = self._path.guard.ask(lambda: store.add_then_get(list(adds.values()), names))
+        raws = self._path.store.add_then_get(list(adds.values()), names)
         return self._judge_all(dict(zip(names, raws, strict=True)))
 
     def _run_source(

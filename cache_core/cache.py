@@ -21,6 +21,7 @@ from cache_core.cached import AsyncCachedFunction, CachedFunction, Decorator, Fu
 from cache_core.call import bare_call, look_at, make_call, tags_in
 from cache_core.codec import Models
 from cache_core.events import NoRecorder, Recorder
+from cache_core.guard import GuardedStore
 from cache_core.policy import Policy, Tags
 from cache_core.read_path import ReadPath
 from cache_core.reader import CarefulRecorder, Reader, Stopwatch
@@ -61,12 +62,13 @@ class Cache:
         enabled: bool = True,
         timing: Timing | None = None,
     ) -> None:
+        self.store = store if isinstance(store, GuardedStore) else GuardedStore(store)
         if recorder is None:
-            recorder = _default_recorder(store) if _default_recorder and enabled else NoRecorder()
-        self.store = store
+            make = _default_recorder if enabled else None
+            recorder = make(self.store) if make is not None else NoRecorder()
         self.recorder: Recorder = CarefulRecorder(recorder)
         self.timing = timing or Timing()
-        self._path = ReadPath(store, self.recorder, self.timing)
+        self._path = ReadPath(self.store, self.recorder, self.timing)
         self.reader = Reader(self._path, self.recorder, lambda: self.is_on)
         self._enabled = enabled
         self._switched_off = contextvars.ContextVar("cache switched off", default=False)
@@ -199,7 +201,7 @@ class Cache:
         return values
 
     def _fetch(self, names: list[str]) -> dict[str, bytes | None]:
-        raws = self._path.guard.ask(lambda: self.store.get_many(names))
+        raws = self.store.get_many(names)
         return dict(zip(names, raws, strict=True))
 
     def _entry_key(self, namespace: str, key: str, version: int | str) -> str:
@@ -223,7 +225,7 @@ class Cache:
         """Remove one entry and its lease: one round trip."""
         self.recorder.count(namespace, "invalidation")
         try:
-            self._path.guard.forget([entry_key, keys.lease_key(entry_key)])
+            self.store.forget([entry_key, keys.lease_key(entry_key)])
         finally:
             self._path.flights.void([entry_key])
             self._path.near.remove([entry_key])
@@ -246,7 +248,7 @@ class Cache:
 
     def _forget_generations(self, names: list[str]) -> None:
         try:
-            self._path.guard.forget(names)
+            self.store.forget(names)
         finally:
             self._path.flights.void()
             self._path.near.remove()
@@ -261,12 +263,12 @@ class Cache:
     @property
     def is_store_down(self) -> bool:
         """True while the store kept failing and reads go to their sources."""
-        return self._path.guard.is_resting
+        return self.store.is_resting
 
     @property
     def pending_invalidations(self) -> int:
         """Keys whose removal waits for the store to answer again."""
-        return self._path.guard.pending_invalidations
+        return self.store.pending_invalidations
 
     @contextlib.contextmanager
     def disabled(self) -> Iterator[None]:

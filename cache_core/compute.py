@@ -12,10 +12,10 @@ from cache_core.call import Answer, Call, Look, Read, fresh_left_s, served
 from cache_core.codec import UncacheableError
 from cache_core.envelope import Entry
 from cache_core.events import Outcome, Recorder
-from cache_core.guard import Guard
+from cache_core.guard import GuardedStore
 from cache_core.leases import LeaseKeeper
 from cache_core.steps import Ask, Source, Steps
-from cache_core.stores.base import LeaseWrite, Put, Store, StoreError, Touch
+from cache_core.stores.base import LeaseWrite, Put, StoreError, Touch
 from cache_core.timing import Timing
 
 _log = logging.getLogger("cache_core")
@@ -30,12 +30,11 @@ NOTHING_SEEN = Look((), None)
 class Compute:
     """Computes under a lease and stores, or computes and keeps nothing."""
 
-    def __init__(self, store: Store, guard: Guard, recorder: Recorder, timing: Timing) -> None:
+    def __init__(self, store: GuardedStore, recorder: Recorder, timing: Timing) -> None:
         self._store = store
-        self._guard = guard
         self._recorder = recorder
         self._timing = timing
-        self._keeper = LeaseKeeper(store, guard, timing.lease_s, timing.monotonic)
+        self._keeper = LeaseKeeper(store, timing.lease_s, timing.monotonic)
         self._errands = Background(1, "cache-errands", waiting=_ERRAND_PLACES)
         self._warned: set[str] = set()
         self._slid: dict[str, float] = {}
@@ -179,7 +178,7 @@ class Compute:
 
     def settle(self, writes: list[LeaseWrite]) -> list[bool]:
         """Carry out writes under leases: one round trip. Raises StoreError."""
-        return self._guard.ask(lambda: self._store.settle(writes))
+        return self._store.settle(writes)
 
     def hold(self, calls: Sequence[Call], token: bytes) -> None:
         """Keep the leases of these calls alive until `drop`."""
@@ -216,7 +215,7 @@ class Compute:
 
         def touch() -> None:
             try:
-                self._guard.ask(lambda: self._store.touch(touches))
+                self._store.touch(touches)
             except StoreError as exc:
                 _log.info("%s: an entry's life could not be started anew: %s", call.label, exc)
 
@@ -226,7 +225,7 @@ class Compute:
         """Remove what lies where a generation could not be made, so that the next reader can."""
         pairs = zip(call.generation_keys, look.generations, strict=True)
         absent = [name for name, generation in pairs if generation is None]
-        self._errands.submit(lambda: self._guard.forget(absent))
+        self._errands.submit(lambda: self._store.forget(absent))
 
     def _warn_once(self, call: Call, message: str) -> None:
         if call.label not in self._warned:

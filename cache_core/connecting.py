@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cache_core.cache import Cache
+from cache_core.guard import GuardedStore
 from cache_core.settings import Settings
 from cache_core.stores import open_store
 from cache_core.telemetry import SharedRecorder
@@ -16,12 +17,14 @@ def connect(settings: Settings | None = None) -> Cache:
     """
     settings = settings or Settings()
     token = settings.upstash_redis_rest_token
-    store = open_store(
-        settings.store_url,
-        prefix=settings.cache_prefix,
-        token=token.get_secret_value() if token else None,
-        timeout_s=settings.cache_timeout_s,
-        connect_timeout_s=settings.cache_connect_timeout_s,
+    store = GuardedStore(
+        open_store(
+            settings.store_url,
+            prefix=settings.cache_prefix,
+            token=token.get_secret_value() if token else None,
+            timeout_s=settings.cache_timeout_s,
+            connect_timeout_s=settings.cache_connect_timeout_s,
+        )
     )
     if not settings.is_cache_on:
         return Cache(store, enabled=False)

@@ -1,8 +1,8 @@
-"""The store as the read path sees it: a dead one costs little, and no invalidation is lost.
+"""The store as the rest of the cache sees it: a dead one costs little, no invalidation is lost.
 
-A circuit breaker stops asking a store that keeps failing. Invalidations that could not reach the
-store are kept and carried out before anything is read from it again: until then reads go to the
-source.
+A circuit breaker stops asking a store that keeps failing, and a probe in the background finds out
+when it answers again. Invalidations that could not reach the store are kept, and carried out before
+anything else is asked of it: until then reads go to their source.
 """
 
 from __future__ import annotations
@@ -10,50 +10,101 @@ from __future__ import annotations
 import itertools
 import logging
 import threading
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
-from cache_core.stores.base import Store, StoreError, StoreUnavailableError
+from cache_core.stores.base import (
+    FieldPut,
+    LeaseWrite,
+    Put,
+    Store,
+    StoreError,
+    StoreInfo,
+    StoreUnavailableError,
+    Touch,
+)
 
 _log = logging.getLogger("cache_core")
 
 T = TypeVar("T")
 
 _FAILURES_TO_OPEN = 3
-_REST_S = 2.0
+_PROBE_EVERY_S = 1.0
 _PENDING_MAX = 100_000
 _REPLAY_BATCH = 1_000
 
 
-class Guard:
-    """Asks the store, or refuses at once while it is known to be down. Safe between threads."""
+class GuardedStore:
+    """Implements Store over another one, refusing at once while that one is known to be down.
 
-    def __init__(self, store: Store, monotonic: Callable[[], float] = time.monotonic) -> None:
+    Safe between threads. `probing`: False leaves probing to the caller, for tests.
+    """
+
+    def __init__(self, store: Store, *, probing: bool = True) -> None:
         self._store = store
-        self._monotonic = monotonic
+        self._probing = probing
         self._lock = threading.Lock()
         self._failures = 0
-        self._closed_until = 0.0
+        self._prober: threading.Thread | None = None
+        self._closed = threading.Event()
         # Each with a mark of its own: a key put off again while it is being replayed stays.
         self._pending: dict[str, object] = {}
         self.dropped_invalidations = 0
 
     @property
-    def is_resting(self) -> bool:
-        """True while the store is not asked because it kept failing."""
-        return self._failures >= _FAILURES_TO_OPEN
+    def kind(self) -> str:
+        return self._store.kind
 
     @property
-    def pending_invalidations(self) -> int:
-        """Keys whose removal the store has not confirmed."""
-        return len(self._pending)
+    def address(self) -> str:
+        return self._store.address
 
-    def ask(self, call: Callable[[], T]) -> T:
-        """Result of a store call. Raises StoreError."""
-        if self._pending:
-            self._replay()
-        return self._attempt(call)
+    @property
+    def prefix(self) -> str:
+        return self._store.prefix
+
+    # What is asked of the store
+
+    def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
+        return self._ask(lambda: self._store.get_many(keys))
+
+    def add_then_get(self, adds: Sequence[Put], keys: Sequence[str]) -> list[bytes | None]:
+        return self._ask(lambda: self._store.add_then_get(adds, keys))
+
+    def put_many(self, puts: Sequence[Put]) -> None:
+        self._ask(lambda: self._store.put_many(puts))
+
+    def settle(self, writes: Sequence[LeaseWrite]) -> list[bool]:
+        return self._ask(lambda: self._store.settle(writes))
+
+    def touch(self, touches: Sequence[Touch]) -> None:
+        self._ask(lambda: self._store.touch(touches))
+
+    def remove(self, keys: Sequence[str]) -> int:
+        return self._ask(lambda: self._store.remove(keys))
+
+    def put_fields(self, fields: Sequence[FieldPut]) -> None:
+        self._ask(lambda: self._store.put_fields(fields))
+
+    def get_fields(self, keys: Sequence[str]) -> list[dict[str, bytes]]:
+        return self._ask(lambda: self._store.get_fields(keys))
+
+    def scan(self, start: str) -> Iterator[list[str]]:
+        return self._ask(lambda: self._store.scan(start))
+
+    def info(self) -> StoreInfo:
+        return self._ask(self._store.info)
+
+    def ping(self) -> None:
+        """Asks the store even while it is known to be down."""
+        self._store.ping()
+        self._answered()
+
+    def close(self) -> None:
+        self._closed.set()
+        self._store.close()
+
+    # Invalidations
 
     def forget(self, keys: Iterable[str]) -> bool:
         """Remove keys, now or as soon as the store answers again; False if it had to be put off."""
@@ -66,34 +117,10 @@ class Guard:
             return False
         return True
 
-    def _attempt(self, call: Callable[[], T]) -> T:
-        if self._failures >= _FAILURES_TO_OPEN:
-            self._take_turn()
-        try:
-            result = call()
-        except StoreUnavailableError:
-            with self._lock:
-                self._failures += 1
-                if self._failures == _FAILURES_TO_OPEN:
-                    _log.warning(
-                        "store %s is not answering; reads go to the source", self._store.address
-                    )
-                self._closed_until = self._monotonic() + _REST_S
-            raise
-        if self._failures:
-            with self._lock:
-                if self._failures >= _FAILURES_TO_OPEN:
-                    _log.warning("store %s answers again", self._store.address)
-                self._failures = 0
-        return result
-
-    def _take_turn(self) -> None:
-        """One caller may try again after the rest; the others are refused meanwhile."""
-        with self._lock:
-            now = self._monotonic()
-            if now < self._closed_until:
-                raise StoreUnavailableError(f"{self._store.address} is not answering; not asked")
-            self._closed_until = now + _REST_S
+    @property
+    def pending_invalidations(self) -> int:
+        """Keys whose removal the store has not confirmed."""
+        return len(self._pending)
 
     def _keep(self, keys: list[str]) -> None:
         with self._lock:
@@ -116,3 +143,62 @@ class Guard:
                 for key, mark in batch.items():
                     if self._pending.get(key) is mark:
                         del self._pending[key]
+
+    # The circuit breaker
+
+    @property
+    def is_resting(self) -> bool:
+        """True while the store is not asked because it kept failing."""
+        return self._failures >= _FAILURES_TO_OPEN
+
+    def probe(self) -> bool:
+        """Ask a resting store whether it answers again; True if it does, or never rested."""
+        if not self.is_resting:
+            return True
+        try:
+            self.ping()
+        except StoreError:
+            return False
+        return True
+
+    def _ask(self, call: Callable[[], T]) -> T:
+        if self._pending:
+            self._replay()
+        return self._attempt(call)
+
+    def _attempt(self, call: Callable[[], T]) -> T:
+        if self.is_resting:
+            raise StoreUnavailableError(f"{self.address} is not answering; not asked")
+        try:
+            result = call()
+        except StoreUnavailableError:
+            self._failed()
+            raise
+        if self._failures:
+            self._answered()
+        return result
+
+    def _failed(self) -> None:
+        with self._lock:
+            if self._closed.is_set():
+                return
+            self._failures += 1
+            if self._failures != _FAILURES_TO_OPEN:
+                return
+            _log.warning("store %s is not answering; reads go to the source", self.address)
+            if self._probing:
+                self._prober = threading.Thread(
+                    target=self._probe_until_up, name="cache-probe", daemon=True
+                )
+                self._prober.start()
+
+    def _answered(self) -> None:
+        with self._lock:
+            if self.is_resting:
+                _log.warning("store %s answers again", self.address)
+            self._failures = 0
+
+    def _probe_until_up(self) -> None:
+        while not self._closed.wait(_PROBE_EVERY_S):
+            if self.probe():
+                return

@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable
 
-from cache_core.guard import Guard
 from cache_core.stores.base import LeaseWrite, Store, StoreError
 
 _log = logging.getLogger("cache_core")
@@ -19,12 +18,10 @@ class LeaseKeeper:
     def __init__(
         self,
         store: Store,
-        guard: Guard,
         lease_s: float,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
-        self._guard = guard
         self._lease_s = lease_s
         self._monotonic = monotonic
         self._lock = threading.Lock()
@@ -58,7 +55,7 @@ class LeaseKeeper:
             return
         writes = [LeaseWrite(key, token, hold_s=self._lease_s) for key, token in due]
         try:
-            kept = self._guard.ask(lambda: self._store.settle(writes))
+            kept = self._store.settle(writes)
         except StoreError as exc:
             _log.warning("leases could not be renewed: %s", exc)
             return

@@ -20,7 +20,7 @@ Tags = Iterable[str] | Callable[..., Iterable[str]]
 
 
 class CacheTTL(IntEnum):
-    """Seconds an entry stays fresh, by what it holds."""
+    """Seconds an entry stays fresh, by what it holds. DASHBOARD_STATS is an alias of USER_DATA."""
 
     USER_DATA = 300
     LEARNING_METRICS = 600

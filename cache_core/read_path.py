@@ -25,11 +25,11 @@ from cache_core.compute import Compute
 from cache_core.envelope import GENERATION_BYTES
 from cache_core.events import Outcome, Recorder
 from cache_core.flights import Abandoned, Flight, Flights
-from cache_core.guard import Guard
+from cache_core.guard import GuardedStore
 from cache_core.near import NearCache
 from cache_core.refresh import Refresher
 from cache_core.steps import Ask, Sleep, Steps, Wait, WaitedOutError, run, run_async
-from cache_core.stores.base import LeaseWrite, Put, Store, StoreError
+from cache_core.stores.base import LeaseWrite, Put, StoreError
 from cache_core.timing import Timing
 
 # Losing a generation costs misses, never correctness, so this only bounds what they occupy.
@@ -41,14 +41,13 @@ _BIDS_IN_VAIN_MAX = 5
 class ReadPath:
     """Reads through a store. Its generators are carried out by `steps.run` or `steps.run_async`."""
 
-    def __init__(self, store: Store, recorder: Recorder, timing: Timing) -> None:
+    def __init__(self, store: GuardedStore, recorder: Recorder, timing: Timing) -> None:
         self.store = store
         self.recorder = recorder
         self.timing = timing
-        self.guard = Guard(store, timing.monotonic)
         self.flights = Flights()
         self.near = NearCache(lambda: self.flights.epoch, timing.monotonic)
-        self.compute = Compute(store, self.guard, recorder, timing)
+        self.compute = Compute(store, recorder, timing)
         self.refresher = Refresher(self)
         # The loop itself holds tasks only weakly.
         self._tasks: set[asyncio.Task[None]] = set()
@@ -60,7 +59,7 @@ class ReadPath:
         names = [call.entry_key, *call.generation_keys]
         if with_lease:
             names.append(call.lease_key)
-        raws = self.guard.ask(lambda: self.store.get_many(names))
+        raws = self.store.get_many(names)
         return self.judge(call, raws, with_lease)
 
     def judge(self, call: Call, raws: Sequence[bytes | None], with_lease: bool) -> Look:
@@ -73,7 +72,7 @@ class ReadPath:
         """Take the lease if it is free, make missing generations, look again: one round trip."""
         adds = [self.lease_put(call, token), *self.new_generations(call, seen)]
         names = [call.entry_key, *call.generation_keys, call.lease_key]
-        raws = self.guard.ask(lambda: self.store.add_then_get(adds, names))
+        raws = self.store.add_then_get(adds, names)
         return self.judge(call, raws, with_lease=True)
 
     def lease_put(self, call: Call, token: bytes) -> Put:

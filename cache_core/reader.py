@@ -12,7 +12,7 @@ from cache_core.call import Answer, Call, Look, Read
 from cache_core.events import Incident, ReadEvent, Recorder
 from cache_core.read_path import ReadPath
 from cache_core.steps import Steps, run, run_async
-from cache_core.stores.base import StoreUnavailableError
+from cache_core.stores.base import CacheCoreError, StoreUnavailableError
 from cache_core.timing import Timing
 
 _log = logging.getLogger("cache_core")
@@ -42,10 +42,11 @@ class Reader:
     def warm(self, call: Call) -> bool:
         """Make sure a call is fresh; True if its source had to run. Not counted as a read.
 
-        Raises: StoreUnavailableError if there is no store to warm; what the source raises.
+        Raises: CacheCoreError if nothing can be kept (caching off, store out of reach); what the
+            source raises.
         """
         if not self._is_on():
-            return False
+            raise CacheCoreError(f"{call.label}: caching is off, nothing is kept")
         answer = run(self._path.read(call, lambda: None, take_stale=False))
         if answer.read.outcome == "bypass":
             raise StoreUnavailableError(f"{call.label}: the store is out of reach, nothing is kept")

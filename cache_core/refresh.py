@@ -41,9 +41,7 @@ class Refresher:
         self._path.flights.void([call.entry_key])
         try:
             # Whoever is computing began before this call: their lease goes, their write is refused.
-            yield Ask(
-                lambda: self._path.guard.ask(lambda: self._path.store.remove([call.lease_key]))
-            )
+            yield Ask(lambda: self._path.store.remove([call.lease_key]))
             look = yield Ask(lambda: self._path.look(call, with_lease=False))
             for _ in range(_BIDS_MAX):
                 look = yield Ask(lambda seen=look: self._path.bid(call, seen, token))  # type: ignore[misc]
@@ -61,9 +59,6 @@ class Refresher:
             # Copies near by that were taken meanwhile are of what was just replaced.
             self._path.flights.void([call.entry_key])
             self._path.near.remove([call.entry_key])
-
-    def _void_lease(self, call: Call) -> int:
-        return self._path.guard.ask(lambda: self._path.store.remove([call.lease_key]))
 
     def refresh_later(self, call: Call, look: Look) -> None:
         """Refresh a stale entry in the background, unless that is under way or was just tried."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from cache_core import Cache, StoreUnavailableError
+from cache_core.guard import GuardedStore
 from cache_core.operations import check_store
 from cache_core.stores import Put, Store, open_store
 from tests.cache.helpers import PATIENCE_S, Clock, Events, HeldSource, still, threads
@@ -24,7 +25,8 @@ def read(cache: Cache, value: object) -> object:
 def severed_cache(faulty_line: FaultyLine, clock: Clock, events: Events) -> Iterator[Cache]:
     """A cache on Redis over a line that the test cuts and mends."""
     store = open_store(f"redis://127.0.0.1:{faulty_line.port}/0", prefix=f"cut-{faulty_line.port}")
-    with Cache(store, recorder=events, timing=still(clock)) as cache:
+    guarded = GuardedStore(store, probing=False)
+    with Cache(guarded, recorder=events, timing=still(clock)) as cache:
         yield cache
 
 
@@ -98,7 +100,7 @@ def test_threads_share_one_computation_while_the_server_refuses(refused_cache: C
 
 
 def test_a_store_that_keeps_failing_is_not_asked_after_three_failures(
-    severed_cache: Cache, faulty_line: FaultyLine, clock: Clock
+    severed_cache: Cache, faulty_line: FaultyLine
 ) -> None:
     read(severed_cache, "kept")
     faulty_line.fault = "reset_mid_reply"
@@ -112,21 +114,49 @@ def test_a_store_that_keeps_failing_is_not_asked_after_three_failures(
 
 
 def test_a_store_that_answers_again_is_used_again(
-    severed_cache: Cache, faulty_line: FaultyLine, clock: Clock
+    severed_cache: Cache, faulty_line: FaultyLine
 ) -> None:
     read(severed_cache, "kept")
     faulty_line.fault = "reset_mid_reply"
     for _ in range(3):
         read(severed_cache, "from the source")
+    assert not severed_cache.store.probe()
     faulty_line.fault = None
-    clock.advance(5)
-    assert read(severed_cache, "new") == "kept"
+    assert severed_cache.store.probe()
     assert not severed_cache.is_store_down
+    assert read(severed_cache, "new") == "kept"
+
+
+def test_a_probe_in_the_background_finds_that_the_store_answers_again(
+    faulty_line: FaultyLine, events: Events
+) -> None:
+    store = open_store(f"redis://127.0.0.1:{faulty_line.port}/0", prefix=f"back-{faulty_line.port}")
+    with Cache(store, recorder=events, timing=still()) as cache:
+        read(cache, "kept")
+        faulty_line.fault = "reset_mid_reply"
+        for _ in range(3):
+            read(cache, "from the source")
+        prober = cache.store._prober
+        assert prober is not None
+        faulty_line.fault = None
+        prober.join(PATIENCE_S)
+        assert not cache.is_store_down
+        assert read(cache, "new") == "kept"
+
+
+def test_one_open_breaker_spares_figures_and_pages_their_wait_too(
+    severed_cache: Cache, faulty_line: FaultyLine
+) -> None:
+    faulty_line.fault = "reset_on_accept"
+    for _ in range(3):
+        read(severed_cache, "from the source")
+    with pytest.raises(StoreUnavailableError, match="not asked"):
+        severed_cache.store.get_fields(["t:late"])
 
 
 @pytest.mark.parametrize("way", ["key", "tag", "namespace"])
 def test_an_invalidation_made_while_the_line_is_cut_is_carried_out_before_the_next_read(
-    severed_cache: Cache, faulty_line: FaultyLine, clock: Clock, way: str
+    severed_cache: Cache, faulty_line: FaultyLine, way: str
 ) -> None:
     assert read(severed_cache, "old") == "old"
     faulty_line.fault = "reset_on_accept"
@@ -140,14 +170,14 @@ def test_an_invalidation_made_while_the_line_is_cut_is_carried_out_before_the_ne
     assert severed_cache.pending_invalidations > 0
     assert read(severed_cache, "from the source") == "from the source"
     faulty_line.fault = None
-    clock.advance(5)
+    severed_cache.store.probe()
     assert read(severed_cache, "new") == "new"
     assert severed_cache.pending_invalidations == 0
     assert read(severed_cache, "newer") == "new"
 
 
 def drop_connections(cache: Cache) -> None:
-    cache.store._client.connection_pool.disconnect()  # type: ignore[attr-defined]
+    cache.store._store._client.connection_pool.disconnect()  # type: ignore[attr-defined]
 
 
 def test_invalidations_survive_a_server_that_was_killed_and_came_back_with_its_data(
@@ -163,7 +193,7 @@ def test_invalidations_survive_a_server_that_was_killed_and_came_back_with_its_d
         own_redis_server.restart()
         with open_store(own_redis_server.url, prefix="killed") as other:
             other.put_many(saved)
-        clock.advance(5)
+        assert cache.store.probe()
         assert read(cache, "new") == "new"
 
 
@@ -174,7 +204,7 @@ def everything(store: Store) -> list[Put]:
 
 
 def test_a_value_computed_before_an_invalidation_in_an_outage_is_not_stored_after_it(
-    severed_cache: Cache, faulty_line: FaultyLine, clock: Clock
+    severed_cache: Cache, faulty_line: FaultyLine
 ) -> None:
     source = HeldSource("old")
     with threads(1) as submit:
@@ -184,7 +214,7 @@ def test_a_value_computed_before_an_invalidation_in_an_outage_is_not_stored_afte
         drop_connections(severed_cache)
         severed_cache.invalidate("ns", "k")
         faulty_line.fault = None
-        clock.advance(5)
+        severed_cache.store.probe()
         source.go_on.set()
         assert under_way.result() == "old"
     assert severed_cache.get_or_compute("ns", "k", lambda: "new", ttl_s=60) == "new"
@@ -193,11 +223,14 @@ def test_a_value_computed_before_an_invalidation_in_an_outage_is_not_stored_afte
 def test_an_invalidation_put_off_again_during_its_replay_stays(store: Store) -> None:
     """The first removal may have reached the server before a value that the second one is about."""
     with Cache(store, recorder=Events(), timing=still()) as cache:
-        guard = cache._path.guard
+        guard = cache.store
         guard._keep(["k"])
 
         class PutOffAgain:
             address = store.address
+
+            def get_many(self, keys: list[str]) -> list[bytes | None]:
+                return store.get_many(keys)
 
             def remove(self, keys: list[str]) -> int:
                 removed = store.remove(keys)
@@ -208,10 +241,13 @@ def test_an_invalidation_put_off_again_during_its_replay_stays(store: Store) -> 
                     raise StoreUnavailableError("gone again")
                 return removed
 
+            def close(self) -> None:
+                """The test's store outlives it."""
+
         again: list[bool] = []
         guard._store = PutOffAgain()  # type: ignore[assignment]
         with pytest.raises(StoreUnavailableError):
-            guard.ask(lambda: None)
+            guard.get_many(["k"])
         assert cache.pending_invalidations == 1
 
 
