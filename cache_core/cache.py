@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import dataclasses
-import inspect
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -110,7 +109,7 @@ class Cache:
         def decorate(source: Callable[..., Any]) -> Any:
             function = Function.of(namespace, policy, source, key, source_many)
             self._register(function)
-            if inspect.iscoroutinefunction(source):
+            if function.is_async:
                 return AsyncCachedFunction(self, function)
             return CachedFunction(self, function)
 

@@ -35,6 +35,7 @@ class Function:
     digest: keys.ArgumentsDigest
     key: Callable[..., Any] | None
     source_many: Callable[[list[Arguments]], Any] | None
+    is_async: bool
 
     @classmethod
     def of(
@@ -55,6 +56,7 @@ class Function:
             digest=keys.ArgumentsDigest(source),
             key=key,
             source_many=source_many,
+            is_async=inspect.iscoroutinefunction(source),
         )
 
     @staticmethod
@@ -83,7 +85,7 @@ class Function:
             list(tags(*args, **kwargs) if callable(tags) else tags),
             functools.partial(self.source, *args, **kwargs),
             self.label,
-            inspect.iscoroutinefunction(self.source),
+            self.is_async,
         )
 
 
