@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from cache_core.batch import Batch, SourceMany
@@ -30,14 +29,24 @@ class Reader:
     def read(self, call: Call) -> Read[Any]:
         """Read one call on this thread."""
         clock = Stopwatch(self._timing)
-        with self._reporting_errors([call], clock):
-            return self._report([call], [run(self._steps(call, clock))], clock)[0]
+        try:
+            answer = run(self._steps(call, clock))
+        except Exception:
+            self._report_errors([call], clock)
+            raise
+        self._report(call, answer, clock, clock.passed_s())
+        return answer.read
 
     async def read_async(self, call: Call) -> Read[Any]:
         """Read one call from a coroutine."""
         clock = Stopwatch(self._timing)
-        with self._reporting_errors([call], clock):
-            return self._report([call], [await run_async(self._steps(call, clock))], clock)[0]
+        try:
+            answer = await run_async(self._steps(call, clock))
+        except Exception:
+            self._report_errors([call], clock)
+            raise
+        self._report(call, answer, clock, clock.passed_s())
+        return answer.read
 
     def warm(self, call: Call) -> bool:
         """Make sure a call is fresh; True if its source had to run. Not counted as a read.
@@ -68,8 +77,12 @@ class Reader:
         if not calls:
             return []
         clock = Stopwatch(self._timing)
-        with self._reporting_errors(calls, clock):
-            return self._report(calls, run(self._many(calls, source_many)), clock)
+        try:
+            answers = run(self._many(calls, source_many))
+        except Exception:
+            self._report_errors(calls, clock)
+            raise
+        return self._report_many(calls, answers, clock)
 
     async def read_many_async(
         self, calls: Sequence[Call], source_many: SourceMany | None
@@ -78,8 +91,12 @@ class Reader:
         if not calls:
             return []
         clock = Stopwatch(self._timing)
-        with self._reporting_errors(calls, clock):
-            return self._report(calls, await run_async(self._many(calls, source_many)), clock)
+        try:
+            answers = await run_async(self._many(calls, source_many))
+        except Exception:
+            self._report_errors(calls, clock)
+            raise
+        return self._report_many(calls, answers, clock)
 
     def _steps(self, call: Call, clock: Stopwatch) -> Steps[Answer]:
         return self._path.read(call, clock.store_answered) if self._is_on() else self._off(call)
@@ -96,26 +113,34 @@ class Reader:
 
     # Figures
 
-    def _report(
+    def _report(self, call: Call, answer: Answer, clock: Stopwatch, latency_s: float) -> None:
+        read = answer.read
+        came_from_store = read.outcome in ("hit", "stale")
+        self._recorder.read(
+            ReadEvent(
+                namespace=call.namespace,
+                outcome=read.outcome,
+                at_s=clock.began_s,
+                latency_s=latency_s,
+                cause=answer.cause if read.outcome == "miss" else None,
+                source_s=answer.ran_s,
+                store_s=clock.store_s,
+                saved_s=max(read.source_s - latency_s, 0.0) if came_from_store else 0.0,
+            )
+        )
+
+    def _report_many(
         self, calls: Sequence[Call], answers: Sequence[Answer], clock: Stopwatch
     ) -> list[Read[Any]]:
-        latency_s = clock.passed_s() / max(len(calls), 1)
+        share_s = clock.passed_s() / len(calls)
         for call, answer in zip(calls, answers, strict=True):
-            read = answer.read
-            came_from_store = read.outcome in ("hit", "stale")
-            self._recorder.read(
-                ReadEvent(
-                    namespace=call.namespace,
-                    outcome=read.outcome,
-                    at_s=clock.began_s,
-                    latency_s=latency_s,
-                    cause=answer.cause if read.outcome == "miss" else None,
-                    source_s=answer.ran_s,
-                    store_s=clock.store_s,
-                    saved_s=max(read.source_s - latency_s, 0.0) if came_from_store else 0.0,
-                )
-            )
+            self._report(call, answer, clock, share_s)
         return [answer.read for answer in answers]
+
+    def _report_errors(self, calls: Sequence[Call], clock: Stopwatch) -> None:
+        share_s = clock.passed_s() / len(calls)
+        for call in calls:
+            self._recorder.read(ReadEvent(call.namespace, "error", clock.began_s, share_s))
 
     def report_peek(self, call: Call, look: Look, clock: Stopwatch, together: int) -> None:
         """Report a read that had no source to turn to, one of `together`."""
@@ -132,16 +157,6 @@ class Reader:
                 saved_s=max(entry.source_s - latency_s, 0.0) if entry else 0.0,
             )
         )
-
-    @contextlib.contextmanager
-    def _reporting_errors(self, calls: Sequence[Call], clock: Stopwatch) -> Iterator[None]:
-        try:
-            yield
-        except Exception:
-            for call in calls:
-                latency_s = clock.passed_s() / len(calls)
-                self._recorder.read(ReadEvent(call.namespace, "error", clock.began_s, latency_s))
-            raise
 
 
 class Stopwatch:

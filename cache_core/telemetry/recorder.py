@@ -65,6 +65,9 @@ class SharedRecorder:
         self.replica = secrets.token_hex(6)
         self._lock = threading.Lock()
         self._flush_lock = threading.Lock()
+        # Counted once on the reader's thread; minute and hour get it when it is handed over.
+        self._minute = 0
+        self._fresh: dict[str, Counts] = {}
         self._periods: dict[str, dict[str, Counts]] = {}
         self._dirty: dict[str, None] = {}
         self._expiring: set[str] = set()
@@ -78,38 +81,54 @@ class SharedRecorder:
     def read(self, event: ReadEvent) -> None:
         """Count one read in the minute and the hour it ended in."""
         with self._lock:
-            for counts in self._open(event.namespace):
-                name = f"miss.{event.cause}" if event.outcome == "miss" else event.outcome
-                counts.add(name)
-                counts.saved_s += event.saved_s
+            counts = self._open(event.namespace)
+            if event.outcome == "miss":
+                counts.add(f"miss.{event.cause}")
+                counts.time("miss", event.latency_s)
+            else:
+                counts.add(event.outcome)
                 if event.outcome in ("hit", "stale"):
                     counts.time("hit", event.latency_s)
-                elif event.outcome == "miss":
-                    counts.time("miss", event.latency_s)
-                if event.source_s is not None:
-                    counts.time("source", event.source_s)
-                if event.store_s is not None:
-                    counts.time("store", event.store_s)
+                    counts.saved_s += event.saved_s
+            if event.source_s is not None:
+                counts.time("source", event.source_s)
+            if event.store_s is not None:
+                counts.time("store", event.store_s)
 
     def count(self, namespace: str, incident: Incident, number: int = 1) -> None:
         """Count something beside the reads."""
         with self._lock:
-            for counts in self._open(namespace):
-                counts.add(incident, number)
+            self._open(namespace).add(incident, number)
 
-    def _open(self, namespace: str) -> list[Counts]:
-        """The counts of a namespace in this minute and this hour. The lock is held."""
-        now_s = int(self._clock())
-        opened = []
-        for name in (minute_key(now_s // MINUTE_S), hour_key(now_s // HOUR_S)):
-            period = self._periods.setdefault(name, {})
-            if namespace not in period and len(period) >= _NAMESPACES_MAX:
+    def _open(self, namespace: str) -> Counts:
+        """The counts of a namespace since the last hand-over. The lock is held."""
+        minute = int(self._clock()) // MINUTE_S
+        if minute != self._minute:
+            self._fold()
+            self._minute = minute
+        counts = self._fresh.get(namespace)
+        if counts is None:
+            if len(self._fresh) >= _NAMESPACES_MAX:
                 namespace = _OVERFLOW
-            self._dirty[name] = None
-            opened.append(period.setdefault(namespace, Counts()))
+            counts = self._fresh.setdefault(namespace, Counts())
         if self._thread is None and self._background and not self._stop.is_set():
             self._start()
-        return opened
+        return counts
+
+    def _fold(self) -> None:
+        """Add what was counted since the last time to its minute and its hour. The lock is held."""
+        if not self._fresh:
+            return
+        hour = self._minute * MINUTE_S // HOUR_S
+        for name in (minute_key(self._minute), hour_key(hour)):
+            period = self._periods.setdefault(name, {})
+            self._dirty[name] = None
+            for namespace, counts in self._fresh.items():
+                if namespace not in period and len(period) >= _NAMESPACES_MAX:
+                    period.setdefault(_OVERFLOW, Counts()).merge(counts)
+                else:
+                    period.setdefault(namespace, Counts()).merge(counts)
+        self._fresh = {}
 
     def _start(self) -> None:
         self._thread = threading.Thread(target=self._tick, name="cache-figures", daemon=True)
@@ -128,6 +147,7 @@ class SharedRecorder:
         with self._flush_lock:
             now_s = self._clock()
             with self._lock:
+                self._fold()
                 names = list(self._dirty)
                 self._dirty.clear()
                 taken = {name: snapshot(now_s, self._periods[name]) for name in names}
