@@ -14,7 +14,12 @@ page = navigate()
 try:
     app = get_app()
 except ValueError as exc:
-    st.error(f"**A setting will not do.** {exc}", icon=":material/settings:")
+    st.title("Settings", anchor=False)
+    st.error(
+        f"**A setting will not do, so the app cannot start.** {exc}\n\n"
+        "Correct it in the environment or in `.streamlit/secrets.toml`, then reload this page.",
+        icon=":material/settings:",
+    )
     st.stop()
 
 draw_frame(app)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from cache_core.cache import Cache
 from cache_core.guard import GuardedStore
-from cache_core.settings import Settings
-from cache_core.stores import open_store
+from cache_core.settings import Settings, load_settings
+from cache_core.stores import Store, open_store
 from cache_core.telemetry import SharedRecorder
 
 
@@ -15,17 +15,23 @@ def connect(settings: Settings | None = None) -> Cache:
     Connects to nothing yet. Under a test runner the cache is off unless CACHE_ENABLED=on.
     Raises: ValueError if a setting will not do.
     """
-    settings = settings or Settings()
+    settings = settings or load_settings()
+    store = GuardedStore(_open(settings))
+    if not settings.is_cache_on:
+        return Cache(store, enabled=False)
+    return Cache(store, recorder=SharedRecorder(store))
+
+
+def _open(settings: Settings) -> Store:
     token = settings.upstash_redis_rest_token
-    store = GuardedStore(
-        open_store(
+    try:
+        return open_store(
             settings.store_url,
             prefix=settings.cache_prefix,
             token=token.get_secret_value() if token else None,
             timeout_s=settings.cache_timeout_s,
             connect_timeout_s=settings.cache_connect_timeout_s,
         )
-    )
-    if not settings.is_cache_on:
-        return Cache(store, enabled=False)
-    return Cache(store, recorder=SharedRecorder(store))
+    except ValueError as exc:
+        named = "UPSTASH_REDIS_REST_URL" if settings.upstash_redis_rest_url else "REDIS_URL"
+        raise ValueError(f"{named} (or a setting beside it): {exc}") from exc

@@ -45,6 +45,7 @@ class GuardedStore:
         self._probing = probing
         self._lock = threading.Lock()
         self._failures = 0
+        self._cause = ""
         self._prober: threading.Thread | None = None
         self._closed = threading.Event()
         # Each with a mark of its own: a key put off again while it is being replayed stays.
@@ -168,20 +169,21 @@ class GuardedStore:
 
     def _attempt(self, call: Callable[[], T]) -> T:
         if self.is_resting:
-            raise StoreUnavailableError(f"{self.address} is not answering; not asked")
+            raise StoreUnavailableError(f"{self._cause}; not asked again until it answers")
         try:
             result = call()
-        except StoreUnavailableError:
-            self._failed()
+        except StoreUnavailableError as exc:
+            self._failed(str(exc))
             raise
         if self._failures:
             self._answered()
         return result
 
-    def _failed(self) -> None:
+    def _failed(self, cause: str) -> None:
         with self._lock:
             if self._closed.is_set():
                 return
+            self._cause = cause
             self._failures += 1
             if self._failures != _FAILURES_TO_OPEN:
                 return

@@ -55,10 +55,10 @@ class Reader:
             source raises.
         """
         if not self._is_on():
-            raise CacheCoreError(f"{call.label}: caching is off, nothing is kept")
+            raise CacheCoreError("caching is off, so nothing would be kept")
         answer = run(self._path.read(call, lambda: None, take_stale=False))
         if answer.read.outcome == "bypass":
-            raise StoreUnavailableError(f"{call.label}: the store is out of reach, nothing is kept")
+            raise StoreUnavailableError("the store is out of reach, so nothing would be kept")
         if answer.ran_s is None:
             return False
         self._recorder.count(call.namespace, "warmed")

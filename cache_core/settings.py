@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 DEFAULT_DATABASE_URL = "sqlite:///data/learning.db"
@@ -43,6 +43,20 @@ class Settings(BaseSettings):
         if self.cache_enabled == "auto":
             return not _under_test_runner()
         return self.cache_enabled == "on"
+
+
+def load_settings(**given: object) -> Settings:
+    """Settings from the environment and, before it, from `given`.
+
+    Raises: ValueError naming each variable that will not do and why, never its value.
+    """
+    try:
+        return Settings(**given)  # type: ignore[arg-type]
+    except ValidationError as exc:
+        problems = [
+            f"{'.'.join(map(str, error['loc'])).upper()}: {error['msg']}" for error in exc.errors()
+        ]
+        raise ValueError("; ".join(problems)) from None
 
 
 def _under_test_runner() -> bool:

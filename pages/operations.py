@@ -18,7 +18,7 @@ from cache_core.stores import StoreError
 from ui import words
 from ui.access import current_actor, draw_sign_in
 from ui.app import App
-from ui.frame import draw_title, open_page
+from ui.frame import STORE_PROBLEM, draw_title, open_page
 
 _REDRAW_S = 0.5
 _PENDING = "pending_clear"
@@ -48,6 +48,7 @@ def start_clear(app: App, namespace: str, actor: Actor) -> None:
             app.forget_figures()
 
     app.jobs.start(f"clear {namespace}", f"Clear {namespace}", work)
+    st.toast(f"Clearing {namespace}", icon=":material/delete:")
 
 
 def start_warm(app: App, plan: WarmPlan, actor: Actor) -> None:
@@ -60,6 +61,7 @@ def start_warm(app: App, plan: WarmPlan, actor: Actor) -> None:
             app.forget_figures()
 
     app.jobs.start(f"warm {plan.namespace}", f"Warm {plan.namespace}", work)
+    st.toast(f"Warming {plan.namespace}", icon=":material/local_fire_department:")
 
 
 def confirm_clear() -> None:
@@ -113,20 +115,48 @@ def cost_of_clearing(namespace: str, entries: int) -> str:
     )
 
 
+def why_not() -> str | None:
+    """Why nothing can be cleared or warmed right now, if so."""
+    if actor.role != "operator":
+        return "Operator access is needed; see above."
+    if not app.cache.is_on:
+        return "Caching is off, so nothing is kept that could be cleared or warmed."
+    if st.session_state.get(STORE_PROBLEM) is not None:
+        return "The store is out of reach."
+    return None
+
+
+def last_job(namespace: str) -> str:
+    """What was last done to a namespace, for its row."""
+    ended = [
+        job
+        for verb in ("clear", "warm")
+        if (job := app.jobs.get(f"{verb} {namespace}")) is not None
+    ]
+    if not ended:
+        return ""
+    job = max(ended, key=lambda job: job.began_s)
+    verb = job.name.partition(" ")[0]
+    if job.state == "running":
+        return f" · {verb} under way"
+    return f" · {verb}: {result_of(job) if job.state == 'done' else 'failed'}"
+
+
 def draw_row(namespace: str, plan: WarmPlan | None) -> None:
     """One namespace with its buttons."""
+    obstacle = why_not()
     with st.container(border=True):
         policy = app.cache.namespaces().get(namespace)
         ttl = f"fresh for {words.duration(policy.ttl_s)}" if policy else "of another process"
         left, right = st.columns([3, 2], vertical_alignment="center")
-        left.markdown(f"**{namespace}**  \n:small[{ttl}]")
+        left.markdown(f"**{namespace}**  \n:small[{ttl}{last_job(namespace)}]")
         with right.container(horizontal=True, horizontal_alignment="right"):
             st.button(
                 "Clear …",
                 key=f"clear_{namespace}",
                 icon=":material/delete:",
-                disabled=actor.role != "operator",
-                help="Count what would go, then ask.",
+                disabled=obstacle is not None,
+                help=obstacle or "Count what would go, then ask.",
                 on_click=lambda: st.session_state.update({_PENDING: namespace}),
             )
             if plan is not None:
@@ -134,8 +164,9 @@ def draw_row(namespace: str, plan: WarmPlan | None) -> None:
                     f"Warm {len(plan.arguments)}",
                     key=f"warm_{namespace}",
                     icon=":material/local_fire_department:",
-                    disabled=actor.role != "operator",
-                    help="Compute what is likely to be asked for; entries that are fresh are "
+                    disabled=obstacle is not None,
+                    help=obstacle
+                    or "Compute what is likely to be asked for; entries that are fresh are "
                     "skipped.",
                     on_click=start_warm,
                     args=(app, plan, actor),
@@ -151,7 +182,7 @@ def result_of(job: Job) -> str:
         case WarmReport() as report:
             parts = [f"{words.count(report.computed)} computed", f"{report.fresh} were fresh"]
             if report.failed:
-                parts.append(f"{report.failed} failed ({report.first_error})")
+                parts.append(f"{words.count(report.failed)} failed ({report.first_error})")
             return ", ".join(parts) + (". Stopped." if report.stopped else ".")
     return "Done."
 
@@ -177,6 +208,8 @@ def draw_job(job: Job) -> None:
         )
         st.progress(share, f"{job.title}: {steps}")
         st.button("Stop", key=f"stop_{job.name}", on_click=job.stop, disabled=job.is_stopping)
+    elif job.state == "done" and isinstance(job.result, WarmReport) and job.result.failed:
+        st.warning(f"**{job.title}** · {result_of(job)}", icon=":material/warning:")
     elif job.state == "done":
         st.success(f"**{job.title}** · {result_of(job)}", icon=":material/check:")
     else:
@@ -197,5 +230,10 @@ st.fragment(draw_jobs, run_every=_REDRAW_S if running else None, key="jobs")()
 st.subheader("Namespaces", anchor=False)
 warmable = plans(app)
 known = sorted({*app.cache.namespaces(), *warmable})
+if not known:
+    st.info(
+        "No cached function is known here. The built-in ones need the database; see **Setup**.",
+        icon=":material/database_off:",
+    )
 for name in known if frame.namespace is None else [frame.namespace]:
     draw_row(name, warmable.get(name))

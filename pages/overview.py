@@ -2,33 +2,52 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 
-from cache_core.insight.ratings import Rated, rate, rate_all, targets
+from cache_core.insight.ratings import Rated, Rating, rate, rate_all, targets
 from cache_core.telemetry import Counts, Figures, merged
 from ui import cards, charts, words
 from ui.frame import Frame, draw_stamp, draw_title, live, open_page
 
 frame = open_page()
+_RATED: tuple[Rating, ...] = ("Excellent", "Good", "Fair", "Poor")
+
+
+def overall_rating(overall: Counts, rated: dict[str, Rated]) -> Rated:
+    """The rating of all reads together, but never better than the best namespace."""
+    verdict = rate(overall)
+    words_found = [one.rating for one in rated.values() if one.rating in _RATED]
+    if verdict.rating in _RATED and words_found:
+        best = min(words_found, key=_RATED.index)
+        if _RATED.index(best) > _RATED.index(verdict.rating):
+            return replace(verdict, rating=best)
+    return verdict
 
 
 def health_sentence(overall: Rated, rated: dict[str, Rated], counts: Counts) -> str:
-    """One sentence that answers the page's question."""
+    """What the page is asked for, in one or two sentences."""
+    bypassed = counts.number("bypass")
+    past = (
+        f" {words.count(bypassed)} of {words.plural(counts.reads, 'read')} went past it, with the "
+        "store out of reach or caching off."
+        if bypassed
+        else ""
+    )
     if overall.rating == "Unreachable":
-        return f"**The cache is not used: {overall.weakest}.** Answers come from their source."
+        return f"**The cache was hardly used in this window.**{past}"
     if overall.rating == "Not enough data":
-        return f"**Too early to say:** {overall.weakest}."
-    good = [name for name, one in rated.items() if one.rating in ("Excellent", "Good")]
-    bad = {name: one for name, one in rated.items() if one.rating in ("Fair", "Poor")}
+        return f"**Too early to say:** {overall.weakest}.{past}"
     share = words.percent(counts.hit_rate)
-    sentence = f"**{overall.rating}: {share} of lookups are answered from the cache.**"
+    sentence = f"**{overall.rating}: {share} of lookups are answered from the cache.**{past}"
+    bad = {name: one for name, one in rated.items() if one.rating in ("Fair", "Poor")}
     if bad:
-        name, worst = max(bad.items(), key=lambda item: item[1].rating == "Poor")
-        sentence += f" {len(good)} of {len(good) + len(bad)} rated namespaces do well; "
-        sentence += f"look at `{name}`: {worst.weakest}."
-    elif good:
-        sentence += f" All {len(good)} rated namespaces do well."
-    return sentence
+        name, worst = max(bad.items(), key=lambda item: _RATED.index(item[1].rating))
+        others = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
+        return f"{sentence} Look at `{name}`{others}: {worst.weakest}."
+    good = sum(one.rating in ("Excellent", "Good") for one in rated.values())
+    return f"{sentence} All {good} rated namespaces do well." if good > 1 else sentence
 
 
 def chosen(figures: Figures, frame: Frame) -> dict[str, Counts]:
@@ -51,7 +70,7 @@ def draw() -> None:
     before = chosen(earlier, frame) if earlier else {}
     overall = merged(totals.values())
     rated = rate_all(totals)
-    verdict = rate(overall)
+    verdict = overall_rating(overall, rated)
     with st.container(horizontal=True, vertical_alignment="center"):
         cards.draw_rating(verdict)
         st.markdown(health_sentence(verdict, rated, overall))
@@ -91,7 +110,7 @@ def draw_namespaces(
         width="stretch",
         column_config={
             "Hit rate": st.column_config.ProgressColumn(
-                format="%.0f %%", min_value=0, max_value=100
+                format="%.0f %%", min_value=0, max_value=100, width=90
             ),
         },
     )
@@ -107,11 +126,16 @@ def draw_empty(figures: Figures) -> None:
         )
         return
     which = f"`{frame.namespace}`" if frame.namespace else "any cached function"
+    wider = "" if frame.window.name == "7d" else " Or choose a wider window on the left."
+    hint = (
+        "Open **Dashboard** or **Learning**: their first read is computed, the next ones come from "
+        f"the cache, and both show here.{wider}"
+    )
+    if frame.app.database_problem:
+        hint = "The database cannot be used, so the built-in pages read nothing; see **Setup**."
     st.info(
         f"**No reads of {which} between {words.moment(figures.begin_s)} and "
-        f"{words.moment(figures.end_s)}.**\n\n"
-        "Open **Dashboard** or **Learning**: their first read is computed, the next ones come from "
-        "the cache, and both show here.",
+        f"{words.moment(figures.end_s)}.**\n\n{hint}",
         icon=":material/hourglass_empty:",
     )
 

@@ -14,7 +14,7 @@ from cache_core.operations.access import require_operator
 from ui import words
 from ui.access import current_actor, draw_sign_in, is_bound_to_loopback
 from ui.app import App
-from ui.frame import draw_title, open_page
+from ui.frame import STORE_PROBLEM, draw_title, open_page
 
 _REDRAW_S = 0.5
 _FIELDS = ("user", "instruction", "category", "outcome", "ts")
@@ -65,12 +65,9 @@ def draw_health() -> None:
         used = health.info.used_bytes if health.info else None
         st.metric("Memory used", _megabytes(used), border=True, help=_limit(health.info))
         st.metric("Caching", "on" if health.is_caching else "off", border=True)
-    if health.problem:
+    if health.problem and st.session_state.get(STORE_PROBLEM) is None:
         st.error(
-            f"**The store does not answer.** {health.problem}\n\n"
-            "Every page still works from the source. Check the address, the token and the network; "
-            "nothing has to be restarted here when it comes back.",
-            icon=":material/cloud_off:",
+            f"**The store does not answer now.** {health.problem}", icon=":material/cloud_off:"
         )
     if health.pending_invalidations:
         st.warning(
@@ -95,8 +92,8 @@ def draw_import() -> None:
     if app.database_problem or app.engine is None:
         st.error(
             f"**The database cannot be used.** {app.database_problem}\n\n"
-            "Set `DATABASE_URL` to a database that can be read and written; it is tried again "
-            "every few seconds.",
+            "This one is tried again every few seconds. To use another, set `DATABASE_URL` and "
+            "restart the app.",
             icon=":material/database_off:",
         )
         return
@@ -143,7 +140,11 @@ def draw_import_job() -> None:
         st.button("Stop", on_click=job.stop, disabled=job.is_stopping, key="stop_import")
         return
     if job.state == "failed":
-        st.error(f"**{job.title}: nothing was imported.** {job.problem}", icon=":material/error:")
+        st.error(
+            f"**{job.title}: nothing was imported.** {job.problem}\n\n"
+            "If the columns have other names, say so above under *Columns with other names*.",
+            icon=":material/error:",
+        )
     else:
         draw_report(job.result)
     if st.session_state.get("watching_import"):
@@ -157,18 +158,19 @@ def draw_report(report: ImportReport) -> None:
         f"**{report.name}** · {words.plural(report.rows_read, 'row')} read in "
         f"{words.duration(report.seconds)}: {words.count(report.rows_added)} added, "
         f"{words.count(report.rows_already_there)} already there, "
-        f"{words.count(report.rows_bad)} not readable."
+        f"{words.count(report.rows_bad)} not imported."
     )
     if report.sample_rows_removed:
         text += f" The sample data ({words.count(report.sample_rows_removed)} rows) was removed."
     if report.stopped:
         text += " Stopped before the end; import it again to go on."
-    if report.problem:
-        st.warning(f"{text}\n\n{report.problem}", icon=":material/warning:")
+    if report.problem or report.rows_bad:
+        reason = f"\n\n{report.problem}" if report.problem else ""
+        st.warning(text + reason, icon=":material/warning:")
     else:
         st.success(text, icon=":material/check:")
     if report.bad_rows:
-        with st.expander(f"{words.plural(report.rows_bad, 'row')} not imported", expanded=True):
+        with st.expander(f"Not imported: {words.plural(report.rows_bad, 'row')}", expanded=True):
             reasons = sorted(report.bad_reasons.items(), key=lambda item: -item[1])
             for reason, number in reasons[:10]:
                 st.markdown(f"- {words.count(number)} × {reason}")

@@ -60,6 +60,9 @@ def is_bound_to_loopback() -> bool:
 def draw_sign_in(app: App) -> None:
     """A password form for viewers; says so when there is no password to give."""
     password = app.settings.operator_password
+    if st.context.is_embedded:
+        st.info("Inside an embedded page nothing can be changed.", icon=":material/lock:")
+        return
     if password is None:
         st.info(
             "You can look at everything here. To clear and warm, set `OPERATOR_PASSWORD` in the "
@@ -68,6 +71,7 @@ def draw_sign_in(app: App) -> None:
         )
         return
     with st.form("sign_in", border=True):
+        st.markdown("You can look at everything here. To clear, warm and import, sign in.")
         st.text_input("Operator password", type="password", key=_GIVEN)
         st.form_submit_button("Sign in", type="primary", on_click=_sign_in, args=(app,))
     if problem := st.session_state.get(_PROBLEM):

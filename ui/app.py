@@ -20,7 +20,7 @@ from cache_core.learning.sample import ensure_sample
 from cache_core.learning.sources import data_label
 from cache_core.learning.views import LearningViews
 from cache_core.operations import Jobs
-from cache_core.settings import Settings
+from cache_core.settings import Settings, load_settings
 from cache_core.stores import StoreError, StoreUnavailableError
 from cache_core.telemetry import Figures, MetricsReader, SharedRecorder, Window
 
@@ -56,7 +56,7 @@ class App:
             now = time.monotonic()
             failed_s, failure = self._failure
             if failure is not None and now - failed_s < _FAILURE_KEPT_S:
-                raise StoreUnavailableError(str(failure)) from failure
+                raise failure
             at_s, figures = self._figures.get((window.name, back), (0.0, None))
             if figures is not None and now - at_s < _FIGURES_KEPT_S:
                 return figures
@@ -72,7 +72,7 @@ class App:
     def _read_figures(self, window: Window, back: int) -> Figures:
         recorder = self.recorder
         if recorder is not None and not recorder.flush():
-            raise StoreUnavailableError(recorder.problem or "figures could not be handed over")
+            raise recorder.problem or StoreUnavailableError("figures could not be handed over")
         return self.metrics.read(window, back=back)
 
     @property
@@ -140,4 +140,4 @@ def _settings() -> Settings:
             for spelled in (name, name.upper()):
                 if spelled in st.secrets and name.upper() not in os.environ:
                     secrets[name] = st.secrets[spelled]
-    return Settings(**secrets)
+    return load_settings(**secrets)

@@ -75,11 +75,11 @@ def namespace_frame(
                 "Namespace": name,
                 "Rating": words.RATING_MARKS[rated[name].rating],
                 "Hit rate": None if counts.hit_rate is None else counts.hit_rate * 100,
-                "Change": words.points(change) or words.DASH,
                 "Lookups": counts.lookups,
                 "From cache": words.duration(counts.quantile_s("hit", 0.5)),
                 "From source": words.duration(counts.quantile_s("source", 0.5)),
                 "Saved": words.duration(counts.saved_s),
+                "Change": words.points(change) or words.DASH,
                 "Weakest factor": rated[name].weakest,
                 "Misses": _misses(counts),
             }

@@ -179,5 +179,5 @@ def _by(field: str, domain: list[str] | None = None) -> alt.Color:
     legend = alt.Legend(orient="bottom", title=None, columns=2, labelLimit=160, symbolType="stroke")
     if domain is None:
         return alt.Color(f"{field}:N", legend=legend)
-    hues = ["#0072B2", "#0072B2", "#D55E00", "#D55E00"]
+    hues = ["#0072B2", "#56B4E9", "#D55E00", "#E69F00"]  # p95 lighter than p50
     return alt.Color(f"{field}:N", legend=legend, scale=alt.Scale(domain=domain, range=hues))

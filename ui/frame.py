@@ -8,13 +8,15 @@ from typing import cast
 
 import streamlit as st
 
-from cache_core.stores import StoreError
+from cache_core.stores import StoreError, StoreRejectedError
 from cache_core.telemetry import WINDOWS, Figures, Window, WindowName
 from ui import words
 from ui.app import App, get_app
 from ui.navigation import require_entry
 
 ALL = "all"
+STORE_PROBLEM = "store_problem"
+_WINDOW = "1h"
 _LIVE: dict[str, float | None] = {"off": None, "10s": 10.0, "30s": 30.0, "60s": 60.0}
 _STORE_NAMES = {"memory": "Memory", "redis": "Redis", "upstash": "Upstash"}
 
@@ -33,11 +35,12 @@ class Frame:
         try:
             return self.app.figures(self.window, back)
         except StoreError as exc:
-            st.error(
-                f"**The figures cannot be read: the store does not answer.** {exc}\n\n"
-                "Pages still work, from the source. What is counted meanwhile is kept here and "
-                "handed over when the store answers again.",
-                icon=":material/cloud_off:",
+            if st.session_state.get(STORE_PROBLEM) is None:
+                _draw_problem(self.app, exc)  # it began after the head of the page was drawn
+            st.info(
+                "The figures are kept in the store, so they cannot be read now. What is counted "
+                "meanwhile is kept here and handed over when the store answers again.",
+                icon=":material/hourglass_empty:",
             )
             return None
 
@@ -48,13 +51,14 @@ def draw_frame(app: App) -> None:
         st.segmented_control(
             "Window",
             list(WINDOWS),
-            default="24h",
+            default=_WINDOW,
             required=True,
             key="window",
             bind="query-params",
             width="stretch",
         )
         namespaces, problem = _look_around(app)
+        st.session_state[STORE_PROBLEM] = problem
         st.selectbox("Namespace", [ALL, *namespaces], key="namespace", bind="query-params")
         st.segmented_control(
             "Live refresh",
@@ -72,7 +76,7 @@ def open_page() -> Frame:
     """First call of every page: what the visitor chose, and the app."""
     require_entry()
     app = get_app()
-    window = cast("WindowName", st.session_state.get("window") or "24h")
+    window = cast("WindowName", st.session_state.get("window") or _WINDOW)
     namespace = st.session_state.get("namespace") or ALL
     live = st.session_state.get("live") or "off"
     return Frame(app, WINDOWS[window], None if namespace == ALL else namespace, _LIVE[live])
@@ -84,6 +88,26 @@ def draw_title(title: str, question: str, frame: Frame | None = None) -> None:
     span = f" · last {frame.window.name}" if frame else ""
     which = f" · `{frame.namespace}`" if frame and frame.namespace else ""
     st.caption(f"{question}{span}{which}")
+    problem = st.session_state.get(STORE_PROBLEM)
+    if problem is not None:
+        _draw_problem(get_app(), problem)
+
+
+def _draw_problem(app: App, problem: StoreError) -> None:
+    """What is wrong with the store, what that means, and what to do."""
+    name = _STORE_NAMES.get(app.cache.store.kind, app.cache.store.kind)
+    meaning = "Pages work from their source, without the cache."
+    if isinstance(problem, StoreRejectedError):
+        text = (
+            f"**{name} refuses.** {meaning} Check the token or password and the rights that come "
+            f"with it, then restart the app.\n\n:small[{problem}]"
+        )
+    else:
+        text = (
+            f"**{name} is out of reach.** {meaning} It is asked again every second, and used again "
+            f"as soon as it answers.\n\n:small[{problem}]"
+        )
+    st.error(text, icon=":material/cloud_off:")
 
 
 def draw_stamp(figures: Figures) -> None:
@@ -91,8 +115,9 @@ def draw_stamp(figures: Figures) -> None:
     if figures.data_to_s is None:
         return
     behind_s = figures.end_s - figures.data_to_s
-    text = f"data to {words.clock(figures.data_to_s)}, {words.ago(max(behind_s, 0))}"
-    text += f" · {words.plural(figures.replicas, 'process', 'processes')} counted"
+    text = f"last read counted {words.clock(figures.data_to_s)}, {words.ago(max(behind_s, 0))}"
+    counted = words.plural(figures.replicas, "process", "processes")
+    text += f" · {counted} counted, others up to 5 s late"
     if figures.unreadable:
         text += f" · {words.plural(figures.unreadable, 'contribution')} not readable"
     st.caption(text)
@@ -108,36 +133,33 @@ def live(frame: Frame, draw: Callable[[], None], key: str) -> None:
         try:
             draw()
         except StoreError as exc:
-            st.error(f"The store does not answer: {exc}", icon=":material/cloud_off:")
+            _draw_problem(frame.app, exc)
 
     st.fragment(guarded, run_every=frame.live_s, key=key)()
 
 
-def _look_around(app: App) -> tuple[list[str], str | None]:
+def _look_around(app: App) -> tuple[list[str], StoreError | None]:
     """Namespaces of this process and of others, and what is wrong with the store, if anything."""
     found = set(app.cache.namespaces())
     try:
         found.update(app.figures(WINDOWS["24h"]).totals)
     except StoreError as exc:
-        return sorted(found), str(exc)
+        return sorted(found), exc
     return sorted(found), None
 
 
-def _draw_connections(app: App, problem: str | None) -> None:
+def _draw_connections(app: App, problem: StoreError | None) -> None:
     st.divider()
     kind = _STORE_NAMES.get(app.cache.store.kind, app.cache.store.kind)
     if not app.cache.is_on:
         st.badge(f"{kind}: caching is off", icon=":material/toggle_off:", color="gray")
     elif problem is not None:
-        st.badge(f"{kind}: out of reach", icon=":material/cloud_off:", color="red", help=problem)
+        st.badge(f"{kind}: out of reach", icon=":material/cloud_off:", color="red")
     else:
         st.badge(f"{kind}: connected", icon=":material/database:", color="green")
     st.caption(f"{app.cache.store.address} · prefix `{app.cache.store.prefix}`")
     label = app.data_label()
-    is_sample = "sample" in label.lower()
-    st.badge(
-        f"Data: {label}",
-        icon=":material/science:" if is_sample else ":material/table:",
-        color="orange" if is_sample else "blue",
-        help=label,
-    )
+    if "sample" in label.lower():
+        st.badge(f"Data: {label}", icon=":material/science:", color="orange")
+    else:
+        st.caption(f":material/table: Data: {label}")

@@ -50,7 +50,7 @@ def duration(seconds: float | None) -> str:
         return f"{seconds * 1e6:.0f} µs"
     if seconds < 0.01:
         return f"{_short(seconds * 1000)} ms"
-    if seconds < 1:
+    if seconds < 0.9995:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 100:
         return f"{_short(seconds)} s"

@@ -43,7 +43,7 @@ def rate(counts: Counts, thresholds: Thresholds | None = None) -> Rated:
     if counts.number("bypass") > counts.lookups:
         return Rated(
             "Unreachable",
-            f"{counts.number('bypass')} of {counts.reads} reads went past the cache",
+            f"past the cache in {counts.number('bypass')} of {counts.reads} reads",
             rule,
         )
     hit_rate = counts.hit_rate

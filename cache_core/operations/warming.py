@@ -10,6 +10,7 @@ from typing import Any
 
 from cache_core.cached import CachedFunction
 from cache_core.operations.access import Actor, require_operator
+from cache_core.stores.base import CacheCoreError
 
 _log = logging.getLogger("cache_core")
 
@@ -79,7 +80,7 @@ def warm(
             for future in done:
                 if (error := future.exception()) is not None:
                     failed += 1
-                    first_error = first_error or f"{type(error).__name__}: {error}"
+                    first_error = first_error or _in_words(error)
                 elif future.result():
                     computed += 1
                 else:
@@ -87,3 +88,8 @@ def warm(
             progress(computed + fresh + failed, len(plan.arguments))
     _log.info("%s warmed %s: %d computed, %d fresh", actor.name, plan.namespace, computed, fresh)
     return WarmReport(plan.namespace, computed, fresh, failed, stopped, first_error)
+
+
+def _in_words(error: BaseException) -> str:
+    """Our own errors are sentences; others need their type to be understood."""
+    return str(error) if isinstance(error, CacheCoreError) else f"{type(error).__name__}: {error}"

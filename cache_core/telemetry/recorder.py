@@ -75,7 +75,7 @@ class SharedRecorder:
         self._thread: threading.Thread | None = None
         self.last_flush_s: float | None = None
         self.failed_flushes = 0
-        self.problem: str | None = None  # of the last flush
+        self.problem: StoreError | None = None  # of the last flush
         self.lost_periods = 0
 
     def read(self, event: ReadEvent) -> None:
@@ -182,7 +182,7 @@ class SharedRecorder:
 
     def _failed(self, names: list[str], exc: StoreError) -> None:
         self.failed_flushes += 1
-        self.problem = str(exc)
+        self.problem = exc
         if self.failed_flushes == 1:
             _log.warning("figures could not be handed over, they are kept: %s", exc)
         with self._lock:

@@ -30,9 +30,12 @@ _FLAGS = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A headless Chromium: the one `scripts/test` found, else Playwright's own."""
+    """A headless Chromium: the one `scripts/test` found, else Playwright's own.
+
+    Not for longer than its module: while Playwright runs, `asyncio.run` cannot, in any test.
+    """
     if os.environ.get("BROWSER_MISSING"):
         pytest.skip("no browser on this machine; scripts/test says why")
     with sync_playwright() as playwright:

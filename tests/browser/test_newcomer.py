@@ -102,7 +102,7 @@ def test_a_newcomers_path(
     page.get_by_role("button", name="Import outcomes.jsonl").click()
     expect(page.get_by_text(f"{_ROWS + 1:,} rows read")).to_be_visible(timeout=60_000)
     expect(page.get_by_text(f"{_ROWS - 1:,} added")).to_be_visible()
-    expect(page.get_by_text("2 rows not imported")).to_be_visible()
+    expect(page.get_by_text("Not imported: 2 rows")).to_be_visible()
     expect(page.get_by_text("Data: outcomes.jsonl")).to_be_visible()
     _shot(page, f"{kind}-2-imported")
 

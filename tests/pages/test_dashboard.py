@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 from sqlalchemy import text as sql
 
+from cache_core.learning.database import open_database
 from cache_core.learning.sources import remove_sample
+from tests.learning.data import import_rows, row
 from tests.pages.conftest import OpenApp, texts
 from ui.app import App
 
@@ -75,6 +77,20 @@ def test_a_database_that_breaks_is_told(open_app: OpenApp, running: Running) -> 
     at = at.switch_page("pages/dashboard.py").run()
     assert not at.exception
     assert "The database does not answer" in texts(at)
+
+
+def test_an_import_by_another_process_shows_at_the_next_look(
+    open_app: OpenApp, running: Running
+) -> None:
+    at = open_app("dashboard")
+    assert _metrics(at)["Outcomes"] == "4,200"
+    engine = open_database(running().settings.database_url.get_secret_value())
+    import_rows(engine, [row()])
+    engine.dispose()
+    at.run()
+    assert _metrics(at)["Outcomes"] == "1"
+    at.run()
+    assert "served from cache" in texts(at)
 
 
 def test_with_the_store_down_the_page_works_from_the_source(open_app: OpenApp) -> None:

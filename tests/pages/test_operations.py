@@ -8,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from cache_core.operations import preview_clear
 from tests.pages.conftest import OpenApp, texts
+from tests.servers.redis_server import RedisServer
 from ui.app import App
 
 Running = Callable[[], App]
@@ -70,6 +71,30 @@ def test_clearing_removes_the_entries_of_that_namespace_only(
     assert "1 entry removed" in texts(at)
     assert views.users.read().outcome == "hit"
     assert views.stats.read(None).outcome == "miss"
+
+
+def test_nothing_can_be_done_while_the_store_is_out_of_reach(
+    open_app: OpenApp, own_redis_server: RedisServer
+) -> None:
+    own_redis_server.kill()
+    at = open_app("operations", REDIS_URL=own_redis_server.url)
+    button = at.button(key="warm_dashboard.stats")
+    assert button.disabled
+    assert "out of reach" in button.help
+
+
+def test_nothing_can_be_done_while_caching_is_off(open_app: OpenApp) -> None:
+    at = open_app("operations", CACHE_ENABLED="off")
+    assert at.button(key="clear_dashboard.stats").disabled
+    assert "Caching is off" in at.button(key="clear_dashboard.stats").help
+
+
+def test_the_row_says_what_was_last_done_to_it(open_app: OpenApp, running: Running) -> None:
+    at = open_app("operations")
+    at.button(key="warm_dashboard.stats").click().run()
+    at = _finish(at, running)
+    row = next(text.value for text in at.markdown if "**dashboard.stats**" in text.value)
+    assert "warm: 9 computed, 0 were fresh" in row
 
 
 def test_a_viewer_cannot_act_and_is_told_how_to(open_app: OpenApp) -> None:

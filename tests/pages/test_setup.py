@@ -53,7 +53,7 @@ def test_an_import_reports_every_row_and_replaces_the_sample_data(
     assert not at.exception
     said = texts(at)
     assert "5 rows read" in said
-    assert "2 added, 1 already there, 2 not readable" in said
+    assert "2 added, 1 already there, 2 not imported" in said
     assert "sample data" in said
     assert sorted(at.dataframe[0].value["Line"]) == [2, 3]
     assert "Now in the database: mine.jsonl" in texts(at.run())
@@ -64,7 +64,7 @@ def test_the_same_file_twice_adds_nothing(open_app: OpenApp, running: Running) -
     content = "".join(_row(number) for number in range(10))
     at = _import(at, running, "mine.jsonl", content)
     at = _import(at, running, "mine.jsonl", content)
-    assert "0 added, 10 already there, 0 not readable" in texts(at)
+    assert "0 added, 10 already there, 0 not imported" in texts(at)
 
 
 def test_an_import_changes_what_the_dashboard_serves(open_app: OpenApp, running: Running) -> None:
