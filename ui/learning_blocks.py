@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
@@ -22,10 +23,14 @@ from ui.app import App
 EVERYBODY = "Everybody"
 _TABLE_ROWS = 300
 T = TypeVar("T")
+_log = logging.getLogger("cache_core.app")
 
 
 def open_views(app: App) -> LearningViews:
-    """The learning system's views; without a database the page says so and ends."""
+    """The learning system's views, aware of imports by other processes.
+
+    Without a database the page says so and ends.
+    """
     if app.views is None:
         st.error(
             "**The database cannot be used, so there are no figures.** "
@@ -34,6 +39,11 @@ def open_views(app: App) -> LearningViews:
             icon=":material/database_off:",
         )
         st.stop()
+    try:
+        app.views.notice_changes()
+    except SQLAlchemyError as exc:
+        # What is in the cache can still be shown; what is not says so where it is read.
+        _log.warning("imports by others cannot be noticed: %s", type(exc).__name__)
     return app.views
 
 

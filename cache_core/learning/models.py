@@ -137,3 +137,12 @@ class StoredPattern(Base):
     phrase: Mapped[str] = mapped_column(String(500))
     corpus: Mapped[str] = mapped_column(String(60))
     mined_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class DataChanges(Base):
+    """One row: how many transactions of imports, or of the sample data, changed what is stored."""
+
+    __tablename__ = "data_changes"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    number: Mapped[int] = mapped_column(BigInteger)

@@ -8,18 +8,21 @@ together on reading (`metrics_of`, `analyse`).
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from cache_core.cache import Cache
 from cache_core.cached import CachedFunction
 from cache_core.call import Read
 from cache_core.learning import analysis as analysing
 from cache_core.learning.analysis import Analysis, InstructionOutcomes, checked_text
+from cache_core.learning.changes import count_changes
 from cache_core.learning.dashboard import DashboardStats, dashboard_stats
 from cache_core.learning.intervals import Sums
 from cache_core.learning.neighbours import Neighbourhood, neighbourhood
@@ -60,6 +63,14 @@ _WARM_USERS = 8
 T = TypeVar("T")
 
 
+def _changes_or_unknown(engine: Engine) -> int | None:
+    """None, which differs from every number, so that the next look that succeeds invalidates."""
+    try:
+        return count_changes(engine)
+    except SQLAlchemyError:
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class Composed(Generic[T]):
     """A value put together from several cached reads, with those reads."""
@@ -88,6 +99,8 @@ class LearningViews:
 
     def __init__(self, cache: Cache, engine: Engine) -> None:
         self._cache, self._engine = cache, engine
+        self._changes_lock = threading.Lock()
+        self._changes_seen = _changes_or_unknown(engine)
         self._put_figures(cache, engine)
         self._put_lists(cache, engine)
         self._put_texts(cache, engine)
@@ -128,7 +141,28 @@ class LearningViews:
 
     def after_import(self, report: ImportReport) -> None:
         """Forget everything an import may have changed."""
-        invalidate_after_import(self._cache, report)
+        if not report.changed_anything:
+            return
+        with self._changes_lock:
+            # Read before invalidating: what changes after this is noticed later.
+            seen = _changes_or_unknown(self._engine)
+            invalidate_after_import(self._cache, report)
+            self._changes_seen = seen
+
+    def notice_changes(self) -> bool:
+        """Forget everything, once, if an import elsewhere changed the data. One row is read.
+
+        An import by another process may not reach this process's store: memory is nobody else's,
+        and a command line may be set up otherwise. Returns whether anything was forgotten.
+        Raises: SQLAlchemyError when the database does not answer.
+        """
+        with self._changes_lock:
+            number = count_changes(self._engine)
+            if number == self._changes_seen:
+                return False
+            self._cache.invalidate_tags([EVERYTHING])
+            self._changes_seen = number
+            return True
 
     def warm_plan(self) -> Mapping[str, tuple[CachedFunction[..., Any], Sequence[tuple[Any, ...]]]]:
         """By namespace, a cached function and the calls worth making ahead of anybody asking."""

@@ -9,9 +9,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, select
 
+from cache_core.learning.changes import raise_changes
 from cache_core.learning.models import Instruction, Outcome, User, to_microseconds
 from cache_core.learning.rows import GoodRow
-from cache_core.learning.sources import FILE, insert_new, remove_sample, source_id
+from cache_core.learning.sources import FILE, RECORDED, insert_new, remove_sample, source_id
 
 _LOOKUP_ROWS = 500
 # Ids kept in memory between chunks, about 200 bytes each.
@@ -47,14 +48,23 @@ class RowWriter:
             raise
 
     def _write(self, connection: Connection, rows: Sequence[GoodRow]) -> int:
+        removed = 0
         if self._source_id is None:
             _take_memory(connection)
             self._source_id = source_id(connection, self._kind, self._name, self._now)
             if self._kind == FILE:
-                self.sample_rows_removed += remove_sample(connection)
+                removed = remove_sample(connection)
+                self.sample_rows_removed += removed
         self._learn_users(connection, {row.user for row in rows})
         self._learn_instructions(connection, rows)
-        users, instructions, source = self._users, self._instructions, self._source_id
+        added = self._add_outcomes(connection, rows, self._source_id)
+        # Who records an outcome says exactly what it touches; an import touches everything.
+        if (added or removed) and self._kind != RECORDED:
+            raise_changes(connection)
+        return added
+
+    def _add_outcomes(self, connection: Connection, rows: Sequence[GoodRow], source: int) -> int:
+        users, instructions = self._users, self._instructions
         return _insert(
             connection,
             Outcome.__tablename__,

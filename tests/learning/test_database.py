@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, create_engine, text
 
+from cache_core.learning.changes import count_changes, raise_changes
 from cache_core.learning.database import open_database
 from cache_core.learning.errors import DatabaseError
 from cache_core.learning.models import Base, from_microseconds, to_microseconds
@@ -72,6 +73,31 @@ def test_opening_again_keeps_what_is_there(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "learning.db") as plain:
         assert plain.execute("SELECT count(*) FROM outcomes").fetchone() == (1,)
     plain.close()
+
+
+def test_a_change_is_counted_with_the_rows_it_is_of_or_not_at_all(engine: Engine) -> None:
+    before = count_changes(engine)
+    import_rows(engine, [row()])
+    assert count_changes(engine) == before + 1
+    import_rows(engine, [row()])  # nothing new
+    assert count_changes(engine) == before + 1
+    with engine.connect() as connection:
+        raise_changes(connection)
+        connection.rollback()
+    assert count_changes(engine) == before + 1
+
+
+def test_a_database_from_before_changes_were_counted_gets_the_count(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/learning.db"
+    engine = open_database(url)
+    import_rows(engine, [row()])
+    with engine.begin() as connection:
+        connection.execute(text("DROP TABLE data_changes"))
+    engine.dispose()
+    engine = open_database(url)
+    import_rows(engine, [row("boris")])
+    assert (count_changes(engine), outcome_count(engine)) == (1, 2)
+    engine.dispose()
 
 
 def test_microseconds_and_times_turn_into_each_other() -> None:

@@ -12,6 +12,7 @@ from cache_core.cache import Cache
 from cache_core.events import NoRecorder
 from cache_core.learning.sample import ensure_sample
 from cache_core.learning.views import LearningViews
+from cache_core.stores import open_store
 from tests.learning.conftest import NOW
 from tests.learning.data import import_rows, row
 from tests.servers.places import StorePlace
@@ -153,6 +154,40 @@ def test_an_import_that_added_nothing_leaves_the_entries(
     _outcomes(views)
     views.after_import(import_rows(sqlite_engine, rows))
     assert _missed(views) == set()
+
+
+def test_an_import_by_somebody_else_is_noticed_once(
+    views: LearningViews, sqlite_engine: Engine
+) -> None:
+    import_rows(sqlite_engine, [row("dora", "Plan a trip", "travel")])
+    assert _missed(views) == set()
+    assert views.notice_changes()
+    assert _missed(views) == set(_outcomes(views))
+    _outcomes(views)
+    assert not views.notice_changes()
+    assert _missed(views) == set()
+
+
+def test_what_is_no_change_by_somebody_else_invalidates_nothing(
+    views: LearningViews, sqlite_engine: Engine
+) -> None:
+    rows = [row("dora", "Plan a trip", "travel")]
+    views.after_import(import_rows(sqlite_engine, rows))
+    import_rows(sqlite_engine, rows)
+    views.record_outcome("ada", ADA, "writing", 0.0, NOW)
+    assert not views.notice_changes()
+
+
+def test_each_replica_notices_for_itself(sqlite_engine: Engine) -> None:
+    with (
+        Cache(open_store("memory://"), recorder=NoRecorder()) as one,
+        Cache(open_store("memory://"), recorder=NoRecorder()) as other,
+    ):
+        replicas = [LearningViews(one, sqlite_engine), LearningViews(other, sqlite_engine)]
+        assert [views.stats(None).outcomes for views in replicas] == [0, 0]
+        replicas[0].after_import(import_rows(sqlite_engine, [row()]))
+        assert [views.notice_changes() for views in replicas] == [False, True]
+        assert [views.stats(None).outcomes for views in replicas] == [1, 1]
 
 
 def test_a_hit_equals_the_value_that_was_computed(views: LearningViews) -> None:
