@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 
-from pydantic import ValidationError
+from sqlalchemy import Engine
 
+from cache_core.cache import Cache
 from cache_core.connecting import connect
 from cache_core.learning.database import open_database
-from cache_core.learning.errors import LearningError
+from cache_core.learning.errors import LearningError, MissingColumnsError
 from cache_core.learning.importer import import_file
 from cache_core.learning.report import ImportProgress, ImportReport
 from cache_core.learning.tags import EVERYTHING
-from cache_core.settings import Settings
+from cache_core.settings import problem_of, read_secrets, settings_with
+from cache_core.stores.base import CacheCoreError
 
 ALL_IN, SOME_BAD, NOTHING_DONE = 0, 1, 2
 _BAD_ROWS_PRINTED = 20
@@ -38,10 +41,13 @@ columns (the first name found counts; map others with --map):
   category     category                   may be missing
   ts           ts, time, timestamp        Unix time or ISO 8601, UTC unless it says; may be missing
 
+The database and the cache's store are those of the app: settings are read from the environment,
+then from .streamlit/secrets.toml. Answers made from the data before are forgotten.
+
 exit codes:
   0  every row is in, now or from before
   1  some rows are bad, the file ended too soon, or the import was stopped; good rows are in
-  2  nothing was imported: wrong options, unreadable file or database, no good row
+  2  nothing was imported: wrong options or settings, unreadable file or database, no good row
 """
 
 
@@ -55,8 +61,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         code: int = options.run(options)
-    except (LearningError, ValueError) as exc:
-        print(f"error: {_message(exc)}", file=sys.stderr)
+    except MissingColumnsError as exc:
+        print(f"error: {exc}. {_map_hint(exc)}", file=sys.stderr)
+        return NOTHING_DONE
+    except (LearningError, ImportError) as exc:
+        print(f"error: {exc}", file=sys.stderr)
+        return NOTHING_DONE
+    except ValueError as exc:
+        print(f"error: {problem_of(exc)}", file=sys.stderr)
         return NOTHING_DONE
     return code
 
@@ -84,9 +96,21 @@ def _add_import(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def _import(options: argparse.Namespace) -> int:
-    settings = Settings()
     mapping = dict(_pair(given) for given in options.map)
-    engine = open_database(options.database or settings.database_url.get_secret_value())
+    settings = settings_with(read_secrets())
+    # Both before the import: what will not do is said while nothing is done. The cache connects
+    # to nothing yet.
+    with connect(settings) as cache:
+        engine = open_database(options.database or settings.database_url.get_secret_value())
+        try:
+            return _import_into(engine, cache, options, mapping)
+        finally:
+            engine.dispose()
+
+
+def _import_into(
+    engine: Engine, cache: Cache, options: argparse.Namespace, mapping: dict[str, str]
+) -> int:
     try:
         with _stop_on_interrupt() as stop, _progress_line() as progress:
             report = import_file(
@@ -96,17 +120,26 @@ def _import(options: argparse.Namespace) -> int:
                 progress=progress,
                 should_stop=lambda: bool(stop),
             )
-        if report.changed_anything:
-            _forget_answers(settings)
     except KeyboardInterrupt:
         # Pressed twice: there is no report, but chunks may be in.
-        _forget_answers(settings)
         print("interrupted; import the file again to go on", file=sys.stderr)
+        _forget_answers(cache)
         return SOME_BAD
-    finally:
-        engine.dispose()
-    print(json.dumps(asdict(report), ensure_ascii=False) if options.json else _words(report))
+    places = _places(engine, cache)
+    if options.json:
+        print(json.dumps(asdict(report) | places, ensure_ascii=False), flush=True)
+    else:
+        print(_words(report, places), flush=True)
+    # After the report: whatever becomes of the cache, the rows are in.
+    if report.changed_anything:
+        _forget_answers(cache)
     return _exit_code(report)
+
+
+def _places(engine: Engine, cache: Cache) -> dict[str, str]:
+    """Which database and which store were used, without user names' passwords or options."""
+    database = engine.url.set(query={}).render_as_string(hide_password=True)
+    return {"database": database, "store": f"{cache.store.address}, prefix {cache.store.prefix}"}
 
 
 def _exit_code(report: ImportReport) -> int:
@@ -117,25 +150,29 @@ def _exit_code(report: ImportReport) -> int:
     return ALL_IN
 
 
-def _forget_answers(settings: Settings) -> None:
-    """Invalidate what the learning system has in the cache; say so if its store is away."""
-    with connect(settings) as cache:
+def _forget_answers(cache: Cache) -> None:
+    """Invalidate what the learning system has in the cache; a warning if that fails."""
+    try:
         cache.invalidate_tags([EVERYTHING])
-        waiting = cache.pending_invalidations
-    if waiting:
+        problem = "its store did not answer" if cache.pending_invalidations else None
+    except (CacheCoreError, ValueError) as exc:
+        problem = str(exc)
+    if problem:
         print(
-            "warning: the cache's store did not answer, so pages may show the figures from before "
-            "until their entries expire",
+            f"warning: the cache could not be told ({problem}); other programs on it may show "
+            "figures from before until their entries expire",
             file=sys.stderr,
         )
 
 
-def _words(report: ImportReport) -> str:
+def _words(report: ImportReport, places: dict[str, str]) -> str:
     lines = [
         f"{report.name}: {report.rows_read:,} rows read in {report.seconds:.1f} s",
         f"  added          {report.rows_added:>12,}",
         f"  already there  {report.rows_already_there:>12,}",
         f"  bad            {report.rows_bad:>12,}",
+        f"  database  {places['database']}",
+        f"  store     {places['store']}",
     ]
     if report.sample_rows_removed:
         lines.append(f"  sample data removed: {report.sample_rows_removed:,} outcomes")
@@ -162,12 +199,9 @@ def _pair(given: str) -> tuple[str, str]:
     return field.strip(), column.strip()
 
 
-def _message(exc: Exception) -> str:
-    if isinstance(exc, ValidationError):
-        # Its own text would print the values, which may be secrets.
-        wrong = ", ".join(".".join(map(str, error["loc"])) for error in exc.errors())
-        return f"these settings will not do: {wrong}"
-    return str(exc)
+def _map_hint(exc: MissingColumnsError) -> str:
+    example = f"{exc.missing[0]}={exc.found[0]}" if exc.found else "instruction=prompt"
+    return f"Say which column holds what with --map, for example --map {shlex.quote(example)}"
 
 
 @contextmanager

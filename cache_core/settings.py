@@ -1,14 +1,23 @@
-"""Typed settings from the environment and from secrets. Nothing else here reads either."""
+"""Typed settings from the environment and from secrets. Nothing else here reads either.
+
+The secrets are Streamlit's files, so that the command line and the app agree on where things are.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import Literal
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 DEFAULT_DATABASE_URL = "sqlite:///data/learning.db"
+# Where Streamlit looks, seen from the working directory; what the last one says counts.
+SECRETS_FILES = (Path("~/.streamlit/secrets.toml"), Path(".streamlit/secrets.toml"))
 
 
 class Settings(BaseSettings):
@@ -53,10 +62,51 @@ def load_settings(**given: object) -> Settings:
     try:
         return Settings(**given)  # type: ignore[arg-type]
     except ValidationError as exc:
-        problems = [
-            f"{'.'.join(map(str, error['loc'])).upper()}: {error['msg']}" for error in exc.errors()
-        ]
-        raise ValueError("; ".join(problems)) from None
+        raise ValueError(problem_of(exc)) from None
+
+
+def settings_with(secrets: Mapping[str, Any]) -> Settings:
+    """Settings from the environment, and from `secrets` where it says nothing.
+
+    Args:
+        secrets: values by the name of a field, in small letters or in capitals; others are ignored.
+    Raises: ValueError as `load_settings` does.
+    """
+    chosen = {
+        name: secrets[spelled]
+        for name in Settings.model_fields
+        for spelled in (name, name.upper())
+        if spelled in secrets and name.upper() not in os.environ
+    }
+    return load_settings(**chosen)
+
+
+def read_secrets(files: Iterable[Path] = SECRETS_FILES) -> dict[str, Any]:
+    """What Streamlit's secrets files hold; empty where there are none.
+
+    Raises: ValueError naming the file that cannot be read, without repeating what is in it.
+    """
+    secrets: dict[str, Any] = {}
+    for file in files:
+        path = file.expanduser()
+        try:
+            secrets |= tomllib.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            continue
+        except OSError as exc:
+            raise ValueError(f"cannot read {path}: {exc.strerror}") from exc
+        except ValueError:
+            raise ValueError(f"{path} is not a TOML file") from None
+    return secrets
+
+
+def problem_of(exc: ValueError) -> str:
+    """What is wrong with a setting, without its value, which may be a secret."""
+    if not isinstance(exc, ValidationError):
+        return str(exc)
+    return "; ".join(
+        f"{'.'.join(map(str, error['loc'])).upper()}: {error['msg']}" for error in exc.errors()
+    )
 
 
 def _under_test_runner() -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from cache_core.learning.errors import ImportFileError
+from cache_core.learning.errors import MissingColumnsError
 
 # In order of preference where a file has several.
 _NAMES: dict[str, tuple[str, ...]] = {
@@ -15,6 +15,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "outcome": ("outcome", "score"),
     "ts": ("ts", "time", "timestamp"),
 }
+_COLUMNS_SHOWN = 30
 _NEEDED = ("user", "instruction", "outcome")
 _ALIASES = {alias: field for field, names in _NAMES.items() for alias in (field, *names)}
 
@@ -43,14 +44,14 @@ def checked_mapping(mapping: Mapping[str, str] | None) -> dict[str, str]:
     return checked
 
 
-def find_columns(found: Collection[str], mapping: Mapping[str, str], name: str) -> Columns:
+def find_columns(found: Collection[str], mapping: Mapping[str, str]) -> Columns:
     """Decide which of the columns `found` hold what.
 
-    Raises: ImportFileError listing the names found, those missing, and how to map them.
+    Raises: MissingColumnsError listing the columns wanted and those found.
     """
     by_lower = {column.strip().lower(): column for column in reversed(list(found))}
     chosen: dict[str, str | None] = {}
-    absent: list[str] = []
+    missing: dict[str, str] = {}
     for field, candidates in _NAMES.items():
         wanted = (mapping[field],) if field in mapping else candidates
         column = next(
@@ -58,13 +59,15 @@ def find_columns(found: Collection[str], mapping: Mapping[str, str], name: str) 
             None,
         )
         if column is None and (field in _NEEDED or field in mapping):
-            absent.append(f"{field} ({' or '.join(wanted)})")
+            missing[field] = f"{field} ({' or '.join(wanted)})"
         chosen[field] = column
-    if absent:
-        shown = ", ".join(sorted(found)[:30]) or "none"
-        raise ImportFileError(
-            f"{name}: no column for {', '.join(absent)}. Columns found: {shown}. "
-            "Map a column by its name, for example instruction=prompt"
+    if missing:
+        shown = sorted(found)[:_COLUMNS_SHOWN]
+        raise MissingColumnsError(
+            f"no column for {', '.join(missing.values())}. Columns found: "
+            f"{', '.join(shown) or 'none'}{', …' if len(found) > len(shown) else ''}",
+            tuple(missing),
+            shown,
         )
     return Columns(
         user=chosen["user"] or "",

@@ -74,7 +74,7 @@ def import_file(
     with closing(source):
         rows = rows_of(source, shown)
         peeked = list(islice(rows, _PEEK_ROWS))
-        reader = RowReader(find_columns(_columns_of(peeked, source, shown), checked, shown), moment)
+        reader = RowReader(find_columns(_columns_of(peeked, source, shown), checked), moment)
         run = _Run(source, reader, RowWriter(engine, kind, shown, moment), shown, clock)
         return run.through(chain(peeked, rows), progress, should_stop)
 

@@ -78,7 +78,9 @@ def test_bad_rows_are_listed_and_end_with_1(tmp_path: Path, database: str) -> No
     ("arguments", "words"),
     [
         (["none.csv"], "cannot open none.csv"),
-        (["rows.csv"], "Columns found: who"),
+        (["rows.csv"], "error: no column for user (user_or_system or user), instruction"),
+        (["rows.csv"], "Columns found: who. Say which column holds what with --map, for example"),
+        (["rows.csv"], "--map user=who\n"),
         (["rows.csv", "--map", "user"], "--map takes FIELD=COLUMN"),
         (["rows.csv", "--database", "sqlite:////dev/null/x.db"], "cannot create the folder"),
     ],
@@ -122,7 +124,74 @@ def test_a_store_that_is_down_is_told_and_the_rows_are_in(tmp_path: Path, databa
     file = _file(tmp_path, json_lines([row()]))
     done = _run(file, "--database", database, cwd=tmp_path, REDIS_URL="redis://127.0.0.1:1/0")
     assert done.returncode == 0
+    assert "added                     1" in done.stdout
     assert "store did not answer" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ({"REDIS_URL": "foo://ada:s3cret@host"}, "the store URL must begin with"),
+        ({"UPSTASH_REDIS_REST_URL": "https://s3cret.example"}, "needs its token"),
+        ({"CACHE_TIMEOUT_S": "s3cret"}, "error: CACHE_TIMEOUT_S: Input should be a valid number"),
+    ],
+)
+def test_a_setting_that_will_not_do_is_told_before_anything_is_imported(
+    tmp_path: Path, database: str, setting: dict[str, str], words: str
+) -> None:
+    file = _file(tmp_path, json_lines([row()]))
+    done = _run(file, "--database", database, cwd=tmp_path, **setting)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "s3cret" not in done.stderr + done.stdout
+    assert not (tmp_path / "data").exists()
+
+
+def _secrets(tmp_path: Path, text: str) -> None:
+    (tmp_path / ".streamlit").mkdir(exist_ok=True)
+    (tmp_path / ".streamlit" / "secrets.toml").write_text(text)
+
+
+def test_the_apps_secrets_say_which_database_and_store(
+    tmp_path: Path, database: str, remote_place: StorePlace
+) -> None:
+    settings = {"DATABASE_URL": database, **remote_place.environment()}
+    _secrets(tmp_path, "".join(f'{name} = "{value}"\n' for name, value in settings.items()))
+    engine = open_database(database)
+    with Cache(remote_place.open(), recorder=NoRecorder()) as cache:
+        views = LearningViews(cache, engine)
+        assert views.stats(None).outcomes == 0
+        done = _run(_file(tmp_path, json_lines([row()])), cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert views.stats(None).outcomes == 1
+        assert f"database  {database}" in done.stdout
+        assert f"store     {cache.store.address}, prefix {remote_place.prefix}" in done.stdout
+    engine.dispose()
+
+
+def test_the_environment_wins_over_the_secrets(tmp_path: Path, database: str) -> None:
+    _secrets(tmp_path, f'DATABASE_URL = "sqlite:///{tmp_path}/other.db"\nREDIS_URL = "foo://x"\n')
+    file = _file(tmp_path, json_lines([row()]))
+    done = _run(file, "--json", cwd=tmp_path, DATABASE_URL=database, REDIS_URL="memory://")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert (report["database"], report["store"]) == (database, "memory://, prefix cache")
+    assert not (tmp_path / "other.db").exists()
+
+
+def test_places_are_told_without_passwords(tmp_path: Path, database: str) -> None:
+    _secrets(tmp_path, 'redis_url = "redis://ada:s3cret@127.0.0.1:1/0"\n')
+    done = _run(_file(tmp_path, json_lines([row()])), cwd=tmp_path, DATABASE_URL=database)
+    assert "redis://127.0.0.1:1/0" in done.stdout
+    assert "s3cret" not in done.stdout + done.stderr
+
+
+def test_secrets_that_are_no_toml_are_named_and_not_repeated(tmp_path: Path) -> None:
+    _secrets(tmp_path, "REDIS_URL = s3cret")
+    done = _run(_file(tmp_path, json_lines([row()])), cwd=tmp_path)
+    assert done.returncode == 2
+    assert "secrets.toml is not a TOML file" in done.stderr
+    assert "s3cret" not in done.stderr
 
 
 def test_interrupting_keeps_what_is_in(tmp_path: Path, database: str) -> None:
