@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import IntEnum
+from numbers import Real
 from typing import Any
 
 MAX_BYTES_DEFAULT = 1_000_000
@@ -15,6 +16,17 @@ _AFTERLIFE_MAX_S = 3600.0
 
 # Beyond ten years a number is a mistake, and a store may refuse it when the source has run already.
 _LONGEST_S = 10 * 366 * 86_400.0
+
+_MAY_BE_NONE = ("none_ttl_s", "source_timeout_s")
+_UNITS = {"jitter": "", "max_bytes": " of bytes"}
+_NUMBERS = (
+    "ttl_s",
+    "stale_while_revalidate_s",
+    "stale_if_error_s",
+    "near_ttl_s",
+    *_MAY_BE_NONE,
+    *_UNITS,
+)
 
 Tags = Iterable[str] | Callable[..., Iterable[str]]
 
@@ -53,7 +65,8 @@ class Policy:
         version: part of the key; raise it when the meaning of the value changes.
         tags: names an entry can be invalidated by, or a function of the call's arguments giving
             them.
-    Raises: ValueError naming the two durations that contradict each other.
+    Raises: ValueError naming the two durations that contradict each other; TypeError naming the
+        field that is no number.
     """
 
     ttl_s: float
@@ -70,11 +83,21 @@ class Policy:
     tags: Tags | None = None
 
     def __post_init__(self) -> None:
+        self._refuse_other_than_numbers()
         self._refuse_bad_numbers()
         self._refuse_contradictions()
         if self.tags is not None and not callable(self.tags):
             # A generator would give its names to the first call alone.
             object.__setattr__(self, "tags", tuple(self.tags))
+
+    def _refuse_other_than_numbers(self) -> None:
+        for name in _NUMBERS:
+            value = getattr(self, name)
+            if value is None and name in _MAY_BE_NONE:
+                continue
+            if isinstance(value, bool) or not isinstance(value, Real):
+                unit = _UNITS.get(name, " of seconds")
+                raise TypeError(f"{name} must be a number{unit}, not {value!r}")
 
     def _refuse_bad_numbers(self) -> None:
         for name in ("ttl_s", "none_ttl_s", "source_timeout_s"):

@@ -163,6 +163,13 @@ def _draw_record(app: App, views: LearningViews, text: str) -> None:
             "totals, this user, this category and this text.",
             icon=":material/check:",
         )
+        if waiting := app.cache.pending_invalidations:
+            st.warning(
+                "The store does not answer, so the forgetting waits until it does "
+                f"({words.plural(waiting, 'invalidation')}). Until then this app reads from the "
+                "database; other programs on the same store may show figures from before.",
+                icon=":material/cloud_off:",
+            )
 
 
 def _act_record(views: LearningViews, actor: Actor, text: str) -> None:

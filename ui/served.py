@@ -46,7 +46,12 @@ def served_together(reads: Sequence[Read[Any]], took_s: float | None = None) -> 
         # Answers asked for together share one computation, and each carries its time.
         source_s = sum({read.source_s for read in computed})
         noun = "" if hits else " parts"
-        parts.append(f"{len(computed)}{noun} computed in {words.duration(source_s)}")
+        past = sum(read.outcome == "bypass" for read in computed)
+        whom = "" if past == len(computed) else f"{past} of them "
+        parts.append(
+            f"{len(computed)}{noun} computed in {words.duration(source_s)}"
+            + (f", {whom}past the cache" if past else "")
+        )
     return "; ".join(parts)
 
 

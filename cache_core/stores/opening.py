@@ -61,39 +61,57 @@ def open_store(
         )
     # An unreadable URL is not repeated in the message, nor is its cause: it may hold a password.
     parts = _split(url)
-    scheme = parts.scheme
-    if scheme == "memory":
-        bounds = _memory_bounds(parts, {"max_bytes": max_bytes, "max_entries": max_entries})
-        return MemoryStore(
-            prefix=prefix, max_bytes=bounds["max_bytes"], max_entries=bounds["max_entries"]
-        )
-    if scheme in {"redis", "rediss", "unix"}:
-        from cache_core.stores.redis import RedisStore
+    match parts.scheme:
+        case "memory":
+            return _open_memory(parts, prefix, max_bytes, max_entries)
+        case "redis" | "rediss" | "unix":
+            return _open_redis(url, prefix, timeout_s, connect_timeout_s)
+        case "https" | "http":
+            return _open_upstash(url, token, prefix, timeout_s, connect_timeout_s)
+        case other:
+            raise _unknown(other)
 
-        return RedisStore(
-            url, prefix=prefix, timeout_s=timeout_s, connect_timeout_s=connect_timeout_s
-        )
-    if scheme in {"https", "http"}:
-        from cache_core.stores.upstash import UpstashStore
 
-        if not token:
-            raise ValueError(
-                "an http(s):// store is Upstash Redis over REST and needs its token: pass "
-                "token=..., the value of UPSTASH_REDIS_REST_TOKEN in the Upstash console"
-            )
-        return UpstashStore(
-            url,
-            token=token,
-            prefix=prefix,
-            timeout_s=timeout_s,
-            connect_timeout_s=connect_timeout_s,
-        )
-    if scheme == "redis+cluster":
+def _open_memory(parts: SplitResult, prefix: str, max_bytes: int, max_entries: int) -> OpenStore:
+    bounds = _memory_bounds(parts, {"max_bytes": max_bytes, "max_entries": max_entries})
+    return MemoryStore(
+        prefix=prefix, max_bytes=bounds["max_bytes"], max_entries=bounds["max_entries"]
+    )
+
+
+def _open_redis(url: str, prefix: str, timeout_s: float, connect_timeout_s: float) -> OpenStore:
+    from cache_core.stores.redis import RedisStore
+
+    return RedisStore(url, prefix=prefix, timeout_s=timeout_s, connect_timeout_s=connect_timeout_s)
+
+
+def _open_upstash(
+    url: str, token: str | None, prefix: str, timeout_s: float, connect_timeout_s: float
+) -> OpenStore:
+    from cache_core.stores.upstash import UpstashStore
+
+    if not token:
         raise ValueError(
+            "an http(s):// store is Upstash Redis over REST and needs its token: pass "
+            "token=..., the value of UPSTASH_REDIS_REST_TOKEN in the Upstash console"
+        )
+    return UpstashStore(
+        url,
+        token=token,
+        prefix=prefix,
+        timeout_s=timeout_s,
+        connect_timeout_s=connect_timeout_s,
+    )
+
+
+def _unknown(scheme: str) -> ValueError:
+    """The scheme is named only where we know it: it may be the beginning of a password."""
+    if scheme == "redis+cluster":
+        return ValueError(
             "redis+cluster:// is not supported yet: use redis:// with a server that is not in "
             "cluster mode"
         )
-    raise ValueError(f"the store URL must begin with {_SCHEMES}")
+    return ValueError(f"the store URL must begin with {_SCHEMES}")
 
 
 def _split(url: str) -> SplitResult:

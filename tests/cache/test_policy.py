@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
+from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,6 +51,29 @@ def test_other_durations_out_of_bounds_are_refused(name: str, bad: float) -> Non
 def test_other_numbers_out_of_bounds_are_refused(name: str, bad: float) -> None:
     with pytest.raises(ValueError, match=name):
         Policy(ttl_s=60, **{name: bad})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "bad"),
+    [
+        ("ttl_s", "5"),
+        ("ttl_s", None),
+        ("ttl_s", True),
+        ("stale_if_error_s", timedelta(seconds=5)),
+        ("near_ttl_s", None),
+        ("none_ttl_s", "5"),
+        ("source_timeout_s", Decimal(5)),
+        ("jitter", "0.1"),
+        ("max_bytes", "1 MB"),
+    ],
+)
+def test_what_is_no_number_is_named_and_shown(name: str, bad: object) -> None:
+    with pytest.raises(TypeError, match=f"{name} must be a number.*{re.escape(repr(bad))}"):
+        Policy(**{"ttl_s": 60, name: bad})  # type: ignore[arg-type]
+
+
+def test_numbers_may_be_of_any_kind() -> None:
+    assert Policy(ttl_s=np.float64(60), near_ttl_s=5, jitter=np.float32(0.25)).jitter == 0.25
 
 
 def test_tags_given_as_one_text_are_refused() -> None:

@@ -115,6 +115,18 @@ def test_how_an_answer_was_served(read: Read[int], words: str) -> None:
     assert served(read, took_s=0.03) == words
 
 
+@pytest.mark.parametrize(
+    ("outcomes", "end"),
+    [
+        (["bypass", "bypass"], "2 parts computed in 210 ms, past the cache"),
+        (["miss", "bypass"], "2 parts computed in 210 ms, 1 of them past the cache"),
+        (["hit", "bypass"], "; 1 computed in 210 ms, past the cache"),
+    ],
+)
+def test_parts_that_went_past_the_cache_are_told(outcomes: list[str], end: str) -> None:
+    assert served_together([_read(outcome) for outcome in outcomes]).endswith(end)
+
+
 def test_answers_put_together_tell_of_their_parts() -> None:
     both = served_together([_read("hit", age_s=9.0), _read("miss", 0.1), _read("miss", 0.1)])
     assert (

@@ -85,10 +85,22 @@ def test_recording_shows_in_the_figures_at_once(open_app: OpenApp, running: Runn
     at.button(key="record_button").click().run()
     assert not at.exception
     assert "Recorded 1 for ada" in texts(at)
+    assert "waits" not in texts(at)
     views = running().views
     assert views is not None
     assert views.stats(None).outcomes == 4_201
     assert views.user("ada").outcomes == 1
+
+
+def test_recording_while_the_store_is_down_says_that_the_forgetting_waits(
+    open_app: OpenApp,
+) -> None:
+    at = _analyse(open_app("learning", REDIS_URL="redis://127.0.0.1:1/0"), TEXT)
+    at.text_input(key="record_user").input("ada")
+    at.button(key="record_button").click().run()
+    assert not at.exception
+    assert "Recorded 1 for ada" in texts(at)
+    assert "the forgetting waits until it does (" in texts(at)
 
 
 def test_an_outcome_without_a_user_is_refused_in_words(open_app: OpenApp) -> None:
