@@ -48,7 +48,6 @@ def start_clear(app: App, namespace: str, actor: Actor) -> None:
             app.forget_figures()
 
     app.jobs.start(f"clear {namespace}", f"Clear {namespace}", work)
-    st.toast(f"Clearing {namespace}", icon=":material/delete:")
 
 
 def start_warm(app: App, plan: WarmPlan, actor: Actor) -> None:
@@ -61,7 +60,6 @@ def start_warm(app: App, plan: WarmPlan, actor: Actor) -> None:
             app.forget_figures()
 
     app.jobs.start(f"warm {plan.namespace}", f"Warm {plan.namespace}", work)
-    st.toast(f"Warming {plan.namespace}", icon=":material/local_fire_department:")
 
 
 def confirm_clear() -> None:

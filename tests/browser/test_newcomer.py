@@ -182,14 +182,14 @@ def _clear(page: Page, address: str, namespace: str) -> None:
     button = dialog.get_by_role("button", name=f"Clear {namespace}")
     expect(button).to_be_enabled()
     button.click()
-    expect(page.get_by_text(re.compile("entr(y|ies) removed"))).to_be_visible(timeout=30_000)
+    expect(page.get_by_text(re.compile("entr(y|ies) removed")).first).to_be_visible(timeout=30_000)
 
 
 def _warm(page: Page, address: str, namespace: str) -> None:
     _open(page, address, "operations")
     row = page.locator(".st-key-warm_" + namespace.replace(".", "-"))
     row.get_by_role("button").click()
-    expect(page.get_by_text(re.compile(r"\d+ computed, 0 were fresh"))).to_be_visible(
+    expect(page.get_by_text(re.compile(r"\d+ computed, 0 were fresh")).first).to_be_visible(
         timeout=60_000
     )
 
