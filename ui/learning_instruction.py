@@ -89,10 +89,7 @@ def _draw_analysis(found: Analysis) -> None:
             f"from {words.plural(expected.texts, 'text')} weighted by similarity.",
         )
     _draw_intervals(found)
-    for line in found.suggestions:
-        st.markdown(f"- {learning_frames.plain(line)}")
-    if not found.suggestions:
-        st.caption("The numbers support no suggestion for this text.")
+    _draw_observations(found)
     if found.neighbours:
         with st.expander(f"{words.plural(len(found.neighbours), 'similar text')}"):
             st.dataframe(
@@ -114,6 +111,25 @@ def _draw_analysis(found: Analysis) -> None:
             st.dataframe(
                 learning_frames.pattern_table(found.contained), hide_index=True, width="stretch"
             )
+
+
+def _draw_observations(found: Analysis) -> None:
+    """What was seen in other texts, and what that does not say."""
+    for line in found.observations:
+        st.markdown(f"- {learning_frames.plain(line)}")
+    if not found.observations:
+        st.caption("No phrase in this text, or missing from it, went with a clear difference.")
+        return
+    compared = (
+        "Compared over all categories, because this text's is not known: the texts differ in more "
+        "than the phrase."
+        if found.category is None
+        else f"Compared within {learning_frames.plain(found.category)}."
+    )
+    st.caption(
+        f"{compared} A difference is not a cause: texts with a phrase may do better or worse for "
+        "another reason. To find out, try this text both ways and record how it goes."
+    )
 
 
 def _draw_intervals(found: Analysis) -> None:

@@ -7,6 +7,7 @@ outcome recorded for one text leaves the entries of all others alone.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,7 +19,7 @@ from cache_core.learning.patterns import Pattern, Patterns, outcomes_by_text, st
 from cache_core.learning.phrases import contains, words_of
 from cache_core.learning.rows import TEXT_MAX_CHARS
 
-_SUGGESTIONS = 4
+_OBSERVATIONS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +55,17 @@ class Expected:
 @dataclass(frozen=True, slots=True)
 class Analysis:
     """Answer for one text. `own` is None when the text was never tried, `expected` without
-    neighbours that were. Suggestions are sentences, each with the numbers it stands on."""
+    neighbours that were. `category` is the one whose texts the phrases are compared in, None for
+    all. Observations are sentences, each with the numbers it stands on; none of them is a cause.
+    """
 
     md5: str
     own: Estimate | None
     expected: Expected | None
     neighbours: tuple[NeighbourOutcomes, ...]
     contained: tuple[Pattern, ...]
-    suggestions: tuple[str, ...]
+    category: str | None
+    observations: tuple[str, ...]
     texts_known: int
     texts_compared: int
 
@@ -82,12 +86,31 @@ def checked_text(text: str) -> str:
 
 
 def analysis(engine: Engine, text: str, category: str | None = None) -> Analysis:
-    """Analyse one instruction straight from the database. Raises ValueError for unfit text."""
+    """Analyse one instruction straight from the database. Raises ValueError for unfit text.
+
+    Args:
+        category: whose texts to compare phrases in; by default that of the text (`category_of`).
+    """
     near = neighbourhood(engine, checked_text(text))
     md5s = [near.md5, *(neighbour.md5 for neighbour in near.near)]
-    return analyse(
-        text, near, instruction_outcomes(engine, md5s), static_patterns(engine, category)
-    )
+    patterns = static_patterns(engine, category or category_of(near))
+    return analyse(text, near, instruction_outcomes(engine, md5s), patterns)
+
+
+def category_of(near: Neighbourhood) -> str | None:
+    """The category a text belongs to: its own where it is known, else that of its neighbours.
+
+    Of the neighbours it is the one that holds more than half of their similarity; None without.
+    """
+    if near.category is not None:
+        return near.category
+    shares: Counter[str] = Counter()
+    for neighbour in near.near:
+        shares[neighbour.category] += neighbour.similarity  # type: ignore[assignment]
+    for category, share in shares.most_common(1):
+        if 2 * share > shares.total():
+            return category
+    return None
 
 
 def instruction_outcomes(engine: Engine, md5s: Sequence[str]) -> list[InstructionOutcomes]:
@@ -113,7 +136,8 @@ def analyse(
         expected=expected_outcome(neighbours),
         neighbours=neighbours,
         contained=inside,
-        suggestions=suggestions(inside, patterns.patterns, neighbours, own),
+        category=patterns.category,
+        observations=observations(inside, patterns, neighbours, own),
         texts_known=near.texts_known,
         texts_compared=near.texts_compared,
     )
@@ -136,28 +160,34 @@ def expected_outcome(neighbours: Sequence[NeighbourOutcomes]) -> Expected | None
     return Expected(mean, low, high, len(weights), effective)
 
 
-def suggestions(
+def observations(
     inside: Sequence[Pattern],
-    patterns: Sequence[Pattern],
+    patterns: Patterns,
     neighbours: Sequence[NeighbourOutcomes],
     own: Estimate | None,
 ) -> tuple[str, ...]:
-    """Sentences that the numbers support; none when they support none."""
+    """Sentences on what was seen in other texts, as far as the numbers are clear; else none.
+
+    They tell of differences, never what to do: texts with a phrase may differ in other ways too.
+    """
     worse = [p for p in inside if p.lift.high < 0]
-    better_inside = [p for p in inside if p.lift.low > 0]
-    missing = _unlike([p for p in patterns if p.stands_out and p.lift.low > 0 and p not in inside])
-    lines = [f"Try without “{p.phrase}”: {_numbers(p)}" for p in worse[:2]]
-    lines += [f"Keep “{p.phrase}”: {_numbers(p)}" for p in better_inside[:1]]
-    lines += [f"Consider “{p.phrase}”: {_numbers(p)}" for p in missing[:2]]
+    better = [p for p in inside if p.lift.low > 0]
+    missing = _unlike(
+        [p for p in patterns.patterns if p.stands_out and p.lift.low > 0 and p not in inside]
+    )
+    where = "" if patterns.category is None else f" in {patterns.category}"
+    lines = [_observed(p, ", as this one,", where) for p in worse[:2]]
+    lines += [_observed(p, ", as this one,", where) for p in better[:1]]
+    lines += [_observed(p, ", unlike this one,", where) for p in missing[:2]]
     if own is not None:
         lines += [
-            f"A similar text ({row.near.similarity:.0%} alike) did better: "
-            f"{row.outcomes.mean:.0%} in {row.outcomes.count:,} outcomes, "
-            f"against {own.mean:.0%} for this one. It begins “{row.near.text[:60]}”."
+            f"A similar text ({_percent(row.near.similarity)} alike) did better: "
+            f"{_percent(row.outcomes.mean)} in {row.outcomes.count:,} outcomes, "
+            f"against {_percent(own.mean)} for this one. It begins “{row.near.text[:60]}”."
             for row in neighbours
             if row.outcomes is not None and row.outcomes.low > own.high
         ][:1]
-    return tuple(lines[:_SUGGESTIONS])
+    return tuple(lines[:_OBSERVATIONS])
 
 
 def _unlike(patterns: Sequence[Pattern]) -> list[Pattern]:
@@ -172,12 +202,18 @@ def _unlike(patterns: Sequence[Pattern]) -> list[Pattern]:
     return kept
 
 
-def _numbers(pattern: Pattern) -> str:
+def _observed(pattern: Pattern, whether: str, where: str) -> str:
     lift = pattern.lift
     doubt = "" if pattern.stands_out else " With this many phrases compared it may be chance."
     return (
-        f"the {pattern.texts:,} texts with it did {abs(lift.difference) * 100:.0f} points "
-        f"{'better' if lift.difference > 0 else 'worse'} than the others "
-        f"({pattern.with_it.mean:.0%} against {pattern.without_it.mean:.0%}, "
-        f"95 % interval {lift.low * 100:+.0f} to {lift.high * 100:+.0f} points).{doubt}"
+        f"Texts{where} that{whether} hold “{pattern.phrase}” did "
+        f"{abs(lift.difference) * 100:.0f} points {'better' if lift.difference > 0 else 'worse'} "
+        f"than those without: {_percent(pattern.with_it.mean)} over {pattern.texts:,} texts, "
+        f"against {_percent(pattern.without_it.mean)} over {pattern.without_it.count:,} (95 % "
+        f"interval of the difference {lift.low * 100:+.0f} to {lift.high * 100:+.0f} "
+        f"points).{doubt}"
     )
+
+
+def _percent(share: float) -> str:
+    return f"{share * 100:.0f} %"

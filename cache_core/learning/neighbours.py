@@ -28,9 +28,13 @@ class Near:
 
 @dataclass(frozen=True, slots=True)
 class Neighbourhood:
-    """Nearest known texts to one text, nearest first; the text itself is not among them."""
+    """Nearest known texts to one text, nearest first; the text itself is not among them.
+
+    `category` is that of the text itself, None when it is not known; the first of several.
+    """
 
     md5: str
+    category: str | None
     texts_known: int
     texts_compared: int
     near: tuple[Near, ...]
@@ -56,9 +60,11 @@ def neighbourhood(engine: Engine, text: str) -> Neighbourhood:
         .order_by(Instruction.md5, Instruction.id)
         .limit(TEXTS_COMPARED)
     )
+    own = select(Instruction.category).where(Instruction.md5 == wanted).order_by(Instruction.id)
     with engine.connect() as connection:
         known = connection.execute(select(func.count(Instruction.md5.distinct()))).scalar_one()
-        rows = {bytes(md5): (shown, category) for md5, shown, category in connection.execute(query)}
+        category = connection.execute(own.limit(1)).scalar()
+        rows = {bytes(md5): (shown, place) for md5, shown, place in connection.execute(query)}
     near: list[Near] = []
     texts = [normalise(shown) for shown, _ in rows.values()]
     if any(any(mark.isalnum() for mark in shown) for shown in texts):
@@ -76,6 +82,6 @@ def neighbourhood(engine: Engine, text: str) -> Neighbourhood:
             similarity = float(cosines[place])
             if similarity < SIMILARITY_MIN:
                 break
-            shown, category = rows[keys[place]]
-            near.append(Near(keys[place].hex(), excerpt(shown, 200), category, similarity))
-    return Neighbourhood(wanted.hex(), known, len(rows), tuple(near))
+            shown, its_category = rows[keys[place]]
+            near.append(Near(keys[place].hex(), excerpt(shown, 200), its_category, similarity))
+    return Neighbourhood(wanted.hex(), category, known, len(rows), tuple(near))

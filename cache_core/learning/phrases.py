@@ -33,6 +33,18 @@ _SWALLOWED = 0.9
 _WORD = re.compile(r"\w+(?:['’]\w+)*|\|")
 # A phrase does not reach over the end of a sentence; there stands this mark.
 _END = "|"
+# A phrase that ends, or begins, with one of these was cut off: it goes on in different ways.
+_OPEN_END = frozenset(
+    """a an the this that these those my your our their its his of to in on at by for from with
+    without about into onto over under between through during than as like and or but nor so if
+    because while when where which who whose whether i we he she they is are was were be been being
+    am do does did has have had will would shall should can could may might must not""".split()
+)
+_OPEN_START = frozenset(
+    "a an the and or but nor so of that which who is are was were be been being am than".split()
+)
+# Part of a corpus' fingerprint: raise it when other phrases are found in the same texts.
+_MINING = 2
 _SENTENCE_END = re.compile(r"[.!?;:|]+(?=\s|$)|\|")
 _log = logging.getLogger("cache_core.learning")
 
@@ -62,7 +74,7 @@ def read_corpus(engine: Engine, category: str | None) -> Corpus:
         for md5, text in connection.execute(texts.limit(TEXTS_MINED)):
             found.setdefault(bytes(md5), text)
     words = tuple(words_of(text) for text in found.values())
-    return Corpus(tuple(found), words, known, f"{known}-{newest or 0}")
+    return Corpus(tuple(found), words, known, f"{_MINING}:{known}-{newest or 0}")
 
 
 def words_of(text: str) -> str:
@@ -97,7 +109,7 @@ def mine(texts: Sequence[str]) -> tuple[str, ...]:
     Args:
         texts: from `words_of`, each distinct text once.
     Only maximal phrases: one inside a longer phrase with nearly the same texts is left out, as is
-    one of stop words only.
+    one of stop words only. Function words at an open end are cut off.
     Source: level by level as in R. Agrawal and R. Srikant, Fast algorithms for mining association
         rules, VLDB 1994: a phrase can repeat only if both phrases one word shorter do.
     """
@@ -111,7 +123,7 @@ def mine(texts: Sequence[str]) -> tuple[str, ...]:
         if not known:
             break
         kept.update(known)
-    maximal = _maximal(kept)
+    maximal = _closed(_maximal(kept), kept)
     telling = [
         (phrase, texts_with)
         for phrase, texts_with in maximal.items()
@@ -149,6 +161,25 @@ def _maximal(phrases: dict[tuple[str, ...], int]) -> dict[tuple[str, ...], int]:
             if inner in phrases and count >= _SWALLOWED * phrases[inner]:
                 swallowed.add(inner)
     return {phrase: count for phrase, count in phrases.items() if phrase not in swallowed}
+
+
+def _closed(
+    maximal: dict[tuple[str, ...], int], counts: dict[tuple[str, ...], int]
+) -> dict[tuple[str, ...], int]:
+    """The phrases without function words at an open end; of those left with one word, none.
+
+    What is left is part of a frequent phrase and so frequent itself: its texts are in `counts`.
+    """
+    closed: dict[tuple[str, ...], int] = {}
+    for phrase in maximal:
+        start, end = 0, len(phrase)
+        while end > start and phrase[end - 1] in _OPEN_END:
+            end -= 1
+        while start < end and phrase[start] in _OPEN_START:
+            start += 1
+        if end - start >= WORDS_MIN:
+            closed[phrase[start:end]] = counts[phrase[start:end]]
+    return closed
 
 
 def _says_something(phrase: tuple[str, ...]) -> bool:

@@ -113,11 +113,15 @@ class LearningViews:
         return Composed(compare(own.value, everybody), (own, *others))
 
     def analyse(self, text: str, category: str | None = None) -> Composed[Analysis]:
-        """What to expect of one instruction. Raises ValueError for unfit text."""
+        """What to expect of one instruction. Raises ValueError for unfit text.
+
+        Args:
+            category: whose texts to compare phrases in; by default the text's own (`category_of`).
+        """
         near = self.near.read(checked_text(text))
         md5s = [near.value.md5, *(neighbour.md5 for neighbour in near.value.near)]
         outcomes = self.outcomes.read_many([(md5,) for md5 in md5s])
-        patterns = self.patterns.read(category)
+        patterns = self.patterns.read(category or analysing.category_of(near.value))
         value = analysing.analyse(
             text, near.value, [read.value for read in outcomes], patterns.value
         )
@@ -245,6 +249,7 @@ class LearningViews:
             "learning.analysis",
             ttl_s=CacheTTL.LEARNING_METRICS,
             tags=[EVERYTHING, TEXTS],
+            version=2,
             key=lambda text: text_md5(text).hex(),
         )
         def near(text: str) -> Neighbourhood:

@@ -73,7 +73,7 @@ def test_what_is_no_number_is_named_and_shown(name: str, bad: object) -> None:
 
 
 def test_numbers_may_be_of_any_kind() -> None:
-    assert Policy(ttl_s=np.float64(60), near_ttl_s=5, jitter=np.float32(0.25)).jitter == 0.25
+    assert Policy(ttl_s=np.float64(60), jitter=np.float64(0.25)).jitter == 0.25
 
 
 def test_tags_given_as_one_text_are_refused() -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Engine, delete, func, select, update
 
-from cache_core.learning.analysis import analysis
+from cache_core.learning.analysis import analysis, category_of
 from cache_core.learning.intervals import Estimate
 from cache_core.learning.models import StoredPattern
-from cache_core.learning.neighbours import neighbourhood
+from cache_core.learning.neighbours import Near, Neighbourhood, neighbourhood
 from cache_core.learning.patterns import static_patterns
 from cache_core.learning.phrases import mine, read_corpus, words_of
 from cache_core.learning.sample import ensure_sample
@@ -39,7 +39,23 @@ def test_an_excerpt_is_one_line_of_bounded_length() -> None:
 def test_only_maximal_phrases_are_kept() -> None:
     texts = [words_of(f"think step by step about {thing}") for thing in THINGS]
     texts += [words_of(f"some {thing}") for thing in THINGS]
-    assert mine(texts) == ("think step by step about",)
+    assert mine(texts) == ("think step by step",)
+
+
+@pytest.mark.parametrize(
+    ("repeated", "found"),
+    [
+        ("My request is I {}", ()),
+        ("{} and the meeting notes for", ("meeting notes",)),
+        ("{} as soon as possible", ("as soon as possible",)),
+        ("do not use {}", ("do not use",)),
+        ("in the style of {}", ("in the style",)),
+    ],
+)
+def test_function_words_at_an_open_end_are_cut_off(repeated: str, found: tuple[str, ...]) -> None:
+    texts = [words_of(repeated.format(thing)) for thing in THINGS]
+    texts += [words_of(f"other {thing}") for thing in THINGS]
+    assert mine(texts) == found
 
 
 def test_a_phrase_does_not_reach_over_the_end_of_a_sentence() -> None:
@@ -142,13 +158,41 @@ def test_the_expected_outcome_follows_the_nearest_texts(engine: Engine) -> None:
     assert good.low < good.mean <= good.high
 
 
-def test_suggestions_carry_their_numbers(sqlite_engine: Engine) -> None:
+def test_observations_carry_their_numbers_and_advise_nothing(sqlite_engine: Engine) -> None:
     ensure_sample(sqlite_engine, NOW)
-    answer = analysis(sqlite_engine, "Sort my mail as soon as possible.")
-    assert any(
-        line.startswith("Try without “as soon as possible”") and "95 % interval" in line
-        for line in answer.suggestions
-    )
+    answer = analysis(sqlite_engine, "Find the bug in this sorting routine as soon as possible.")
+    assert answer.category == "code"
+    (line,) = [line for line in answer.observations if "as soon as possible" in line]
+    assert line.startswith("Texts in code that, as this one, hold “as soon as possible” did ")
+    assert "points worse than those without" in line
+    assert "95 % interval of the difference -" in line
+    assert not {"Try", "Consider", "Keep"} & {line.split()[0] for line in answer.observations}
+
+
+def test_phrases_are_compared_within_the_category_so_that_none_is_blamed_for_its_category(
+    engine: Engine,
+) -> None:
+    """Research goes badly with and without the phrase; over all categories the phrase looks bad."""
+    hard = [f"compare suppliers of {t}" for t in THINGS] + [f"list papers on {t}" for t in THINGS]
+    easy = [f"draw some {t} in blue" for t in THINGS]
+    import_rows(engine, [row(instruction=text, category="research", outcome=0) for text in hard])
+    import_rows(engine, [row(instruction=text, category="art", outcome=1) for text in easy])
+    over_all = {item.phrase: item for item in static_patterns(engine, None).patterns}
+    assert over_all["compare suppliers"].lift.high < 0
+    for text in (hard[0], "compare suppliers of wool"):
+        answer = analysis(engine, text)
+        assert answer.category == "research"
+        assert answer.observations == ()
+
+
+def test_neighbours_that_disagree_leave_the_category_open() -> None:
+    def near(*found: tuple[str, float]) -> Neighbourhood:
+        texts = tuple(Near("", "", category, similarity) for category, similarity in found)
+        return Neighbourhood("", None, 9, 9, texts)
+
+    assert category_of(near()) is None
+    assert category_of(near(("code", 0.5), ("art", 0.5))) is None
+    assert category_of(near(("code", 0.2), ("art", 0.9), ("code", 0.2))) == "art"
 
 
 @pytest.mark.parametrize(
