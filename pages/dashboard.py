@@ -19,38 +19,64 @@ from ui.learning_blocks import (
 )
 from ui.served import draw_served, served
 
+# Room for a label, a number and a change.
+_CARD_PX = 132
+
 app = open_page().app
 
 
 def draw_numbers(stats: DashboardStats) -> None:
-    """Four headline numbers."""
+    """Headline numbers. Cards are of one height, whether or not there is a change to show."""
     period = stats.period
     recent = period.last if period else None
-    moved = period.change if period else None
-    with st.grid(4, min_column_width=140):
+    before = period.before if period else None
+    few = recent is not None and recent.count < learning_frames.FEW
+    compared = not few and before is not None and before.count >= learning_frames.FEW
+    moved = period.change if period and compared else None
+    with st.grid(5, min_column_width=140):
         st.metric(
             "Mean outcome",
             words.percent(stats.overall.mean if stats.overall else None),
             border=True,
+            height=_CARD_PX,
             help=f"95 % interval: {learning_frames.with_interval(stats.overall)}. "
             "Outcomes go from 0 (failed) to 100 % (succeeded).",
         )
         st.metric(
-            "Last 28 days of data",
-            words.percent(recent.mean if recent else None),
+            "Last 28 days",
+            "too few" if few else words.percent(recent.mean if recent else None),
             words.points(moved.difference) if moved else None,
             delta_color="normal" if moved and moved.is_clear else "off",
-            delta_description="vs 28 days before" if moved else None,
+            delta_description="on before" if moved else None,
             border=True,
-            help=f"{learning_frames.change_in_words(moved).capitalize()}. Counted back from the "
-            "newest outcome.",
+            height=_CARD_PX,
+            help="Of the data, counted back from the newest outcome: "
+            f"{learning_frames.with_interval(recent)} in "
+            f"{words.plural(recent.count if recent else 0, 'outcome')}, against "
+            f"{learning_frames.with_interval(before)} in "
+            f"{words.plural(before.count if before else 0, 'outcome')} of the 28 days before. "
+            f"{learning_frames.change_in_words(moved).capitalize()}.",
         )
-        st.metric("Outcomes", words.count(stats.outcomes), border=True, help=span_of(stats))
         st.metric(
-            "Users · instructions",
-            f"{words.count(stats.users)} · {words.count(stats.instructions)}",
+            "Outcomes",
+            words.count(stats.outcomes),
             border=True,
-            help="Users or systems, and distinct texts by category.",
+            height=_CARD_PX,
+            help=span_of(stats),
+        )
+        st.metric(
+            "Users",
+            words.count(stats.users),
+            border=True,
+            height=_CARD_PX,
+            help="People or systems that gave instructions.",
+        )
+        st.metric(
+            "Texts",
+            words.count(stats.instructions),
+            border=True,
+            height=_CARD_PX,
+            help="Distinct instructions, each counted once in each of its categories.",
         )
 
 

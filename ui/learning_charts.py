@@ -12,6 +12,12 @@ _ROW_PX = 30
 # Readable on the light and on the dark background, and told apart by colour-blind readers.
 _BLUE, _ORANGE, _GRAY = "#2389C7", "#D55E00", "#7C8894"
 _SHARE_AXIS = alt.Axis(format="%", values=[0, 0.25, 0.5, 0.75, 1])
+# The page writes "64 %" and "-3"; a chart's own way would be "64%" and "−3".
+_NUMBERS = alt.Locale(
+    number=alt.NumberLocale(
+        currency=["", ""], decimal=".", grouping=[3], thousands=",", percent=" %", minus="-"
+    )
+)
 _SHARE = alt.Scale(domain=[0, 1])
 
 
@@ -46,7 +52,7 @@ def week_chart(frame: pd.DataFrame) -> alt.LayerChart:
     line = base.mark_line(
         color=_BLUE, strokeWidth=2, point=alt.OverlayMarkDef(size=36, filled=True, color=_BLUE)
     ).encode(x=x, y=y, tooltip=tooltip)
-    return cast("alt.LayerChart", alt.layer(band, alone, line).properties(height=HEIGHT_PX))
+    return _finished([band, alone, line], HEIGHT_PX)
 
 
 def estimate_chart(frame: pd.DataFrame) -> alt.LayerChart:
@@ -123,4 +129,9 @@ def _dots(
         layers.insert(0, zero.encode(x=alt.X("zero:Q", title=title, scale=scale, axis=axis)))
     # The height holds the axis and the legend as well.
     height_px = max(row_px * len(names), 60) + 20 + legend_px
-    return cast("alt.LayerChart", alt.layer(*layers).properties(height=height_px))
+    return _finished(layers, height_px)
+
+
+def _finished(layers: list[alt.Chart], height_px: int) -> alt.LayerChart:
+    chart = alt.layer(*layers).properties(height=height_px).configure(locale=_NUMBERS)
+    return cast("alt.LayerChart", chart)

@@ -13,6 +13,9 @@ from cache_core.learning.people import RecentOutcome
 from cache_core.learning.progress import CategoryComparison
 from ui import words
 
+# Below it an interval spans more than half the scale, and a percentage misleads.
+FEW = 10
+
 
 def week_frame(weeks: Sequence[WeekPoint]) -> pd.DataFrame:
     """A row per week from the first to the last: week (UTC, a Monday), mean, low, high (0 to 1, NaN
@@ -150,11 +153,16 @@ def headline(who: str, overall: Estimate | None, period: Period | None) -> str:
     sentence = f"**{plain(who)}: mean outcome {with_interval(overall)}.**"
     if period is None or period.last is None:
         return f"{sentence} No outcome has a time, so there is no trend."
-    recent = words.percent(period.last.mean)
-    sentence += f" The last 28 days of data reach {recent}"
-    if period.change is None:
+    count = words.plural(period.last.count, "outcome")
+    if period.last.count < FEW:
+        return f"{sentence} The last 28 days of data hold {count}, too few to say more."
+    sentence += f" The last 28 days of data: {with_interval(period.last)} in {count}"
+    if period.before is None or period.change is None:
         return f"{sentence}; there is no data of the 28 days before."
-    return f"{sentence}: {change_in_words(period.change)} on the 28 days before."
+    before = words.plural(period.before.count, "outcome")
+    if period.before.count < FEW:
+        return f"{sentence}; the 28 days before hold {before}, too few to compare."
+    return f"{sentence}: {change_in_words(period.change)} on the 28 days before ({before})."
 
 
 def describe_weeks(frame: pd.DataFrame) -> str:
@@ -165,8 +173,9 @@ def describe_weeks(frame: pd.DataFrame) -> str:
     worst = known.loc[known["mean"].idxmin()]
     return (
         f"Mean outcome by week from {known['week'].iloc[0]:%Y-%m-%d} to "
-        f"{known['week'].iloc[-1]:%Y-%m-%d}: first {known['mean'].iloc[0]:.0%}, "
-        f"last {known['mean'].iloc[-1]:.0%}, lowest {worst['mean']:.0%} in the week of "
+        f"{known['week'].iloc[-1]:%Y-%m-%d}: first {words.percent(known['mean'].iloc[0])}, "
+        f"last {words.percent(known['mean'].iloc[-1])}, "
+        f"lowest {words.percent(worst['mean'])} in the week of "
         f"{worst['week']:%Y-%m-%d}."
     )
 
@@ -175,7 +184,8 @@ def describe_estimates(frame: pd.DataFrame, what: str) -> str:
     """What a chart of estimates shows, for those who cannot see it."""
     if frame.empty:
         return f"{what}: nothing recorded."
-    parts = [f"{name} {mean:.0%}" for name, mean in zip(frame["name"], frame["mean"], strict=True)]
+    means = zip(frame["name"], frame["mean"], strict=True)
+    parts = [f"{name} {words.percent(mean)}" for name, mean in means]
     return f"{what}: " + ", ".join(parts[:8]) + "."
 
 

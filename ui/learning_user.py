@@ -10,6 +10,9 @@ from ui import learning_charts, learning_frames, words
 from ui.learning_blocks import choose_user, draw_chart, draw_weeks, timed, users_in_order
 from ui.served import draw_served, served, served_together
 
+# Room for a label, a number and a change, so that the cards are of one height.
+_CARD_PX = 132
+
 
 def draw_user(views: LearningViews) -> None:
     """Everything about the user chosen on the page."""
@@ -62,6 +65,7 @@ def _draw_numbers(own: OwnProgress) -> None:
             "Effectiveness",
             words.percent(own.overall.mean if own.overall else None),
             border=True,
+            height=_CARD_PX,
             help=f"Mean outcome: {learning_frames.with_interval(own.overall)}, "
             f"{words.plural(own.overall.count if own.overall else 0, 'outcome')}.",
         )
@@ -69,6 +73,7 @@ def _draw_numbers(own: OwnProgress) -> None:
             "Trend a week",
             f"{own.trend.per_week * 100:+.2f} pt" if own.trend else words.DASH,
             border=True,
+            height=_CARD_PX,
             help="Slope of a straight line through all outcomes that have a time.",
         )
         moved = own.thirds_change
@@ -77,8 +82,9 @@ def _draw_numbers(own: OwnProgress) -> None:
             words.percent(own.last_third.mean if own.last_third else None),
             words.points(moved.difference) if moved else None,
             delta_color="normal" if moved and moved.is_clear else "off",
-            delta_description="vs first third" if moved else None,
+            delta_description="on the first" if moved else None,
             border=True,
+            height=_CARD_PX,
             help="Of all outcomes in order of time. "
             f"First third {learning_frames.with_interval(own.first_third)}, "
             f"last third {learning_frames.with_interval(own.last_third)}: "
@@ -92,7 +98,11 @@ def _draw_repeats(own: OwnProgress) -> None:
     st.metric(
         "Repeats",
         words.DASH if repeats is None else f"{repeats.mean_difference * 100:+.1f} pt",
+        None if repeats is None else words.plural(repeats.pairs, "repeat"),
+        delta_color="off",
+        delta_arrow="off",
         border=True,
+        height=_CARD_PX,
         help="No instruction was given twice."
         if repeats is None
         else "The same instruction the next time, against the time before: "

@@ -93,6 +93,31 @@ def test_the_headline_says_when_there_is_nothing_before() -> None:
     assert "no trend" in learning_frames.headline("ada", HALF, None)
 
 
+def test_the_headline_gives_no_percentage_of_a_few_outcomes() -> None:
+    one = estimate(Sums(1, 1, 1))
+    thin = learning_frames.headline("ada", HALF, Period(MONDAY, one, HALF, change(one, HALF)))
+    assert thin.endswith(" The last 28 days of data hold 1 outcome, too few to say more.")
+    before = learning_frames.headline("ada", HALF, Period(MONDAY, HALF, one, change(HALF, one)))
+    assert before.endswith("; the 28 days before hold 1 outcome, too few to compare.")
+
+
+def test_the_headline_gives_the_interval_and_how_many_outcomes() -> None:
+    text = learning_frames.headline("ada", HALF, Period(MONDAY, HALF, HALF, change(HALF, HALF)))
+    assert "The last 28 days of data: 50 % (40 to 60 %) in 96 outcomes: no clear change" in text
+    assert text.endswith("on the 28 days before (96 outcomes).")
+
+
+def test_charts_write_percentages_and_minus_signs_as_the_page_does() -> None:
+    frame = learning_frames.estimate_frame([NamedEstimate("a", HALF)])
+    for chart in (
+        learning_charts.estimate_chart(frame),
+        learning_charts.week_chart(learning_frames.week_frame(_weeks(0, 1))),
+    ):
+        numbers = chart.to_dict()["config"]["locale"]["number"]
+        assert (numbers["percent"], numbers["minus"]) == (" %", "-")
+    assert learning_frames.describe_estimates(frame, "Mean") == "Mean: a 50 %."
+
+
 def test_names_have_no_meaning_as_markdown() -> None:
     assert "\\*\\*" in learning_frames.headline("**ada**", HALF, None)
     assert learning_frames.plain("[x](y) $1$") == "\\[x\\](y) \\$1\\$"

@@ -43,6 +43,17 @@ def test_one_user_can_be_chosen(open_app: OpenApp) -> None:
     assert int(_metrics(at)["Outcomes"].replace(",", "")) < 4_200
 
 
+def test_a_few_outcomes_are_called_too_few(open_app: OpenApp, running: Running) -> None:
+    at = open_app()
+    views, engine = running().views, running().engine
+    assert views is not None
+    assert engine is not None
+    views.after_import(import_rows(engine, [row()]))
+    at = at.switch_page("pages/dashboard.py").run()
+    assert _metrics(at)["Last 28 days"] == "too few"
+    assert "hold 1 outcome, too few to say more" in texts(at)
+
+
 def test_charts_hold_the_figures(open_app: OpenApp) -> None:
     at = open_app("dashboard")
     charts = at.get("vega_lite_chart")

@@ -35,6 +35,8 @@ def test_a_users_metrics_and_trend_are_shown(open_app: OpenApp) -> None:
     at.selectbox(key="learning_user").select("sample-ada").run()
     assert "Getting better" in texts(at)
     assert {metric.label for metric in at.metric} >= {"Effectiveness", "Trend a week"}
+    (repeats,) = [metric for metric in at.metric if metric.label == "Repeats"]
+    assert repeats.delta.endswith(" repeats")
 
 
 def test_looking_again_is_served_from_cache(open_app: OpenApp) -> None:
