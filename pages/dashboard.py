@@ -20,7 +20,7 @@ from ui.learning_blocks import (
 from ui.served import draw_served, served
 
 # Room for a label, a number and a change.
-_CARD_PX = 132
+_CARD_PX = 136
 
 app = open_page().app
 
@@ -47,7 +47,7 @@ def draw_numbers(stats: DashboardStats) -> None:
             "too few" if few else words.percent(recent.mean if recent else None),
             words.points(moved.difference) if moved else None,
             delta_color="normal" if moved and moved.is_clear else "off",
-            delta_description="on before" if moved else None,
+            delta_description="vs before" if moved else None,
             border=True,
             height=_CARD_PX,
             help="Of the data, counted back from the newest outcome: "

@@ -11,7 +11,7 @@ from ui.learning_blocks import choose_user, draw_chart, draw_weeks, timed, users
 from ui.served import draw_served, served, served_together
 
 # Room for a label, a number and a change, so that the cards are of one height.
-_CARD_PX = 132
+_CARD_PX = 136
 
 
 def draw_user(views: LearningViews) -> None:
@@ -82,7 +82,7 @@ def _draw_numbers(own: OwnProgress) -> None:
             words.percent(own.last_third.mean if own.last_third else None),
             words.points(moved.difference) if moved else None,
             delta_color="normal" if moved and moved.is_clear else "off",
-            delta_description="on the first" if moved else None,
+            delta_description="vs first" if moved else None,
             border=True,
             height=_CARD_PX,
             help="Of all outcomes in order of time. "
