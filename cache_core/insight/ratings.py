@@ -56,7 +56,7 @@ def rate(counts: Counts, thresholds: Thresholds | None = None) -> Rated:
     factors: list[tuple[int, str]] = [
         (
             sum(hit_rate < bound for bound in thresholds.hit_rate),
-            f"hit rate {hit_rate:.0%}",
+            f"hit rate {hit_rate * 100:.0f} %",
         ),
         (
             sum(store_p95_s >= bound for bound in thresholds.store_p95_s),
@@ -64,7 +64,7 @@ def rate(counts: Counts, thresholds: Thresholds | None = None) -> Rated:
         ),
         (
             sum(error_rate >= bound for bound in thresholds.error_rate),
-            f"errors {error_rate:.1%}",
+            f"errors {error_rate * 100:.1f} %",
         ),
     ]
     worst, weakest = max(factors, key=lambda factor: factor[0])
@@ -73,8 +73,8 @@ def rate(counts: Counts, thresholds: Thresholds | None = None) -> Rated:
 
 def _rule(thresholds: Thresholds) -> str:
     rows = [
-        f"{word}: hit rate at least {hit:.0%}, store p95 below {store * 1000:.0f} ms, "
-        f"errors below {errors:.0%}"
+        f"{word}: hit rate at least {hit * 100:.0f} %, store p95 below {store * 1000:.0f} ms, "
+        f"errors below {errors * 100:.0f} %"
         for word, hit, store, errors in zip(
             _WORDS,
             thresholds.hit_rate,

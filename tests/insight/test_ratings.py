@@ -25,18 +25,18 @@ def counts(
 @pytest.mark.parametrize(
     ("found", "rating", "weakest"),
     [
-        (counts(hits=80, misses=20), "Excellent", "hit rate 80%"),
-        (counts(hits=79, misses=21), "Good", "hit rate 79%"),
-        (counts(hits=65, misses=35), "Good", "hit rate 65%"),
-        (counts(hits=64, misses=36), "Fair", "hit rate 64%"),
-        (counts(hits=50, misses=50), "Fair", "hit rate 50%"),
-        (counts(hits=49, misses=51), "Poor", "hit rate 49%"),
+        (counts(hits=80, misses=20), "Excellent", "hit rate 80 %"),
+        (counts(hits=79, misses=21), "Good", "hit rate 79 %"),
+        (counts(hits=65, misses=35), "Good", "hit rate 65 %"),
+        (counts(hits=64, misses=36), "Fair", "hit rate 64 %"),
+        (counts(hits=50, misses=50), "Fair", "hit rate 50 %"),
+        (counts(hits=49, misses=51), "Poor", "hit rate 49 %"),
         (counts(hits=100, store_s=0.030), "Good", "store answers in"),
         (counts(hits=100, store_s=0.070), "Fair", "store answers in"),
         (counts(hits=100, store_s=0.200), "Poor", "store answers in"),
-        (counts(hits=990, errors=10), "Good", "errors 1.0%"),
-        (counts(hits=970, errors=30), "Fair", "errors 3.0%"),
-        (counts(hits=90, errors=10), "Poor", "errors 10.0%"),
+        (counts(hits=990, errors=10), "Good", "errors 1.0 %"),
+        (counts(hits=970, errors=30), "Fair", "errors 3.0 %"),
+        (counts(hits=90, errors=10), "Poor", "errors 10.0 %"),
         (counts(hits=10, misses=9), "Not enough data", "19 lookups"),
         (counts(), "Not enough data", "0 lookups"),
         (counts(hits=5, bypasses=50), "Unreachable", "50 of 55"),
@@ -50,7 +50,7 @@ def test_the_worst_factor_decides_and_is_named(found: Counts, rating: Rating, we
 
 def test_the_rule_holds_every_number() -> None:
     rule = rate(counts(hits=100)).rule
-    for number in ("80%", "65%", "50%", "25 ms", "100 ms", "1%", "5%"):
+    for number in ("80 %", "65 %", "50 %", "25 ms", "100 ms", "1 %", "5 %"):
         assert number in rule
 
 
