@@ -38,7 +38,8 @@ _OPEN_END = frozenset(
     """a an the this that these those my your our their its his of to in on at by for from with
     without about into onto over under between through during than as like and or but nor so if
     because while when where which who whose whether i we he she they is are was were be been being
-    am do does did has have had will would shall should can could may might must not""".split()
+    am do does did has have had will would shall should can could may might must need want not
+    some any each every""".split()
 )
 _OPEN_START = frozenset(
     "a an the and or but nor so of that which who is are was were be been being am than".split()

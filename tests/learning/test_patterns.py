@@ -46,6 +46,7 @@ def test_only_maximal_phrases_are_kept() -> None:
     ("repeated", "found"),
     [
         ("My request is I {}", ()),
+        ("{} request is I need", ()),
         ("{} and the meeting notes for", ("meeting notes",)),
         ("{} as soon as possible", ("as soon as possible",)),
         ("do not use {}", ("do not use",)),
