@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import Any
 
 import streamlit as st
 from sqlalchemy import Engine
@@ -20,7 +18,7 @@ from cache_core.learning.sample import ensure_sample
 from cache_core.learning.sources import data_label
 from cache_core.learning.views import LearningViews
 from cache_core.operations import Jobs
-from cache_core.settings import Settings, load_settings
+from cache_core.settings import Settings, settings_with
 from cache_core.stores import StoreError, StoreUnavailableError
 from cache_core.telemetry import Figures, MetricsReader, SharedRecorder, Window
 
@@ -134,10 +132,4 @@ def get_app() -> App:
 
 def _settings() -> Settings:
     """Settings from the environment, and from Streamlit's secrets where it says nothing."""
-    secrets: dict[str, Any] = {}
-    if st.secrets.load_if_toml_exists():
-        for name in Settings.model_fields:
-            for spelled in (name, name.upper()):
-                if spelled in st.secrets and name.upper() not in os.environ:
-                    secrets[name] = st.secrets[spelled]
-    return load_settings(**secrets)
+    return settings_with(st.secrets if st.secrets.load_if_toml_exists() else {})
