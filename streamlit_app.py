@@ -17,7 +17,8 @@ except ValueError as exc:
     st.title("Settings", anchor=False)
     st.error(
         f"**A setting will not do, so the app cannot start.** {exc}\n\n"
-        "Correct it in the environment or in `.streamlit/secrets.toml`, then reload this page.",
+        "Correct it in the environment and start the app again, or correct it in "
+        "`.streamlit/secrets.toml` and reload this page.",
         icon=":material/settings:",
     )
     st.stop()
