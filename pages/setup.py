@@ -19,6 +19,7 @@ from ui.frame import STORE_PROBLEM, draw_title, open_page
 _REDRAW_S = 0.5
 _FIELDS = ("user", "instruction", "category", "outcome", "ts")
 _IMPORT = "import"
+_WATCHING = "watching_import"
 
 app = open_page().app
 actor = current_actor(app)
@@ -48,6 +49,8 @@ def start_import(
         app.views.after_import(report)
         return report
 
+    # However fast it ends: the frame was drawn before, and says where the data comes from.
+    st.session_state[_WATCHING] = True
     app.jobs.start(_IMPORT, f"Import {name}", work)
 
 
@@ -147,8 +150,7 @@ def draw_import_job() -> None:
         )
     else:
         draw_report(job.result)
-    if st.session_state.get("watching_import"):
-        st.session_state["watching_import"] = False
+    if st.session_state.pop(_WATCHING, False):
         st.rerun()  # stops the timer and brings the new data label into the frame
 
 
@@ -265,8 +267,6 @@ st.subheader("Import", anchor=False)
 draw_import()
 import_job = app.jobs.get(_IMPORT)
 importing = import_job is not None and import_job.state == "running"
-if importing:
-    st.session_state["watching_import"] = True
 st.fragment(draw_import_job, run_every=_REDRAW_S if importing else None, key="import_job")()
 st.subheader("Configuration", anchor=False)
 draw_configuration()
