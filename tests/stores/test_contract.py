@@ -445,6 +445,8 @@ def test_info_counts_keys_and_bytes(store: Store) -> None:
 def test_closing_twice_is_safe(store: Store) -> None:
     store.close()
     store.close()
+    with pytest.raises(StoreUnavailableError):
+        store.ping()
 
 
 def test_a_closed_store_is_unavailable(store: Store) -> None:

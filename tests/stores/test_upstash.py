@@ -248,7 +248,8 @@ def test_a_trailing_slash_of_the_url_does_not_matter(
 def test_white_space_around_the_token_does_not_matter(
     opening: Open, faulty_front: RestFront
 ) -> None:
-    opening(token=f" {faulty_front.token}\n").ping()
+    store = opening(token=f" {faulty_front.token}\n")
+    assert store.get_many(["absent"]) == [None]
 
 
 # A server that says no
