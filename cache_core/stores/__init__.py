@@ -1,6 +1,7 @@
 """Stores: bytes under a key, for a while. `open_store` makes one from a URL."""
 
 from cache_core.stores.base import (
+    AsyncStore,
     CacheCoreError,
     FieldPut,
     LeaseWrite,
@@ -15,6 +16,7 @@ from cache_core.stores.base import (
 from cache_core.stores.opening import OpenStore, open_store
 
 __all__ = [
+    "AsyncStore",
     "CacheCoreError",
     "FieldPut",
     "LeaseWrite",

@@ -142,11 +142,50 @@ class Store(Protocol):
     def ping(self) -> None:
         """Return when the store answers."""
 
+    def now_s(self) -> float:
+        """The store's clock, Unix seconds; of a store in this process, this machine's."""
+
     def info(self) -> StoreInfo:
         """What the store reports of its own state."""
 
+    @property
+    def aio(self) -> AsyncStore:
+        """The same store for coroutines."""
+
     def close(self) -> None:
-        """Give up connections. Safe to repeat; later calls raise StoreUnavailableError."""
+        """Give up connections, those of `aio` included, without waiting for anybody.
+
+        Safe to repeat; later calls raise StoreUnavailableError.
+        """
+
+
+class AsyncStore(Protocol):
+    """The calls of a Store for coroutines, with the same contracts; no threads.
+
+    Connections belong to the event loop a call is made on. They are given up when it shuts down
+    (asyncio.run does that), by `aclose`, and by the store's own `close`.
+    """
+
+    async def get_many(self, keys: Sequence[str]) -> list[bytes | None]: ...
+
+    async def add_then_get(
+        self, adds: Sequence[Put], keys: Sequence[str]
+    ) -> list[bytes | None]: ...
+
+    async def put_many(self, puts: Sequence[Put]) -> None: ...
+
+    async def settle(self, writes: Sequence[LeaseWrite]) -> list[bool]: ...
+
+    async def touch(self, touches: Sequence[Touch]) -> None: ...
+
+    async def remove(self, keys: Sequence[str]) -> int: ...
+
+    async def ping(self) -> None: ...
+
+    async def now_s(self) -> float: ...
+
+    async def aclose(self) -> None:
+        """Give up the connections of the running event loop. A later call makes new ones."""
 
 
 _PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
