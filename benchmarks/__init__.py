@@ -1,0 +1,1 @@
+"""Measurements of this library and its peers; `python -m benchmarks` runs the comparison."""
