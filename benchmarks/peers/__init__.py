@@ -10,6 +10,7 @@ __all__ = ["KINDS", "NotOffered", "Peer", "Place", "make", "peer_class"]
 
 KINDS = {
     "redis-py": "redis_py:RedisPy",
+    "redis-py-async": "redis_py:RedisPyAsync",
     "ours": "ours:Ours",
     "ours-async": "ours:OursAsync",
     "ours-near": "ours:OursNear",

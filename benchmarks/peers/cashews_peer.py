@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from cashews import Cache  # type: ignore[import-not-found]
 
-from benchmarks.peers.base import TAG, Peer, Place, Source, SourceMany
+from benchmarks.peers.base import TAG, NotOffered, Peer, Place, Source, SourceMany
 
 
 class Cashews(Peer):
@@ -19,6 +19,8 @@ class Cashews(Peer):
 
     def __init__(self, place: Place) -> None:
         super().__init__(place)
+        if place.unix_path:
+            raise NotOffered  # its setup() knows no unix:// address
         self.cache = Cache()
         self.cache.setup(place.url)
         self._made = 0

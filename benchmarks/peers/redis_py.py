@@ -6,7 +6,7 @@ import pickle
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-import redis
+import redis.asyncio
 
 from benchmarks.peers.base import NotOffered, Peer, Place, Source, SourceMany
 
@@ -58,3 +58,32 @@ class RedisPy(Peer):
 
     def close(self) -> None:
         self.client.close()
+
+
+class RedisPyAsync(Peer):
+    """The same in a coroutine, with `redis.asyncio`."""
+
+    label: ClassVar[str] = "redis.asyncio GET + pickle, by hand"
+    is_async: ClassVar[bool] = True
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(place)
+        self.client: Any = redis.asyncio.Redis.from_url(place.url)
+
+    def function(
+        self, source: Source, *, ttl_s: float, stale_s: float = 0.0, tagged: bool = False
+    ) -> Callable[[int], Any]:
+        if stale_s or tagged:
+            raise NotOffered
+        client, life_ms = self.client, int(ttl_s * 1000)
+
+        async def cached(key: int) -> Any:
+            name = f"byhand-async:{key}"
+            raw = await client.get(name)
+            if raw is not None:
+                return pickle.loads(raw)
+            value = await source(key)
+            await client.set(name, pickle.dumps(value, 5), px=life_ms)
+            return value
+
+        return cached
