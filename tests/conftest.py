@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 
+from cache_core.logs import log
 from cache_core.stores import Store
 from tests.servers.faulty_line import FaultyLine
 from tests.servers.meter import FrontMeter, Meter, memory_meter, redis_meter
@@ -17,6 +18,12 @@ from tests.servers.redis_server import RedisServer
 from tests.servers.rest_front import RestFront
 
 OpenSameStore = Callable[[], Store]
+
+
+@pytest.fixture(autouse=True)
+def nothing_told_yet() -> None:
+    """Each test reads in the log what it caused, whatever the one before it caused."""
+    log._told.clear()
 
 
 @pytest.fixture(scope="session")

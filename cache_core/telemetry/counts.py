@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -37,10 +37,16 @@ class Counts:
         self.numbers[name] = self.numbers.get(name, 0) + number
 
     def time(self, name: str, duration_s: float) -> None:
-        """Count a duration."""
+        """Count a duration, seconds."""
+        self.time_all(name, (duration_s,))
+
+    def time_all(self, name: str, durations_s: Sequence[float]) -> None:
+        """Count durations, seconds."""
+        if not durations_s:
+            return
         if name not in self.times:
             self.times[name] = Histogram()
-        self.times[name].add(duration_s)
+        self.times[name].add_all(durations_s)
 
     def merge(self, other: Counts) -> None:
         """Add another's counts."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 # 16 buckets to a doubling: a percentile is at most 2.2 % off.
 _PER_DOUBLING = 16
 _SMALLEST_S = 1e-6
+_PER_S = 1e6
 
 
 class Histogram:
@@ -26,11 +27,21 @@ class Histogram:
         self.total_s = 0.0
 
     def add(self, duration_s: float) -> None:
-        """Count one duration, seconds; below a microsecond counts as one."""
-        at = int(math.log2(max(duration_s, _SMALLEST_S) / _SMALLEST_S) * _PER_DOUBLING)
-        self.buckets[at] = self.buckets.get(at, 0) + 1
-        self.count += 1
-        self.total_s += duration_s
+        """Count one duration, seconds."""
+        self.add_all((duration_s,))
+
+    def add_all(self, durations_s: Sequence[float]) -> None:
+        """Count durations, seconds; below a microsecond counts as one, endless ones do not."""
+        total_s = sum(durations_s)
+        if not math.isfinite(total_s):
+            durations_s = [s for s in durations_s if math.isfinite(s)]
+            total_s = sum(durations_s)
+        buckets, log2 = self.buckets, math.log2
+        for duration_s in durations_s:
+            at = int(log2(duration_s * _PER_S) * _PER_DOUBLING) if duration_s > _SMALLEST_S else 0
+            buckets[at] = buckets.get(at, 0) + 1
+        self.count += len(durations_s)
+        self.total_s += total_s
 
     def merge(self, other: Histogram) -> None:
         """Add the counts of another."""

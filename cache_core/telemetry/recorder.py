@@ -4,49 +4,45 @@ A replica has one field in the hash of each minute and of each hour, and overwri
 counted there so far. So handing over is idempotent: a flush that failed, or whose answer was lost,
 is simply done again, and the replicas' fields add up (a grow-only counter: Shapiro, Preguica,
 Baquero, Zawirski, Conflict-free replicated data types, SSS 2011).
+
+A reader only puts its event in line. Whoever hands over folds the line into counts first; when the
+line grows long before that, a reader does.
 """
 
 from __future__ import annotations
 
 import atexit
-import logging
+import contextlib
+import os
 import secrets
 import threading
 import time
+import weakref
+from collections import deque
 from collections.abc import Callable
 
 from cache_core.events import Incident, ReadEvent
+from cache_core.logs import in_short, log
 from cache_core.stores.base import FieldPut, Store, StoreError
-from cache_core.telemetry.counts import Counts, encode, snapshot
+from cache_core.telemetry.counts import encode
+from cache_core.telemetry.folding import MINUTE_S, IncidentEvent, fold
+from cache_core.telemetry.periods import Periods, ended_s, is_minute
 
-_log = logging.getLogger("cache_core")
-
-MINUTE_S, HOUR_S = 60, 3600
 LATE_KEY = "t:late"
 
 _KEEP_MINUTES_S = 26 * 3600.0
 _KEEP_HOURS_S = 15 * 86_400.0
-_NAMESPACES_MAX = 200
-_OVERFLOW = "other"
-_CLOCK_SLACK_S = 120  # a period is kept so long after its end, lest a clock set back open it anew
-_UNSENT_MAX = 240  # periods kept while the store is out of reach: about four hours
-
-
-def minute_key(minute: int) -> str:
-    """Hash of one minute; `minute`: Unix time divided by 60."""
-    return f"t:m:{minute}"
-
-
-def hour_key(hour: int) -> str:
-    """Hash of one hour; `hour`: Unix time divided by 3600."""
-    return f"t:h:{hour}"
+_LINE_MAX = 4_096  # events; from here on readers fold, from twice as many on they wait for it
+_PATIENCE_S = 1.0
+_PERIODS_AT_ONCE = 20  # a flush after an outage must not outgrow what a store takes in one request
+_EXIT_S = 2.0  # for all recorders of a process together, when it ends
 
 
 class SharedRecorder:
     """A Recorder whose counts all replicas of a store share. Safe between threads.
 
     Loss is bounded by `interval_s` when the process is killed. Flushes cost one round trip and two
-    commands, and none while nothing is read.
+    commands, and none while nothing is read. A forked child counts as a replica of its own.
     """
 
     def __init__(
@@ -61,155 +57,190 @@ class SharedRecorder:
         self._store = store
         self.interval_s = interval_s
         self._clock = clock
-        self._background = background
+        self.flushes_by_itself = background
+        self._closed = False
+        self._begin()
+        _living.add(self)
+
+    def _begin(self) -> None:
+        """As somebody who has counted nothing: a new recorder, or a forked child's."""
         self.replica = secrets.token_hex(6)
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # never held while the store is asked
         self._flush_lock = threading.Lock()
-        # Counted once on the reader's thread; minute and hour get it when it is handed over.
-        self._minute = 0
-        self._fresh: dict[str, Counts] = {}
-        self._periods: dict[str, dict[str, Counts]] = {}
-        self._dirty: dict[str, None] = {}
-        self._expiring: set[str] = set()
+        # Longer than twice the bound only by what threads add while they wait for the lock.
+        self._reads: deque[ReadEvent] = deque(maxlen=4 * _LINE_MAX)
+        self._incidents: deque[IncidentEvent] = deque(maxlen=4 * _LINE_MAX)
+        self._look_at = 1  # length of a line at which its reader looks after it; first to start
+        self._periods = Periods()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self.last_flush_s: float | None = None
         self.failed_flushes = 0
         self.problem: StoreError | None = None  # of the last flush
-        self.lost_periods = 0
+
+    @property
+    def lost_periods(self) -> int:
+        """Minutes and hours dropped because the store was out of reach for too long."""
+        return self._periods.lost
+
+    # On the reader's thread
 
     def read(self, event: ReadEvent) -> None:
         """Count one read in the minute and the hour it ended in."""
-        with self._lock:
-            counts = self._open(event.namespace)
-            if event.outcome == "miss":
-                counts.add(f"miss.{event.cause}")
-                counts.time("miss", event.latency_s)
-            else:
-                counts.add(event.outcome)
-                if event.outcome in ("hit", "stale"):
-                    counts.time("hit", event.latency_s)
-                    counts.saved_s += event.saved_s
-            if event.source_s is not None:
-                counts.time("source", event.source_s)
-            if event.store_s is not None:
-                counts.time("store", event.store_s)
+        line = self._reads
+        line.append(event)
+        if len(line) >= self._look_at:
+            self._look_after(len(line))
 
     def count(self, namespace: str, incident: Incident, number: int = 1) -> None:
         """Count something beside the reads."""
-        with self._lock:
-            self._open(namespace).add(incident, number)
+        line = self._incidents
+        line.append((namespace, incident, number, self._clock()))
+        if len(line) >= self._look_at:
+            self._look_after(len(line))
 
-    def _open(self, namespace: str) -> Counts:
-        """The counts of a namespace since the last hand-over. The lock is held."""
-        minute = int(self._clock()) // MINUTE_S
-        if minute != self._minute:
-            self._fold()
-            self._minute = minute
-        counts = self._fresh.get(namespace)
-        if counts is None:
-            if len(self._fresh) >= _NAMESPACES_MAX:
-                namespace = _OVERFLOW
-            counts = self._fresh.setdefault(namespace, Counts())
-        if self._thread is None and self._background and not self._stop.is_set():
-            self._start()
-        return counts
+    def _look_after(self, length: int) -> None:
+        """Start handing over, or fold a line that grew long, unless somebody is at it."""
+        if not self._lock.acquire(timeout=_PATIENCE_S if length >= 2 * _LINE_MAX else 0):
+            return
+        try:
+            if self._look_at < _LINE_MAX:
+                self._look_at = _LINE_MAX
+                self._start()
+            else:
+                self._fold()
+        finally:
+            self._lock.release()
+
+    # Off it
 
     def _fold(self) -> None:
-        """Add what was counted since the last time to its minute and its hour. The lock is held."""
-        if not self._fresh:
-            return
-        hour = self._minute * MINUTE_S // HOUR_S
-        for name in (minute_key(self._minute), hour_key(hour)):
-            period = self._periods.setdefault(name, {})
-            self._dirty[name] = None
-            for namespace, counts in self._fresh.items():
-                if namespace not in period and len(period) >= _NAMESPACES_MAX:
-                    period.setdefault(_OVERFLOW, Counts()).merge(counts)
-                else:
-                    period.setdefault(namespace, Counts()).merge(counts)
-        self._fresh = {}
+        """Add what stands in line to its minutes and hours. The lock is held."""
+        reads = [self._reads.popleft() for _ in range(len(self._reads))]
+        incidents = [self._incidents.popleft() for _ in range(len(self._incidents))]
+        self._periods.add(fold(reads, incidents, self._clock()))
 
     def _start(self) -> None:
-        self._thread = threading.Thread(target=self._tick, name="cache-figures", daemon=True)
-        self._thread.start()
-        atexit.register(self.close)
-
-    def _tick(self) -> None:
-        while not self._stop.wait(self.interval_s):
-            try:
-                self.flush()
-            except Exception:  # noqa: BLE001  # what failed once may work the next time
-                _log.exception("figures could not be handed over")
+        """Start the thread that hands over. The lock is held."""
+        if self._closed or not self.flushes_by_itself:
+            return
+        thread = threading.Thread(
+            target=_flush_regularly,
+            args=(weakref.ref(self), self._stop, self.interval_s),
+            name="cache-figures",
+            daemon=True,
+        )
+        # No more threads, or the interpreter is ending: then closing hands over.
+        with contextlib.suppress(RuntimeError):
+            thread.start()
+            self._thread = thread
 
     def flush(self) -> bool:
         """Hand over what was counted since the last time: one round trip. False if that failed."""
         with self._flush_lock:
-            now_s = self._clock()
+            return self._flush()
+
+    def _flush(self) -> bool:
+        now_s = self._clock()
+        with self._lock:
+            self._fold()
+        while True:
             with self._lock:
-                self._fold()
-                names = list(self._dirty)
-                self._dirty.clear()
-                taken = {name: snapshot(now_s, self._periods[name]) for name in names}
+                taken = self._periods.take(_PERIODS_AT_ONCE, now_s)
+                puts = [self._field(name, content) for name, content in taken.items()]
             if not taken:
                 self.last_flush_s = now_s
                 return True
-            puts = [self._field(name, content) for name, content in taken.items()]
-            late = [name for name in names if self._is_late(name, now_s)]
-            if late:
+            if any(self._is_late(name, now_s) for name in taken):
                 # Readers keep closed minutes; this tells them to read these again.
                 word = f"{now_s:.3f}".encode()
                 puts.append(FieldPut(LATE_KEY, self.replica, word, _KEEP_HOURS_S))
             try:
                 self._store.put_fields(puts)
-            except StoreError as exc:
-                self._failed(names, exc)
+            except BaseException as exc:
+                with self._lock:
+                    self._periods.put_back(taken)
+                if not isinstance(exc, StoreError):
+                    raise
+                self._failed(exc)
                 return False
-            self.problem = None
-            self.last_flush_s = now_s
-            self._forget_closed(names, now_s)
-            return True
+            self._succeeded()
+            with self._lock:
+                self._periods.confirm(taken, now_s)
 
     def _field(self, name: str, content: dict[str, object]) -> FieldPut:
         ttl_s = None
-        if name not in self._expiring:
-            ttl_s = _KEEP_MINUTES_S if name.startswith("t:m:") else _KEEP_HOURS_S
+        if name not in self._periods.expiring:
+            ttl_s = _KEEP_MINUTES_S if is_minute(name) else _KEEP_HOURS_S
         return FieldPut(name, self.replica, encode(content), ttl_s)
 
     def _is_late(self, name: str, now_s: float) -> bool:
         """Whether readers may have taken this period for closed already."""
-        return _ended_s(name) + 2 * self.interval_s < now_s - MINUTE_S
+        return ended_s(name) + 2 * self.interval_s < now_s - MINUTE_S
 
-    def _failed(self, names: list[str], exc: StoreError) -> None:
+    def _failed(self, exc: StoreError) -> None:
         self.failed_flushes += 1
+        if self.problem is None:
+            log.warning("figures_kept", "figures could not be handed over, they are kept: %s", exc)
         self.problem = exc
-        if self.failed_flushes == 1:
-            _log.warning("figures could not be handed over, they are kept: %s", exc)
-        with self._lock:
-            self._dirty = dict.fromkeys(names) | self._dirty
-            while len(self._periods) > _UNSENT_MAX:
-                oldest = next(iter(self._periods))
-                del self._periods[oldest]
-                self._dirty.pop(oldest, None)
-                self.lost_periods += 1
 
-    def _forget_closed(self, names: list[str], now_s: float) -> None:
-        with self._lock:
-            self._expiring.update(names)
-            for name in [n for n in self._periods if _ended_s(n) + _CLOCK_SLACK_S <= now_s]:
-                if name not in self._dirty:
-                    del self._periods[name]
-                    self._expiring.discard(name)
+    def _succeeded(self) -> None:
+        if self.problem is not None:
+            log.info("figures_sent", "figures are handed over again")
+        self.problem = None
 
     def close(self) -> None:
-        """Hand over what is left and stop."""
-        if not self._stop.is_set():
-            self._stop.set()
-            self.flush()
-            atexit.unregister(self.close)
+        """Hand over what is left and stop. With a dead store that takes one deadline."""
+        if self._closed:
+            return
+        self._closed = True
+        self._stop.set()
+        failed_before = self.failed_flushes
+        with self._flush_lock:
+            # A flush that was under way when we came, and failed, has shown what another would do.
+            if self.failed_flushes == failed_before:
+                self._flush()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(_PATIENCE_S)
+
+    def after_fork(self) -> None:
+        """In a forked child: what was counted so far is the parent's to hand over."""
+        self._begin()
 
 
-def _ended_s(name: str) -> int:
-    """Unix time at which a period is over."""
-    number = int(name.rpartition(":")[2])
-    return (number + 1) * (MINUTE_S if name.startswith("t:m:") else HOUR_S)
+def _flush_regularly(
+    recorder: weakref.ref[SharedRecorder], stop: threading.Event, interval_s: float
+) -> None:
+    """Runs on the recorder's thread, which must not keep a recorder alive that nobody uses."""
+    while not stop.wait(interval_s):
+        there = recorder()
+        if there is None:
+            return
+        try:
+            there.flush()
+        except Exception as exc:  # noqa: BLE001  # what failed once may work the next time
+            log.error("figures_failed", "figures could not be handed over: %s", in_short(exc))
+        del there
+
+
+_living: weakref.WeakSet[SharedRecorder] = weakref.WeakSet()
+
+
+def _close_all() -> None:
+    """Hand over what is left when the process ends; a dead store must not keep it from ending."""
+    until = time.monotonic() + _EXIT_S
+    for recorder in list(_living):
+        if recorder.flushes_by_itself and time.monotonic() < until:
+            # There is nobody left to tell.
+            with contextlib.suppress(Exception):
+                recorder.close()
+
+
+def _after_fork() -> None:
+    for recorder in list(_living):
+        recorder.after_fork()
+
+
+atexit.register(_close_all)
+if hasattr(os, "register_at_fork"):  # Windows has no fork
+    os.register_at_fork(after_in_child=_after_fork)

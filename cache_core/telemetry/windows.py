@@ -15,13 +15,9 @@ from typing import Literal
 
 from cache_core.stores.base import Store
 from cache_core.telemetry.counts import Contribution, Counts, UnreadableCountsError, decode
-from cache_core.telemetry.recorder import (
-    HOUR_S,
-    LATE_KEY,
-    MINUTE_S,
-    hour_key,
-    minute_key,
-)
+from cache_core.telemetry.folding import MINUTE_S
+from cache_core.telemetry.periods import HOUR_S, hour_key, minute_key
+from cache_core.telemetry.recorder import LATE_KEY
 
 WindowName = Literal["1h", "6h", "24h", "7d"]
 

@@ -19,7 +19,9 @@ def miss(namespace: str = "ns", cause: str = "cold", **more: Any) -> ReadEvent:
 
 
 def count(recorder: SharedRecorder, hits: int = 0, misses: int = 0, namespace: str = "ns") -> None:
+    """Reads that end now, by the recorder's clock."""
+    now_s = recorder._clock()
     for _ in range(hits):
-        recorder.read(hit(namespace))
+        recorder.read(hit(namespace, at_s=now_s - 0.002))
     for _ in range(misses):
-        recorder.read(miss(namespace))
+        recorder.read(miss(namespace, at_s=now_s - 0.3))

@@ -58,8 +58,10 @@ class LosesAnswers:
     def __init__(self, store: Store) -> None:
         self.store = store
         self.loses = True
+        self.most = 0
 
     def put_fields(self, fields: list[FieldPut]) -> None:
+        self.most = max(self.most, len(fields))
         self.store.put_fields(fields)
         if self.loses:
             raise StoreUnavailableError("no answer")
@@ -86,6 +88,21 @@ def test_counts_survive_an_outage_of_several_minutes(store: Store, clock: Clock)
     line.loses = False
     recorder.flush()
     assert counted(store, clock).served == 5
+
+
+def test_an_outage_is_made_up_for_in_requests_of_bounded_size(store: Store, clock: Clock) -> None:
+    """A store may refuse a request of hours; no minute is lost to that."""
+    line = LosesAnswers(store)
+    recorder = recorder_of(line, clock)  # type: ignore[arg-type]
+    for _ in range(50):
+        count(recorder, hits=1)
+        recorder.flush()
+        clock.advance(60)
+    line.loses = False
+    line.most = 0
+    assert recorder.flush()
+    assert line.most <= 25
+    assert counted(store, clock).served == 50
 
 
 def test_what_is_kept_during_an_outage_is_bounded(store: Store, clock: Clock) -> None:
