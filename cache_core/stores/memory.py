@@ -26,6 +26,7 @@ from cache_core.stores.base import (
     Touch,
     checked_prefix,
 )
+from cache_core.stores.direct import DirectAsyncStore
 
 MAX_BYTES_DEFAULT = 256 * 1024 * 1024
 MAX_ENTRIES_DEFAULT = 100_000
@@ -184,6 +185,11 @@ class MemoryStore:
         with self._lock:
             self._check_open("ping")
 
+    def now_s(self) -> float:
+        with self._lock:
+            self._check_open("now_s")
+        return time.time()
+
     def info(self) -> StoreInfo:
         with self._lock:
             self._check_open("info")
@@ -194,6 +200,11 @@ class MemoryStore:
                 keys=len(self._slots),
                 evicted=self._evicted,
             )
+
+    @property
+    def aio(self) -> DirectAsyncStore:
+        # Made anew: kept, it would tie the store into a cycle that only the collector undoes.
+        return DirectAsyncStore(self)
 
     def close(self) -> None:
         with self._lock:

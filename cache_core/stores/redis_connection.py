@@ -1,11 +1,20 @@
-"""redis-py connections that keep to the deadline of the call they serve."""
+"""redis-py connections that keep to the deadline of the call they serve.
+
+A connection serves one call at a time, so the call's end is noted on it. Of redis-py this uses
+what connects: addresses, TLS, passwords, the parser. Its command layer costs more than the rest of
+a call together, so exchanges go round it.
+"""
 
 from __future__ import annotations
 
 import socket
 import ssl
+import time
+from collections.abc import Callable
 from typing import Any
 
+import redis
+from hiredis import pack_command
 from redis.connection import (
     AbstractConnection,
     Connection,
@@ -13,10 +22,11 @@ from redis.connection import (
     UnixDomainSocketConnection,
 )
 
-from cache_core.stores.deadline import Deadline
+from cache_core.stores.commands import Command
 
-# Outside of a call nothing reads or writes; the limit is there so that no wait is unbounded.
-_LIMIT_S = 60.0
+# Redis' wire form of a command; declared by hiredis for tuples of one.
+pack: Callable[[Command], bytes] = pack_command  # type: ignore[assignment]
+
 _LEAST_S = 0.001
 # OpenSSL sends two; each may arrive just after a look.
 _TICKETS_MAX = 8
@@ -28,21 +38,21 @@ class DeadlineSocket:
     Reads and writes are what redis-py does with a connected socket; all else is passed on.
     """
 
-    def __init__(self, connected: socket.socket, deadline: Deadline) -> None:
+    def __init__(self, connected: socket.socket, connection: WithDeadline) -> None:
         self._socket = connected
-        self._deadline = deadline
+        self._connection = connection
 
     def recv_into(self, buffer: bytearray) -> int:
-        self._socket.settimeout(self._deadline.left_s(_LIMIT_S))
+        self._socket.settimeout(self._connection.left_s())
         return self._socket.recv_into(buffer)
 
     def recv(self, size_bytes: int, flags: int = 0) -> bytes:
-        self._socket.settimeout(self._deadline.left_s(_LIMIT_S))
+        self._socket.settimeout(self._connection.left_s())
         return self._socket.recv(size_bytes, flags)
 
     def sendall(self, data: bytes) -> None:
         # Python bounds the whole of a sendall by the timeout, not each piece.
-        self._socket.settimeout(self._deadline.left_s(_LIMIT_S))
+        self._socket.settimeout(self._connection.left_s())
         self._socket.sendall(data)
 
     def has_data(self) -> bool:
@@ -63,23 +73,72 @@ class DeadlineSocket:
         return getattr(self._socket, name)
 
 
-class _WithDeadline(AbstractConnection):
-    """Mixed into redis-py's connections: connecting, too, is part of the call."""
+class WithDeadline(AbstractConnection):
+    """Mixed into redis-py's connections: connecting, too, is part of the call.
+
+    `ends`: when the present call must be over, on `clock`; whoever takes the connection sets it.
+    """
 
     def __init__(
-        self, *, deadline: Deadline, timeout_s: float, connect_timeout_s: float, **options: Any
+        self,
+        *,
+        connect_timeout_s: float,
+        clock: Callable[[], float] = time.monotonic,
+        **options: Any,
     ) -> None:
-        self._deadline = deadline
-        self._timeout_s = timeout_s
+        self.ends = 0.0
+        self._clock = clock
         self._connect_timeout_s = connect_timeout_s
         super().__init__(**options)
+
+    def left_s(self) -> float:
+        """Seconds the call has left. TimeoutError when there are none."""
+        left_s = self.ends - self._clock()
+        if left_s <= 0:
+            raise TimeoutError("the deadline of the call has passed")
+        return left_s
+
+    def exchange(self, packed: bytes, count: int) -> list[Any]:
+        """Send packed commands and read `count` replies, errors of commands among them.
+
+        Connects if need be. Whatever it raises, the connection is then no longer connected, and
+        no reply is left over.
+        """
+        self.send_packed_command([packed], check_health=False)  # type: ignore[no-untyped-call]
+        # Not read_response: it makes a text for an error that is not there on every call.
+        read = self._parser.read_response
+        replies: list[Any] = []
+        try:
+            while len(replies) < count:
+                replies.append(read())
+        except TimeoutError as exc:
+            self.disconnect()  # type: ignore[no-untyped-call]
+            raise redis.TimeoutError("no answer in time") from exc
+        except OSError as exc:
+            self.disconnect()  # type: ignore[no-untyped-call]
+            raise redis.ConnectionError(f"lost while reading: {exc.strerror or exc}") from exc
+        except BaseException:
+            self.disconnect()  # type: ignore[no-untyped-call]
+            raise
+        return replies
+
+    def drop_if_stale(self) -> None:
+        """Disconnect if the server ended the idle connection, or sent what nobody asked for."""
+        if not self.is_connected:
+            return
+        try:
+            stale = self.can_read()
+        except redis.RedisError:
+            stale = True
+        if stale:
+            self.disconnect()  # type: ignore[no-untyped-call]
 
     # redis-py reads these two anew for each address a host name has, so that several addresses
     # that do not answer cost one deadline together. Its constructor sets them; that is ignored.
 
     @property
     def socket_connect_timeout(self) -> float:
-        return self._left_s(self._connect_timeout_s)
+        return min(self._connect_timeout_s, self.socket_timeout)
 
     @socket_connect_timeout.setter
     def socket_connect_timeout(self, value: float | None) -> None:
@@ -87,37 +146,31 @@ class _WithDeadline(AbstractConnection):
 
     @property
     def socket_timeout(self) -> float:
-        return self._left_s(self._timeout_s)
+        # Never an exception: redis-py reads these where it expects none, and would keep a
+        # connection that is not yet logged in.
+        return max(self.ends - self._clock(), _LEAST_S)
 
     @socket_timeout.setter
     def socket_timeout(self, value: float | None) -> None:
         """Ignored: the deadline decides."""
 
-    def _left_s(self, limit_s: float) -> float:
-        # Never an exception: redis-py reads these where it expects none, and would keep a
-        # connection that is not yet logged in.
-        try:
-            return max(self._deadline.left_s(limit_s), _LEAST_S)
-        except TimeoutError:
-            return _LEAST_S
-
     def _connect(self) -> DeadlineSocket:
         connected = super()._connect()  # type: ignore[no-untyped-call, safe-super]
-        return DeadlineSocket(connected, self._deadline)
+        return DeadlineSocket(connected, self)
 
 
-class TcpConnection(_WithDeadline, Connection):
+class TcpConnection(WithDeadline, Connection):
     """redis://"""
 
 
-class TlsConnection(_WithDeadline, SSLConnection):
+class TlsConnection(WithDeadline, SSLConnection):
     """rediss://"""
 
     def can_read(self, timeout: float = 0) -> bool:
         """Whether an idle connection holds something, and must not be used.
 
         After a TLS 1.3 handshake the server sends session tickets. redis-py 8.1 takes them for
-        data that was left over, connects again, and gives up when it meets them a second time.
+        data that was left over.
         """
         for _ in range(_TICKETS_MAX):
             if not super().can_read(timeout):
@@ -128,5 +181,5 @@ class TlsConnection(_WithDeadline, SSLConnection):
         return True
 
 
-class UnixConnection(_WithDeadline, UnixDomainSocketConnection):
+class UnixConnection(WithDeadline, UnixDomainSocketConnection):
     """unix://"""

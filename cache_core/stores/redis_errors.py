@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import redis
 
 from cache_core.stores.base import StoreError, StoreRejectedError, StoreUnavailableError
-from cache_core.stores.replies import reason, says_try_again
+from cache_core.stores.pool import PoolClosedError, PoolExhaustedError
+from cache_core.stores.replies import NoAnswerError, reason, says_try_again, says_wrong_type
 
 # redis-py files these under ConnectionError, though the server answered and said no.
 _REFUSALS = (
@@ -20,25 +23,36 @@ _PASSING = (
     redis.exceptions.TryAgainError,
 )
 
+# What may be raised while an exchange is carried out, apart from what cancels a task or a thread.
+FAILURES = (redis.RedisError, TimeoutError, NoAnswerError, PoolExhaustedError, PoolClosedError)
 
-def is_lost_connection(exc: Exception) -> bool:
+
+def is_lost_connection(exc: BaseException) -> bool:
     """Whether a new connection may do better at once."""
     return isinstance(exc, redis.ConnectionError) and not isinstance(
-        exc, (*_REFUSALS, redis.BusyLoadingError, redis.exceptions.MaxConnectionsError)
+        exc, (*_REFUSALS, redis.BusyLoadingError)
     )
 
 
-def is_wrong_type(exc: Exception) -> bool:
-    """Whether the key holds another type than the command is for."""
-    return isinstance(exc, redis.ResponseError) and str(exc).startswith("WRONGTYPE")
+def raise_errors(replies: list[Any], *, other_types_pass: bool) -> None:
+    """Raise the first error among replies; WRONGTYPE only if it is not to pass."""
+    for reply in replies:
+        if isinstance(reply, Exception) and not (other_types_pass and says_wrong_type(str(reply))):
+            raise reply
 
 
-def translated(exc: redis.RedisError, where: str, timeout_s: float) -> StoreError:
-    """The StoreError for what the driver raised during `where` (operation and address)."""
-    if isinstance(exc, redis.TimeoutError):
+def translated(exc: BaseException, where: str, timeout_s: float) -> StoreError:
+    """The StoreError for one of FAILURES, raised during `where` (operation and address)."""
+    if isinstance(exc, redis.TimeoutError | TimeoutError):
         return StoreUnavailableError(f"{where}: no answer within {timeout_s:g} s")
+    if isinstance(exc, PoolExhaustedError):
+        return StoreUnavailableError(
+            f"{where}: no connection came free within {timeout_s:g} s; max_connections bounds them"
+        )
+    if isinstance(exc, PoolClosedError):
+        return StoreUnavailableError(f"{where}: the store is closed")
     text = str(exc)
     passing = isinstance(exc, _PASSING) and not isinstance(exc, _REFUSALS)
-    if passing or says_try_again(text):
+    if passing or isinstance(exc, NoAnswerError) or says_try_again(text):
         return StoreUnavailableError(f"{where}: {reason(text)}")
     return StoreRejectedError(f"{where}: {reason(text)}")

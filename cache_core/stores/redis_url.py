@@ -7,6 +7,9 @@ from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 _TLS_OPTIONS = ("ssl_cert_reqs", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
+# More threads than this inside calls at once wait for each other; a server allows 10,000 clients by
+# default, and has other processes to serve.
+_MAX_CONNECTIONS = 128
 _FLAGS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 
 
@@ -21,6 +24,7 @@ class RedisTarget:
     tls: bool
     unix: bool
     text_values: bool
+    max_connections: int
     options: dict[str, Any] = field(repr=False)
 
 
@@ -43,6 +47,7 @@ def parse_redis_url(url: str) -> RedisTarget:
     unix = parts.scheme == "unix"
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
     text_values = _flag("text_values", query.pop("text_values", "0"))
+    max_connections = _whole("max_connections", query.pop("max_connections", str(_MAX_CONNECTIONS)))
     database = _database(parts, query, unix=unix)
     options: dict[str, Any] = {"db": database}
     if parts.username:
@@ -75,10 +80,10 @@ def parse_redis_url(url: str) -> RedisTarget:
             options["ssl_check_hostname"] = False
     if query:
         raise ValueError(
-            "the Redis URL has an option that is not known here. Known are db, text_values, and "
-            f"with rediss:// {', '.join(_TLS_OPTIONS)}, ssl_check_hostname"
+            "the Redis URL has an option that is not known here. Known are db, text_values, "
+            f"max_connections, and with rediss:// {', '.join(_TLS_OPTIONS)}, ssl_check_hostname"
         )
-    return RedisTarget(address, tls, unix, text_values, options)
+    return RedisTarget(address, tls, unix, text_values, max_connections, options)
 
 
 def _database(parts: SplitResult, query: dict[str, str], *, unix: bool) -> int:
@@ -95,6 +100,12 @@ def _flag(name: str, text: str) -> bool:
     if text.lower() not in _FLAGS:
         raise ValueError(f"{name} in the Redis URL must be 1 or 0")
     return _FLAGS[text.lower()]
+
+
+def _whole(name: str, text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise ValueError(f"{name} in the Redis URL must be a whole number above 0")
+    return int(text)
 
 
 def _check_host(host: str) -> None:

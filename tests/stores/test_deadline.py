@@ -75,30 +75,25 @@ def test_each_thread_has_its_own(deadline: Deadline) -> None:
     assert seen == [60]
 
 
-def test_connecting_gets_what_is_left_for_each_address(
-    deadline: Deadline, clock: HandClock
-) -> None:
-    connection = TcpConnection(
-        deadline=deadline, timeout_s=1.0, connect_timeout_s=0.5, host="127.0.0.1"
-    )
-    with deadline.within(1.0):
-        assert connection.socket_connect_timeout == 0.5
-        clock.now_s += 0.75
-        assert connection.socket_connect_timeout == 0.25
-        clock.now_s += 9
-        # Too late to do anything, and still no exception in the middle of the driver.
-        assert 0 < connection.socket_connect_timeout < 0.01
-        assert 0 < connection.socket_timeout < 0.01
+def test_connecting_to_redis_gets_what_is_left_for_each_address(clock: HandClock) -> None:
+    connection = TcpConnection(connect_timeout_s=0.5, clock=clock, host="127.0.0.1")
+    connection.ends = clock() + 1.0
+    assert connection.socket_connect_timeout == 0.5
+    clock.now_s += 0.75
+    assert connection.socket_connect_timeout == 0.25
+    clock.now_s += 9
+    # Too late to do anything, and still no exception in the middle of the driver.
+    assert 0 < connection.socket_connect_timeout < 0.01
+    assert 0 < connection.socket_timeout < 0.01
 
 
-def test_a_socket_neither_reads_nor_writes_after_the_deadline(
-    deadline: Deadline, clock: HandClock
-) -> None:
+def test_a_line_to_redis_is_neither_read_nor_written_after_the_deadline(clock: HandClock) -> None:
+    connection = TcpConnection(connect_timeout_s=0.5, clock=clock, host="127.0.0.1")
     near, far = socket.socketpair()
-    with near, far, deadline.within(1.0):
-        line = DeadlineSocket(near, deadline)
+    with near, far:
+        line = DeadlineSocket(near, connection)
         far.sendall(b"there is something to read")
-        clock.now_s += 2.0
+        connection.ends = clock() - 1.0
         for step in (
             lambda: line.recv_into(bytearray(8)),
             lambda: line.recv(8),

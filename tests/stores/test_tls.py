@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 import ssl
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,6 @@ import pytest
 import trustme
 
 from cache_core.stores import LeaseWrite, Put, Store, StoreUnavailableError, open_store
-from cache_core.stores.deadline import Deadline
 from cache_core.stores.redis_connection import TlsConnection
 from tests.servers.faulty_line import FaultyLine
 from tests.servers.redis_server import RedisServer
@@ -135,8 +135,6 @@ def test_a_dripping_rest_answer_over_tls_costs_the_deadline(
 def tls_connection(tls_line: FaultyLine) -> Iterator[Any]:
     """A connection as the store's pool makes it, after its TLS handshake."""
     connection: Any = TlsConnection(
-        deadline=Deadline(),
-        timeout_s=20.0,
         connect_timeout_s=20.0,
         host="127.0.0.1",
         port=tls_line.port,
@@ -145,6 +143,7 @@ def tls_connection(tls_line: FaultyLine) -> Iterator[Any]:
         protocol=2,
         driver_info=None,
     )
+    connection.ends = time.monotonic() + 20.0
     connection.connect()
     yield connection
     connection.disconnect()

@@ -1,0 +1,138 @@
+"""The Redis store for coroutines: the same calls, rules and errors, on the running event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import redis
+
+from cache_core.stores.base import LeaseWrite, Put, StoreUnavailableError, Touch
+from cache_core.stores.commands import Commands, Exchange
+from cache_core.stores.loops import PerLoop
+from cache_core.stores.redis_connection import pack
+from cache_core.stores.redis_errors import (
+    FAILURES,
+    is_lost_connection,
+    raise_errors,
+    translated,
+)
+from cache_core.stores.redis_line import Lines
+from cache_core.stores.redis_url import RedisTarget
+
+_T = TypeVar("_T")
+
+
+class AsyncRedisStore:
+    """Implements AsyncStore; made by RedisStore, whose arguments see."""
+
+    def __init__(
+        self,
+        target: RedisTarget,
+        commands: Commands,
+        *,
+        timeout_s: float,
+        connect_timeout_s: float,
+    ) -> None:
+        self._address = target.address
+        self._commands = commands
+        self._timeout_s = timeout_s
+        self._closed = False
+        self._lines = PerLoop(lambda: Lines(target, connect_timeout_s))
+
+    async def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
+        if len(keys) < 2:
+            return await self._ask(self._commands.get_many(keys)) if keys else []
+        # The path of every hit: no Exchange is made for it.
+        commands = self._commands
+        packed = pack(commands.reading(keys))
+        try:
+            reply = (await self._carry("get_many", packed, 1))[0]
+            if isinstance(reply, Exception):
+                raise reply
+            return commands.listed(reply, len(keys))
+        except FAILURES as exc:
+            raise self._translated(exc, "get_many") from exc
+
+    async def add_then_get(self, adds: Sequence[Put], keys: Sequence[str]) -> list[bytes | None]:
+        if not adds:
+            return await self.get_many(keys)
+        return await self._ask(self._commands.add_then_get(adds, keys))
+
+    async def put_many(self, puts: Sequence[Put]) -> None:
+        if puts:
+            await self._ask(self._commands.put_many(puts))
+
+    async def settle(self, writes: Sequence[LeaseWrite]) -> list[bool]:
+        return await self._ask(self._commands.settle(writes)) if writes else []
+
+    async def touch(self, touches: Sequence[Touch]) -> None:
+        if touches:
+            await self._ask(self._commands.touch(touches))
+
+    async def remove(self, keys: Sequence[str]) -> int:
+        return await self._ask(self._commands.remove(keys)) if keys else 0
+
+    async def ping(self) -> None:
+        await self._ask(self._commands.ping())
+
+    async def now_s(self) -> float:
+        return await self._ask(self._commands.time())
+
+    async def aclose(self) -> None:
+        self._lines.close_running()
+        await asyncio.sleep(0)  # what closes does so at the loop's next step
+
+    def close(self) -> None:
+        """Refuse further calls and give up the connections of all loops; from any thread."""
+        self._closed = True
+        self._lines.close_all()
+
+    def after_fork(self) -> None:
+        """In the child: lines of its own."""
+        self._lines.after_fork()
+
+    async def _ask(self, exchange: Exchange[_T]) -> _T:
+        """Carry an exchange out; what the driver raises comes out as a StoreError."""
+        packed = b"".join(map(pack, exchange.commands))
+        try:
+            replies = await self._carry(
+                exchange.operation, packed, len(exchange.commands), exchange.repeatable
+            )
+            raise_errors(replies, other_types_pass=exchange.other_types_pass)
+            return exchange.read(replies)
+        except FAILURES as exc:
+            raise self._translated(exc, exchange.operation) from exc
+
+    async def _carry(
+        self, operation: str, packed: bytes, count: int, repeatable: bool = True
+    ) -> list[Any]:
+        """Replies to packed commands, within the deadline. Raises FAILURES."""
+        if self._closed:
+            raise StoreUnavailableError(f"{operation} on {self._address}: the store is closed")
+        lines = self._lines.get()
+        ends = asyncio.get_running_loop().time() + self._timeout_s
+        if not repeatable:
+            # Two steps of the loop: by then idle lines have heard whether their server hung up.
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        try:
+            return await self._once(lines, packed, count, ends)
+        except redis.ConnectionError as exc:
+            # A server that was restarted leaves connections that only look alive.
+            if not repeatable or not is_lost_connection(exc) or self._closed:
+                raise
+            return await self._once(lines, packed, count, ends, fresh=True)
+
+    async def _once(
+        self, lines: Lines, packed: bytes, count: int, ends: float, *, fresh: bool = False
+    ) -> list[Any]:
+        line = await lines.take(ends, fresh=fresh)
+        try:
+            return await line.exchange(packed, count, ends)
+        finally:
+            lines.give(line)
+
+    def _translated(self, exc: BaseException, operation: str) -> Exception:
+        return translated(exc, f"{operation} on {self._address}", self._timeout_s)
