@@ -89,6 +89,18 @@ class EventLog:
         """Something worth knowing that is as it should be."""
         self._tell(logging.INFO, _Subject(event, namespace, store), message, args, fields)
 
+    def audit(
+        self,
+        event: str,
+        message: str,
+        *args: object,
+        namespace: str | None = None,
+        store: str | None = None,
+        **fields: object,
+    ) -> None:
+        """What somebody had done, as info; never held back."""
+        self._write(logging.INFO, _Subject(event, namespace, store), message, args, fields)
+
     def warning(
         self,
         event: str,
@@ -132,21 +144,31 @@ class EventLog:
         if not self._logger.isEnabledFor(level):
             return
         held_back = self._held_back(subject)
-        if held_back is None:
-            return
+        if held_back:
+            message += " (%d more like it since the last time this was said)"
+            args, fields = (*args, held_back), {**fields, "held_back": held_back}
+        if held_back is not None:
+            self._write(level, subject, message, args, fields, frames=4)
+
+    def _write(
+        self,
+        level: int,
+        subject: _Subject,
+        message: str,
+        args: tuple[object, ...],
+        fields: dict[str, object],
+        *,
+        frames: int = 3,
+    ) -> None:
+        """`frames`: how far up the stack whoever says this is."""
         about: dict[str, object] = {
             "event": subject.event,
             "namespace": subject.namespace,
             "store": subject.store,
         }
         about |= fields
-        if held_back:
-            message += " (%d more like it since the last time this was said)"
-            args = (*args, held_back)
-            about["held_back"] = held_back
         extra = {f"cache_{name}": value for name, value in about.items() if value is not None}
-        # The line is the caller's, two frames up from here.
-        self._logger.log(level, message, *args, extra=extra, stacklevel=3)
+        self._logger.log(level, message, *args, extra=extra, stacklevel=frames)
 
     def _held_back(self, subject: _Subject) -> int | None:
         """How many lines were held back since the last one; None to hold this one back too."""

@@ -7,7 +7,6 @@ TEXT_MINED_CHARS characters are read.
 
 from __future__ import annotations
 
-import logging
 import math
 import re
 from collections import Counter
@@ -21,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from cache_core.learning.models import Instruction, StoredPattern
 from cache_core.learning.sources import insert_new
 from cache_core.learning.texts import normalise
+from cache_core.logs import in_short, log
 
 TEXTS_MINED = 3_000
 TEXT_MINED_CHARS = 3_000
@@ -47,7 +47,6 @@ _OPEN_START = frozenset(
 # Part of a corpus' fingerprint: raise it when other phrases are found in the same texts.
 _MINING = 2
 _SENTENCE_END = re.compile(r"[.!?;:|]+(?=\s|$)|\|")
-_log = logging.getLogger("cache_core.learning")
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,4 +204,6 @@ def _store(engine: Engine, place: str, fingerprint: str, phrases: tuple[str, ...
             connection.execute(insert_new(connection, StoredPattern), rows)
     except SQLAlchemyError as exc:
         # A database that is read-only or busy: mining again next time is only slower.
-        _log.warning("the phrases found could not be stored: %s", type(exc).__name__)
+        log.warning(
+            "phrases_not_stored", "the phrases found could not be stored: %s", in_short(exc)
+        )

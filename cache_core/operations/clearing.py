@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from cache_core import keys
 from cache_core.cache import Cache
+from cache_core.logs import log
 from cache_core.operations.access import Actor, require_operator
-
-_log = logging.getLogger("cache_core")
 
 COUNT_LIMIT = 10_000
 
@@ -73,7 +71,21 @@ def clear(
         removed += cache.store.remove(batch)
         progress(removed)
     else:
-        _log.info("%s cleared %s: %d entries", actor.name, namespace, removed)
-        return ClearReport(namespace, removed, stopped=False)
-    _log.info("%s cleared %s and stopped after %d entries", actor.name, namespace, removed)
-    return ClearReport(namespace, removed, stopped=True)
+        return _said(ClearReport(namespace, removed, stopped=False), actor)
+    return _said(ClearReport(namespace, removed, stopped=True), actor)
+
+
+def _said(report: ClearReport, actor: Actor) -> ClearReport:
+    """Log what was done, and by whom: an audit is not held back however often it happens."""
+    log.audit(
+        "cleared",
+        "%s cleared %s: %d entries removed%s",
+        actor.name,
+        report.namespace,
+        report.removed,
+        ", then stopped" if report.stopped else "",
+        namespace=report.namespace,
+        actor=actor.name,
+        removed=report.removed,
+    )
+    return report

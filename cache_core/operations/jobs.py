@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-_log = logging.getLogger("cache_core")
+from cache_core.logs import in_short, log
 
 State = Literal["running", "done", "failed"]
 
@@ -81,7 +80,7 @@ class Jobs:
             job.result = work(job)
             state = "done"
         except BaseException as exc:  # noqa: BLE001  # any work may come here; the page shows it
-            _log.warning("%s failed", job.title, exc_info=True)
+            log.warning("job_failed", "%s failed: %s", job.title, in_short(exc), job=job.name)
             job.problem = str(exc) or type(exc).__name__
         # The state last: who sees the end sees all of it.
         job.ended_s = self._clock()

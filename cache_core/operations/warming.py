@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
 
 from cache_core.cached import CachedFunction
+from cache_core.logs import log
 from cache_core.operations.access import Actor, require_operator
 from cache_core.stores.base import CacheCoreError
-
-_log = logging.getLogger("cache_core")
 
 CONCURRENCY_MAX = 8
 
@@ -86,7 +84,17 @@ def warm(
                 else:
                     fresh += 1
             progress(computed + fresh + failed, len(plan.arguments))
-    _log.info("%s warmed %s: %d computed, %d fresh", actor.name, plan.namespace, computed, fresh)
+    log.audit(
+        "warmed",
+        "%s warmed %s: %d computed, %d fresh, %d failed",
+        actor.name,
+        plan.namespace,
+        computed,
+        fresh,
+        failed,
+        namespace=plan.namespace,
+        actor=actor.name,
+    )
     return WarmReport(plan.namespace, computed, fresh, failed, stopped, first_error)
 
 
