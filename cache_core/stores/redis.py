@@ -33,18 +33,16 @@ from cache_core.stores.commands import Commands, Exchange
 from cache_core.stores.forks import mend_after_fork
 from cache_core.stores.pool import Pool
 from cache_core.stores.redis_aio import AsyncRedisStore
-from cache_core.stores.redis_connection import TcpConnection, TlsConnection, UnixConnection, pack
+from cache_core.stores.redis_connection import AnyConnection, new_connection, pack
 from cache_core.stores.redis_errors import (
     FAILURES,
     is_lost_connection,
     raise_errors,
     translated,
 )
-from cache_core.stores.redis_url import RedisTarget, parse_redis_url
+from cache_core.stores.redis_url import parse_redis_url
 
 _T = TypeVar("_T")
-
-_Connection = TcpConnection | TlsConnection | UnixConnection
 
 
 class RedisStore:
@@ -72,8 +70,8 @@ class RedisStore:
         self._commands = Commands(
             prefix, text_values=target.text_values, database=target.options["db"]
         )
-        self._pool: Pool[_Connection] = Pool(
-            lambda: _connection(target, connect_timeout_s), target.max_connections
+        self._pool: Pool[AnyConnection] = Pool(
+            lambda: new_connection(target, connect_timeout_s), target.max_connections
         )
         self.aio = AsyncRedisStore(
             target, self._commands, timeout_s=timeout_s, connect_timeout_s=connect_timeout_s
@@ -208,18 +206,3 @@ class RedisStore:
 
     def _translated(self, exc: BaseException, operation: str) -> Exception:
         return translated(exc, f"{operation} on {self.address}", self._timeout_s)
-
-
-def _connection(target: RedisTarget, connect_timeout_s: float) -> _Connection:
-    kind: type[_Connection] = TcpConnection
-    if target.tls:
-        kind = TlsConnection
-    elif target.unix:
-        kind = UnixConnection
-    return kind(
-        connect_timeout_s=connect_timeout_s,
-        # RESP2 and no client information: a new connection needs no handshake of its own.
-        protocol=2,
-        driver_info=None,
-        **target.options,
-    )

@@ -23,6 +23,7 @@ from redis.connection import (
 )
 
 from cache_core.stores.commands import Command
+from cache_core.stores.redis_url import RedisTarget
 
 # Redis' wire form of a command; declared by hiredis for tuples of one.
 pack: Callable[[Command], bytes] = pack_command  # type: ignore[assignment]
@@ -98,13 +99,25 @@ class WithDeadline(AbstractConnection):
             raise TimeoutError("the deadline of the call has passed")
         return left_s
 
+    def open(self) -> None:
+        """Connect, unless it is connected."""
+        self.connect_check_health(check_health=False)  # type: ignore[no-untyped-call]
+
     def exchange(self, packed: bytes, count: int) -> list[Any]:
         """Send packed commands and read `count` replies, errors of commands among them.
 
         Connects if need be. Whatever it raises, the connection is then no longer connected, and
         no reply is left over.
         """
+        self.send(packed)
+        return self.receive(count)
+
+    def send(self, packed: bytes) -> None:
+        """The first half of an exchange."""
         self.send_packed_command([packed], check_health=False)  # type: ignore[no-untyped-call]
+
+    def receive(self, count: int) -> list[Any]:
+        """The second half of an exchange."""
         # Not read_response: it makes a text for an error that is not there on every call.
         read = self._parser.read_response
         replies: list[Any] = []
@@ -183,3 +196,22 @@ class TlsConnection(WithDeadline, SSLConnection):
 
 class UnixConnection(WithDeadline, UnixDomainSocketConnection):
     """unix://"""
+
+
+AnyConnection = TcpConnection | TlsConnection | UnixConnection
+
+
+def new_connection(target: RedisTarget, connect_timeout_s: float) -> AnyConnection:
+    """A connection to `target` that is not yet connected."""
+    kind: type[AnyConnection] = TcpConnection
+    if target.tls:
+        kind = TlsConnection
+    elif target.unix:
+        kind = UnixConnection
+    return kind(
+        connect_timeout_s=connect_timeout_s,
+        # RESP2 and no client information: a new connection needs no handshake of its own.
+        protocol=2,
+        driver_info=None,
+        **target.options,
+    )
