@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable
 
 _log = logging.getLogger("cache_core")
@@ -55,12 +56,13 @@ class Background:
                     self._taken -= 1
 
     def close(self, timeout_s: float = 1.0) -> None:
-        """Finish the jobs at hand, waiting at most `timeout_s` for each thread."""
+        """Finish the jobs at hand, waiting at most `timeout_s` in all."""
         with self._lock:
             self._closed = True
             threads = list(self._threads)
         for _ in threads:
             self._queue.put(None)
+        ends = time.monotonic() + timeout_s
         for thread in threads:
             if thread is not threading.current_thread():
-                thread.join(timeout_s)
+                thread.join(max(ends - time.monotonic(), 0.0))

@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
+from cache_core.batch_source import Computed, SourceMany, ask_sources
 from cache_core.call import Answer, Call, Look, served
-from cache_core.envelope import GENERATION_BYTES
+from cache_core.envelope import GENERATION_BYTES, Entry
 from cache_core.flights import Abandoned, Flight
 from cache_core.read_path import ReadPath
-from cache_core.steps import Ask, Source, Steps
+from cache_core.steps import Ask, Steps
 from cache_core.stores.base import LeaseWrite, StoreError
-
-SourceMany = Callable[[Sequence[int]], Any]
-"""Values for the calls at these positions, in order."""
 
 
 class Batch:
     """One reading of many calls, all different, of one namespace."""
 
     def __init__(
-        self, path: ReadPath, calls: Sequence[Call], source_many: SourceMany | None
+        self,
+        path: ReadPath,
+        calls: Sequence[Call],
+        source_many: SourceMany | None,
+        on_answer: Callable[[], None],
     ) -> None:
         self._path = path
+        self._sharing = path.sharing
+        self._on_answer = on_answer
         self._calls = calls
         self._source_many = source_many
         self._answers: dict[int, Answer] = {}
@@ -33,11 +37,14 @@ class Batch:
 
     def steps(self) -> Steps[list[Answer]]:
         """Answers in the order of the calls."""
+        names = self._names()
         try:
-            looks = yield Ask(self._look_all)
+            raws = yield Ask(lambda store: store.get_many(names))
         except StoreError:
             self._path.recorder.count(self._calls[0].namespace, "store_error")
             return (yield from self.off())
+        self._on_answer()
+        looks = self._judge_all(dict(zip(names, raws, strict=True)))
         causes = [look.cause for look in looks]
         self._take_servable(looks, "hit")
         led = self._open_flights(looks)
@@ -54,33 +61,29 @@ class Batch:
 
     def off(self) -> Steps[list[Answer]]:
         """Answers of the source alone: one call for all where that is possible."""
-        positions = list(range(len(self._calls)))
-        began = self._path.timing.monotonic()
-        values = yield from self._values(positions)
-        share_s = (self._path.timing.monotonic() - began) / len(positions)
-        bypassed = self._path.compute.bypassed
+        positions = range(len(self._calls))
+        sourced = yield from ask_sources(
+            self._calls, positions, self._source_many, self._path.timing, lambda _: False
+        )
+        for exc in sourced.failed.values():
+            raise exc
+        made = [sourced.computed[at] for at in positions]
         return [
-            bypassed(call, value, share_s) for call, value in zip(self._calls, values, strict=True)
+            self._path.compute.bypassed(call, one.value, one.source_s)
+            for call, one in zip(self._calls, made, strict=True)
         ]
 
     def _names(self) -> list[str]:
         """Every key that is read: entries, leases, and each generation once."""
         names: dict[str, None] = {}
         for call in self._calls:
-            names.update(dict.fromkeys((call.entry_key, call.lease_key, *call.generation_keys)))
+            names.update(dict.fromkeys((*call.names, call.lease_key)))
         return list(names)
-
-    def _look_all(self) -> list[Look]:
-        names = self._names()
-        raws = self._path.store.get_many(names)
-        return self._judge_all(dict(zip(names, raws, strict=True)))
 
     def _judge_all(self, found: dict[str, bytes | None]) -> list[Look]:
         return [
-            self._path.judge(
-                call,
-                [found[n] for n in (call.entry_key, *call.generation_keys, call.lease_key)],
-                with_lease=True,
+            self._sharing.judge(
+                call, [found[name] for name in (*call.names, call.lease_key)], with_lease=True
             )
             for call in self._calls
         ]
@@ -117,7 +120,7 @@ class Batch:
             return
         token = os.urandom(GENERATION_BYTES)
         try:
-            looks[:] = yield Ask(lambda: self._bid_all(led, looks, token))
+            looks[:] = yield from self._bid_all(led, looks, token)
         except StoreError:
             yield from self._run_source(led, looks, None)
             return
@@ -141,15 +144,17 @@ class Batch:
             {at: own[at] for at in own if at not in self._answers}, looks, token
         )
 
-    def _bid_all(self, led: dict[int, Flight], looks: list[Look], token: bytes) -> list[Look]:
+    def _bid_all(
+        self, led: dict[int, Flight], looks: list[Look], token: bytes
+    ) -> Steps[list[Look]]:
         adds = {}
         for at in led:
             call = self._calls[at]
-            adds[call.lease_key] = self._path.lease_put(call, token)
-            for put in self._path.new_generations(call, looks[at]):
+            adds[call.lease_key] = self._sharing.lease_put(call, token)
+            for put in self._sharing.new_generations(call, looks[at]):
                 adds.setdefault(put.key, put)
-        names = self._names()
-        raws = self._path.store.add_then_get(list(adds.values()), names)
+        names, puts = self._names(), list(adds.values())
+        raws = yield Ask(lambda store: store.add_then_get(puts, names))
         return self._judge_all(dict(zip(names, raws, strict=True)))
 
     def _run_source(
@@ -158,80 +163,64 @@ class Batch:
         """Compute what this batch leads; store it if a token says under which leases."""
         if not led:
             return
-        if token is not None:
-            self._path.compute.hold([self._calls[at] for at in led], token)
-        timing = self._path.timing
-        created_s, began = timing.clock(), timing.monotonic()
+        calls, compute = self._calls, self._path.compute
+        held = [calls[at] for at in led] if token is not None else []
+        compute.hold(held, token or b"")
         try:
-            values = yield from self._values(list(led))
-        except Exception:
-            is_answered = self._serve_stale(led, looks)
-            # As for a single key, the leases that are kept are the pause.
-            self._give_back(list(led), token, timing.pause_s if is_answered else 0.0)
-            if not is_answered:
-                raise
-            return
-        except BaseException:
-            self._give_back(list(led), token)
+            sourced = yield from ask_sources(
+                calls,
+                list(led),
+                self._source_many,
+                self._path.timing,
+                lambda at: compute.stale_if_error(calls[at], looks[at]) is not None,
+            )
+            yield from self._store(led, looks, token, sourced.computed)
+        except BaseException:  # stopped; or `cache_if`, which is the user's, raised
+            self._give_back([at for at in led if at not in self._answers], token)
             raise
         finally:
-            if token is not None:
-                self._path.compute.drop([self._calls[at] for at in led], token)
-        share_s = (timing.monotonic() - began) / len(led)
-        try:
-            yield from self._store(led, looks, token, values, created_s, share_s)
-        except BaseException:  # `cache_if` is the user's, and may raise
-            self._give_back(list(led), token)
-            raise
+            compute.drop(held, token or b"")
+        self._serve_stale(sourced.failed, looks, token)
+        self._end_flights({at: led[at] for at in led if at in self._answers})
+        unanswered = [at for at in led if at not in self._answers]
+        self._give_back(unanswered, token)
+        # Nobody's source failed for those that were not tried: who joined them begins again.
+        self._end_flights({at: led[at] for at in unanswered if at not in sourced.failed})
+        for at in unanswered:
+            if at in sourced.failed:
+                raise sourced.failed[at]
 
-    def _values(self, positions: list[int]) -> Steps[list[Any]]:
-        if self._source_many is None:
-            values = []
-            for at in positions:
-                value = yield Source(self._calls[at].source)
-                values += [value]
-            return values
-        many = self._source_many
-        found = list((yield Source(lambda: many(positions))))
-        if len(found) != len(positions):
-            raise ValueError(
-                f"{self._calls[0].label}: source_many returned {len(found)} values "
-                f"for {len(positions)} argument tuples; it must return one for each, in order"
-            )
-        return found
-
-    def _serve_stale(self, led: dict[int, Flight], looks: Sequence[Look]) -> bool:
-        """Answer every key the failing source owes from its stale entry; False if one has none."""
-        stale = {at: self._path.compute.stale_if_error(self._calls[at], looks[at]) for at in led}
-        if None in stale.values():
-            return False
-        for at, answer in stale.items():
-            assert answer is not None
-            self._answers[at] = answer
+    def _serve_stale(
+        self, failed: Mapping[int, Exception], looks: Sequence[Look], token: bytes | None
+    ) -> None:
+        """Answer keys whose source failed from their stale entries, if each of them has one."""
+        stale = {at: self._path.compute.stale_if_error(self._calls[at], looks[at]) for at in failed}
+        served_stale = [at for at, answer in stale.items() if answer is not None]
+        for at in served_stale:
+            self._answers[at] = cast("Answer", stale[at])
             self._path.recorder.count(self._calls[at].namespace, "refresh_failed")
-        self._end_flights(led)
-        return True
+        # As for a single key, the leases that are kept are the pause.
+        self._give_back(served_stale, token, self._path.timing.pause_s)
 
     def _store(
         self,
         led: dict[int, Flight],
         looks: Sequence[Look],
         token: bytes | None,
-        values: list[Any],
-        created_s: float,
-        share_s: float,
+        computed: Mapping[int, Computed],
     ) -> Steps[None]:
         compute = self._path.compute
-        entries = {}
-        for at, value in zip(led, values, strict=True):
-            call = self._calls[at]
+        entries: dict[int, Entry | None] = {}
+        for at, made in computed.items():
             entries[at] = (
-                compute.make_entry(call, value, looks[at], created_s, share_s)
+                compute.make_entry(
+                    self._calls[at], made.value, looks[at], made.created_s, made.source_s
+                )
                 if token is not None
                 else None
             )
         stored: dict[int, bool] = {}
-        if token is not None:
+        if token is not None and entries:
             writes = [
                 LeaseWrite(self._calls[at].lease_key, token)
                 if entry is None
@@ -239,17 +228,19 @@ class Batch:
                 for at, entry in entries.items()
             ]
             try:
-                stored = dict(zip(led, (yield Ask(lambda: compute.settle(writes))), strict=True))
+                kept = yield Ask(lambda store: store.settle(writes))
+                stored = dict(zip(entries, kept, strict=True))
             except StoreError:
                 self._path.recorder.count(self._calls[0].namespace, "not_stored", len(writes))
-        for at, value in zip(led, values, strict=True):
+        for at, made in computed.items():
             call = self._calls[at]
             self._answers[at] = (
-                compute.bypassed(call, value, share_s)
+                compute.bypassed(call, made.value, made.source_s)
                 if token is None
-                else compute.computed(call, value, entries[at], share_s, stored.get(at, False))
+                else compute.computed(
+                    call, made.value, entries[at], made.source_s, stored.get(at, False)
+                )
             )
-        self._end_flights(led)
 
     def _give_back(
         self, positions: Sequence[int], token: bytes | None, hold_s: float = 0.0

@@ -10,24 +10,26 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import dataclasses
-import logging
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Self, TypeVar, cast
 
-from cache_core import keys
+from cache_core import by_hand, invalidation, keys
+from cache_core.async_cache import AsyncCache
 from cache_core.cached import AsyncCachedFunction, CachedFunction, Decorator, Function
-from cache_core.call import bare_call, look_at, make_call, tags_in
+from cache_core.call import Call
 from cache_core.codec import Models
 from cache_core.events import NoRecorder, Recorder
 from cache_core.guard import GuardedStore
+from cache_core.invalidation import Invalidation
 from cache_core.policy import Policy, Tags
 from cache_core.read_path import ReadPath
-from cache_core.reader import CarefulRecorder, Reader, Stopwatch
-from cache_core.stores.base import Store, StoreError
+from cache_core.reader import CarefulRecorder, Reader
+from cache_core.steps import Steps
+from cache_core.stores.base import Store
+from cache_core.stores.forks import mend_after_fork
 from cache_core.timing import Timing
-
-_log = logging.getLogger("cache_core")
 
 T = TypeVar("T")
 
@@ -66,13 +68,23 @@ class Cache:
             make = _default_recorder if enabled else None
             recorder = make(self.store) if make is not None else NoRecorder()
         self.recorder: Recorder = CarefulRecorder(recorder)
-        self.timing = timing or Timing()
-        self._path = ReadPath(self.store, self.recorder, self.timing)
-        self.reader = Reader(self._path, self.recorder, lambda: self.is_on)
+        self.timing = timing or Timing(clock=self.store.clock if enabled else time.time)
         self._enabled = enabled
         self._switched_off = contextvars.ContextVar("cache switched off", default=False)
-        self._lock = threading.Lock()
         self._functions: dict[str, Function] = {}
+        self.aio = AsyncCache(self)
+        self._make_parts()
+        mend_after_fork(self)
+
+    def _make_parts(self) -> None:
+        self._lock = threading.Lock()
+        self._path = ReadPath(self.store, self.recorder, self.timing)
+        self.reader = Reader(self._path, self.recorder, lambda: self.is_on)
+
+    def after_fork(self) -> None:
+        """Begin anew in a child process: the computations under way stayed in its parent."""
+        self.store.after_fork()
+        self._make_parts()
 
     # Making cached functions
 
@@ -149,22 +161,16 @@ class Cache:
         Args as for `cached`; `tags` are names, e.g. ["user:7"].
         Raises: what the source raises.
         """
-        if policy is None:
-            if ttl_s is None:
-                raise ValueError("say how long the answer stays fresh: ttl_s=...")
-            policy = Policy(ttl_s=ttl_s, **rules)
-        call = make_call(
-            self.store.prefix,
-            keys.checked_namespace(namespace),
-            policy,
-            self._models(namespace, source),
-            keys.text_digest(key),
-            list(tags() if callable(tags) else tags),
-            source,
-            f"{namespace} (by hand)",
+        call = self.call_by_hand(
+            namespace, key, source, ttl_s=ttl_s, tags=tags, policy=policy, rules=rules
         )
-        value: T = self.reader.read(call).value
+        value: T = self.reader.value(call)
         return value
+
+    def call_by_hand(self, namespace: str, key: str, source: Callable[[], Any], **how: Any) -> Call:
+        """What `get_or_compute` reads."""
+        models = self._models(namespace)
+        return by_hand.call_by_hand(self.store.prefix, namespace, key, source, models, **how)
 
     def get_many(
         self, namespace: str, names: Iterable[str], *, version: int | str = 1
@@ -174,42 +180,18 @@ class Cache:
         `version`: the policy's, if `get_or_compute` was given one.
         One round trip; a second one if some were stored with tags. Empty while the store is down.
         """
-        wanted = {name: self._entry_key(namespace, name, version) for name in names}
-        if not wanted or not self.is_on:
-            return {}
-        generation = keys.namespace_generation_key(namespace)
-        stopwatch = Stopwatch(self.timing)
-        try:
-            found = self._fetch([*wanted.values(), generation])
-            tags = tags_in([found[entry] for entry in wanted.values()])
-            if tags:
-                found |= self._fetch([keys.tag_generation_key(tag) for tag in tags])
-        except StoreError as exc:
-            _log.warning("get_many(%s): %s", namespace, exc)
-            return {}
-        values = {}
-        models = self._models(namespace, None)
-        for name, entry_key in wanted.items():
-            raw = found[entry_key]
-            call = bare_call(namespace, models, entry_key, tags_in([raw]))
-            generations = tuple(found[g] for g in call.generation_keys)
-            look = look_at(call, raw, generations, None, self.timing.clock())
-            self.reader.report_peek(call, look, stopwatch, len(wanted))
-            if look.standing == "fresh":
-                values[name] = look.value
-        return values
+        return self.reader.peek(namespace, self.peeking(namespace, names, version))
 
-    def _fetch(self, names: list[str]) -> dict[str, bytes | None]:
-        raws = self.store.get_many(names)
-        return dict(zip(names, raws, strict=True))
+    def peeking(
+        self, namespace: str, names: Iterable[str], version: int | str
+    ) -> Steps[dict[str, Any]]:
+        """The steps of `get_many`."""
+        models = self._models(namespace)
+        return by_hand.peek_many(namespace, names, version, models, self.reader, self.timing)
 
-    def _entry_key(self, namespace: str, key: str, version: int | str) -> str:
-        return keys.entry_key(keys.checked_namespace(namespace), version, keys.text_digest(key))
-
-    def _models(self, namespace: str, source: Callable[..., Any] | None) -> Models:
+    def _models(self, namespace: str) -> Models:
         function = self._functions.get(namespace)
-        models = dict(function.models) if function else {}
-        return models | Function.models_of(source) if source else models
+        return function.models if function else {}
 
     # Invalidating
 
@@ -218,39 +200,37 @@ class Cache:
 
         `version`: the policy's, if `get_or_compute` was given one.
         """
-        self.forget_entry(namespace, self._entry_key(namespace, key, version))
+        self.forget_entry(namespace, by_hand.entry_key(namespace, key, version))
 
     def forget_entry(self, namespace: str, entry_key: str) -> None:
         """Remove one entry and its lease: one round trip."""
-        self.recorder.count(namespace, "invalidation")
-        try:
-            self.store.forget([entry_key, keys.lease_key(entry_key)])
-        finally:
-            self._path.flights.void([entry_key])
-            self._path.near.remove([entry_key])
+        self._forget(invalidation.of_entry(namespace, entry_key))
 
     def invalidate_tags(self, tags: Iterable[str]) -> None:
         """Forget every entry that carries one of the tags: one round trip, however many entries.
 
         Also those being computed right now, here or in any process.
         """
-        if isinstance(tags, str):
-            raise ValueError(f"tags is a list of names, not the text {tags!r}")
-        names = [keys.tag_generation_key(keys.tag_digest(tag)) for tag in dict.fromkeys(tags)]
-        if names:
-            self._forget_generations(names)
+        self._forget(invalidation.of_tags(tags))
 
     def clear(self, namespace: str) -> None:
         """Forget every entry of a namespace: one round trip, however many."""
-        self.recorder.count(keys.checked_namespace(namespace), "invalidation")
-        self._forget_generations([keys.namespace_generation_key(namespace)])
+        self._forget(invalidation.of_namespace(namespace))
 
-    def _forget_generations(self, names: list[str]) -> None:
+    def _forget(self, what: Invalidation) -> None:
+        if what.removed:
+            with self.forgetting(what):
+                self.store.forget(what.removed)
+
+    @contextlib.contextmanager
+    def forgetting(self, what: Invalidation) -> Iterator[None]:
+        """Around the removal from the store: what this process counts and holds."""
+        if what.namespace is not None:
+            self.recorder.count(what.namespace, "invalidation")
         try:
-            self.store.forget(names)
+            yield
         finally:
-            self._path.flights.void()
-            self._path.near.remove()
+            self._path.forget(what.removed, what.entries)
 
     # On and off
 
@@ -262,12 +242,12 @@ class Cache:
     @property
     def is_store_down(self) -> bool:
         """True while the store kept failing and reads go to their sources."""
-        return self.store.is_resting
+        return self.store.breaker.is_open
 
     @property
     def pending_invalidations(self) -> int:
         """Keys whose removal waits for the store to answer again."""
-        return self.store.pending_invalidations
+        return len(self.store.pending)
 
     @contextlib.contextmanager
     def disabled(self) -> Iterator[None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import inspect
 import typing
@@ -10,9 +9,10 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar, cast, overload
 
-from cache_core import codec, keys
-from cache_core.batch import SourceMany
-from cache_core.call import Call, Read, make_call
+from cache_core import codec
+from cache_core.batch_source import SourceMany
+from cache_core.call import Call, Read
+from cache_core.calls import Arguments, Calls
 from cache_core.policy import Policy
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
-Arguments = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,6 @@ class Function:
     source: Callable[..., Any]
     label: str
     models: codec.Models
-    digest: keys.ArgumentsDigest
     key: Callable[..., Any] | None
     source_many: Callable[[list[Arguments]], Any] | None
     is_async: bool
@@ -53,7 +51,6 @@ class Function:
             source=source,
             label=f"{source.__module__}.{getattr(source, '__qualname__', namespace)}",
             models=cls.models_of(source),
-            digest=keys.ArgumentsDigest(source),
             key=key,
             source_many=source_many,
             is_async=inspect.iscoroutinefunction(source),
@@ -62,6 +59,8 @@ class Function:
     @staticmethod
     def models_of(source: Callable[..., Any]) -> dict[str, type]:
         """Dataclasses and other models named by a function's return annotation."""
+        if not getattr(source, "__annotations__", None):
+            return {}
         try:
             return codec.models_named_by(typing.get_type_hints(source).get("return"))
         except (NameError, TypeError, AttributeError):
@@ -69,23 +68,17 @@ class Function:
             # the warning about them says to name them in the annotation.
             return {}
 
-    def call(self, prefix: str, args: Arguments, kwargs: dict[str, Any]) -> Call:
-        """The call of this function with these arguments."""
-        if self.key is None:
-            digest = self.digest(args, kwargs)
-        else:
-            digest = keys.value_digest("key", self.key(*args, **kwargs))
-        tags = self.policy.tags or ()
-        return make_call(
+    def calls(self, prefix: str) -> Calls:
+        """What makes calls of this function, for a store of this prefix."""
+        return Calls(
             prefix,
             self.namespace,
             self.policy,
+            self.source,
             self.models,
-            digest,
-            list(tags(*args, **kwargs) if callable(tags) else tags),
-            functools.partial(self.source, *args, **kwargs),
             self.label,
-            self.is_async,
+            is_async=self.is_async,
+            key=self.key,
         )
 
 
@@ -96,6 +89,7 @@ class _Cached:
         functools.update_wrapper(cast("Callable[..., Any]", self), function.source)
         self._cache = cache
         self._function = function
+        self._calls = function.calls(cache.store.prefix)
 
     @property
     def namespace(self) -> str:
@@ -109,10 +103,7 @@ class _Cached:
 
     def key(self, *args: Any, **kwargs: Any) -> str:
         """Name of the entry for these arguments in the store."""
-        return self._call(args, kwargs).full_key
-
-    def _call(self, args: Arguments, kwargs: dict[str, Any]) -> Call:
-        return self._function.call(self._cache.store.prefix, args, kwargs)
+        return self._calls(args, kwargs).full_key
 
     def _batch(
         self, arguments: Iterable[Arguments]
@@ -124,7 +115,7 @@ class _Cached:
         different: list[Arguments] = []
         places = []
         for args in asked:
-            call = self._call(args, {})
+            call = self._calls(args, {})
             if call.entry_key not in at:
                 at[call.entry_key] = len(calls)
                 calls.append(call)
@@ -141,11 +132,12 @@ class CachedFunction(_Cached, Generic[P, T]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
         """The value, from the cache where it is fresh. Raises what the source raises."""
-        return self.read(*args, **kwargs).value
+        value: T = self._cache.reader.value(self._calls(args, kwargs))
+        return value
 
     def read(self, *args: P.args, **kwargs: P.kwargs) -> Read[T]:
         """The value and how it was come by."""
-        return self._cache.reader.read(self._call(args, kwargs))
+        return self._cache.reader.read(self._calls(args, kwargs))
 
     def read_many(self, arguments: Iterable[Arguments]) -> list[Read[T]]:
         """A Read for each argument tuple, in order: one round trip for all that are fresh."""
@@ -155,15 +147,15 @@ class CachedFunction(_Cached, Generic[P, T]):
 
     def warm(self, *args: P.args, **kwargs: P.kwargs) -> bool:
         """Make sure the answer is fresh, ahead of any reader; True if the source had to run."""
-        return self._cache.reader.warm(self._call(args, kwargs))
+        return self._cache.reader.warm(self._calls(args, kwargs))
 
     def refresh(self, *args: P.args, **kwargs: P.kwargs) -> Read[T]:
         """Compute now and replace what is stored."""
-        return self._cache.reader.renew(self._call(args, kwargs))
+        return self._cache.reader.renew(self._calls(args, kwargs))
 
     def invalidate(self, *args: P.args, **kwargs: P.kwargs) -> None:
         """Forget the answer for these arguments; a compute under way will not be stored."""
-        self._cache.forget_entry(self.namespace, self._call(args, kwargs).entry_key)
+        self._cache.forget_entry(self.namespace, self._calls(args, kwargs).entry_key)
 
     def clear(self) -> None:
         """Forget every answer of this function."""
@@ -175,11 +167,12 @@ class AsyncCachedFunction(_Cached, Generic[P, T]):
 
     async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
         """The value, from the cache where it is fresh. Raises what the source raises."""
-        return (await self.read(*args, **kwargs)).value
+        value: T = await self._cache.reader.value_async(self._calls(args, kwargs))
+        return value
 
     async def read(self, *args: P.args, **kwargs: P.kwargs) -> Read[T]:
         """The value and how it was come by."""
-        return await self._cache.reader.read_async(self._call(args, kwargs))
+        return await self._cache.reader.read_async(self._calls(args, kwargs))
 
     async def read_many(self, arguments: Iterable[Arguments]) -> list[Read[T]]:
         """A Read for each argument tuple, in order."""
@@ -188,16 +181,16 @@ class AsyncCachedFunction(_Cached, Generic[P, T]):
 
     async def refresh(self, *args: P.args, **kwargs: P.kwargs) -> Read[T]:
         """Compute now and replace what is stored."""
-        return await self._cache.reader.renew_async(self._call(args, kwargs))
+        return await self._cache.reader.renew_async(self._calls(args, kwargs))
 
     async def invalidate(self, *args: P.args, **kwargs: P.kwargs) -> None:
         """Forget the answer for these arguments; a compute under way will not be stored."""
-        entry_key = self._call(args, kwargs).entry_key
-        await asyncio.to_thread(self._cache.forget_entry, self.namespace, entry_key)
+        entry_key = self._calls(args, kwargs).entry_key
+        await self._cache.aio.forget_entry(self.namespace, entry_key)
 
     async def clear(self) -> None:
         """Forget every answer of this function."""
-        await asyncio.to_thread(self._cache.clear, self.namespace)
+        await self._cache.aio.clear(self.namespace)
 
 
 class Decorator(Protocol):

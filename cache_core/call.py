@@ -40,7 +40,10 @@ class Read(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A cached function with its arguments: all the read path needs to know."""
+    """A cached function with its arguments: all the read path needs to know.
+
+    `names`: keys that are read together, the entry's and then those of its generations.
+    """
 
     namespace: str
     policy: Policy
@@ -49,6 +52,7 @@ class Call:
     lease_key: str
     tag_digests: tuple[bytes, ...]
     generation_keys: tuple[str, ...]
+    names: tuple[str, ...]
     source: Callable[[], Any]
     label: str
     full_key: str
@@ -72,6 +76,10 @@ def make_call(
     tag_digests = tuple(sorted({keys.tag_digest(tag) for tag in tags}))
     if len(tag_digests) > envelope.TAGS_MAX:
         raise ValueError(f"{label}: {len(tag_digests)} tags; at most {envelope.TAGS_MAX} an entry")
+    generation_keys = (
+        keys.namespace_generation_key(namespace),
+        *map(keys.tag_generation_key, tag_digests),
+    )
     return Call(
         namespace=namespace,
         policy=policy,
@@ -79,10 +87,8 @@ def make_call(
         entry_key=entry_key,
         lease_key=keys.lease_key(entry_key),
         tag_digests=tag_digests,
-        generation_keys=(
-            keys.namespace_generation_key(namespace),
-            *map(keys.tag_generation_key, tag_digests),
-        ),
+        generation_keys=generation_keys,
+        names=(entry_key, *generation_keys),
         source=source,
         label=label,
         full_key=f"{prefix}:{entry_key}",
@@ -94,7 +100,10 @@ def bare_call(
     namespace: str, models: Models, entry_key: str, tag_digests: tuple[bytes, ...]
 ) -> Call:
     """A call that can only be looked at: it has no source."""
-    tag_keys = map(keys.tag_generation_key, tag_digests)
+    generation_keys = (
+        keys.namespace_generation_key(namespace),
+        *map(keys.tag_generation_key, tag_digests),
+    )
     return Call(
         namespace=namespace,
         policy=Policy(ttl_s=1),
@@ -102,7 +111,8 @@ def bare_call(
         entry_key=entry_key,
         lease_key=keys.lease_key(entry_key),
         tag_digests=tag_digests,
-        generation_keys=(keys.namespace_generation_key(namespace), *tag_keys),
+        generation_keys=generation_keys,
+        names=(entry_key, *generation_keys),
         source=lambda: None,
         label=namespace,
         full_key=entry_key,

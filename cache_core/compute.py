@@ -48,9 +48,10 @@ class Compute:
         except Exception:
             fallback = self.stale_if_error(call, look)
             # The lease that is kept is the pause: nobody tries the source again while it lasts.
-            self.give_back(
-                [LeaseWrite(call.lease_key, token, self._timing.pause_s if fallback else 0.0)]
-            )
+            # Not for one that is fresh still: who comes after its end must not wait for nothing.
+            is_paused = fallback is not None and look.standing != "fresh"
+            pause_s = self._timing.pause_s if is_paused else 0.0
+            self.give_back([LeaseWrite(call.lease_key, token, pause_s)])
             if fallback is None:
                 raise
             _log.warning("%s failed; its stale value is served", call.label, exc_info=True)
@@ -71,7 +72,8 @@ class Compute:
             self.give_back([LeaseWrite(call.lease_key, token)])
             return self.computed(call, value, None, source_s, stored=False)
         try:
-            (stored,) = yield Ask(lambda: self.settle([self.lease_write(call, entry, token)]))
+            writes = [self.lease_write(call, entry, token)]
+            (stored,) = yield Ask(lambda store: store.settle(writes))
         except StoreError as exc:
             _log.warning("%s: the value could not be stored: %s", call.label, exc)
             stored = False
@@ -176,10 +178,6 @@ class Compute:
         put = Put(call.entry_key, envelope.pack(entry), kept_s)
         return LeaseWrite(call.lease_key, token, entry=put)
 
-    def settle(self, writes: list[LeaseWrite]) -> list[bool]:
-        """Carry out writes under leases: one round trip. Raises StoreError."""
-        return self._store.settle(writes)
-
     def hold(self, calls: Sequence[Call], token: bytes) -> None:
         """Keep the leases of these calls alive until `drop`."""
         for call in calls:
@@ -195,7 +193,7 @@ class Compute:
 
         def settle() -> None:
             try:
-                self.settle(writes)
+                self._store.settle(writes)
             except StoreError as exc:
                 _log.info("a lease could not be given back, it will expire: %s", exc)
 

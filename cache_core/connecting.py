@@ -16,7 +16,7 @@ def connect(settings: Settings | None = None) -> Cache:
     Raises: ValueError if a setting will not do.
     """
     settings = settings or load_settings()
-    store = GuardedStore(_open(settings))
+    store = GuardedStore(_open(settings), slow_s=settings.cache_timeout_s / 2)
     if not settings.is_cache_on:
         return Cache(store, enabled=False)
     return Cache(store, recorder=SharedRecorder(store))

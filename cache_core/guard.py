@@ -1,19 +1,22 @@
 """The store as the rest of the cache sees it: a dead one costs little, no invalidation is lost.
 
-A circuit breaker stops asking a store that keeps failing, and a probe in the background finds out
-when it answers again. Invalidations that could not reach the store are kept, and carried out before
-anything else is asked of it: until then reads go to their source.
+A circuit breaker stops asking a store that keeps failing. Invalidations that could not reach the
+store are kept, and carried out before anything else is asked of it: until then reads go to their
+source.
 """
 
 from __future__ import annotations
 
-import itertools
 import logging
-import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import time
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
+from cache_core.breaker import Breaker
+from cache_core.clock import StoreClock
+from cache_core.pending import PendingInvalidations
 from cache_core.stores.base import (
+    AsyncStore,
     FieldPut,
     LeaseWrite,
     Put,
@@ -28,46 +31,40 @@ _log = logging.getLogger("cache_core")
 
 T = TypeVar("T")
 
-_FAILURES_TO_OPEN = 3
-_PROBE_EVERY_S = 1.0
-_PENDING_MAX = 100_000
-_REPLAY_BATCH = 1_000
+SLOW_S = 0.5
 
 
 class GuardedStore:
     """Implements Store over another one, refusing at once while that one is known to be down.
 
-    Safe between threads. `probing`: False leaves probing to the caller, for tests.
+    Safe between threads. `slow_s`: a read that takes longer counts as a failure. `probing`: False
+    leaves probing to the caller, for tests.
     """
 
-    def __init__(self, store: Store, *, probing: bool = True) -> None:
+    def __init__(self, store: Store, *, slow_s: float = SLOW_S, probing: bool = True) -> None:
         self._store = store
-        self._probing = probing
-        self._lock = threading.Lock()
-        self._failures = 0
-        self._cause = ""
-        self._prober: threading.Thread | None = None
-        self._closed = threading.Event()
-        # Each with a mark of its own: a key put off again while it is being replayed stays.
-        self._pending: dict[str, object] = {}
-        self.dropped_invalidations = 0
-
-    @property
-    def kind(self) -> str:
-        return self._store.kind
-
-    @property
-    def address(self) -> str:
-        return self._store.address
-
-    @property
-    def prefix(self) -> str:
-        return self._store.prefix
+        self.kind = store.kind
+        self.address = store.address
+        self.prefix = store.prefix
+        self.breaker = Breaker(store.address, store.ping, slow_s=slow_s, probing=probing)
+        self.pending = PendingInvalidations()
+        self.clock = StoreClock(self.now_s)
+        self.aio = GuardedAsyncStore(store, self.breaker, self.pending)
 
     # What is asked of the store
 
     def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
-        return self._ask(lambda: self._store.get_many(keys))
+        if self.pending:
+            self._replay()
+        self.breaker.check()
+        began = time.monotonic()
+        try:
+            found = self._store.get_many(keys)
+        except StoreUnavailableError as exc:
+            self.breaker.failed(str(exc))
+            raise
+        self.breaker.succeeded(time.monotonic() - began)
+        return found
 
     def add_then_get(self, adds: Sequence[Put], keys: Sequence[str]) -> list[bytes | None]:
         return self._ask(lambda: self._store.add_then_get(adds, keys))
@@ -96,14 +93,33 @@ class GuardedStore:
     def info(self) -> StoreInfo:
         return self._ask(self._store.info)
 
+    def now_s(self) -> float:
+        return self._ask(self._store.now_s)
+
     def ping(self) -> None:
         """Asks the store even while it is known to be down."""
+        began = time.monotonic()
         self._store.ping()
-        self._answered()
+        self.breaker.probed(time.monotonic() - began)
 
     def close(self) -> None:
-        self._closed.set()
+        self.breaker.close()
         self._store.close()
+
+    def _ask(self, call: Callable[[], T]) -> T:
+        if self.pending:
+            self._replay()
+        return self._attempt(call)
+
+    def _attempt(self, call: Callable[[], T]) -> T:
+        self.breaker.check()
+        try:
+            result = call()
+        except StoreUnavailableError as exc:
+            self.breaker.failed(str(exc))
+            raise
+        self.breaker.succeeded()
+        return result
 
     # Invalidations
 
@@ -113,94 +129,109 @@ class GuardedStore:
         try:
             self._attempt(lambda: self._store.remove(wanted))
         except StoreError as exc:
-            _log.warning("an invalidation waits until the store answers again: %s", exc)
-            self._keep(wanted)
+            _put_off(self.pending, wanted, exc)
             return False
         return True
-
-    @property
-    def pending_invalidations(self) -> int:
-        """Keys whose removal the store has not confirmed."""
-        return len(self._pending)
-
-    def _keep(self, keys: list[str]) -> None:
-        with self._lock:
-            for key in keys:
-                if len(self._pending) >= _PENDING_MAX and key not in self._pending:
-                    self._pending.pop(next(iter(self._pending)))
-                    self.dropped_invalidations += 1
-                    if self.dropped_invalidations == 1:
-                        _log.error("too many invalidations wait for the store: some are dropped")
-                self._pending[key] = object()
 
     def _replay(self) -> None:
-        while True:
-            with self._lock:
-                batch = dict(itertools.islice(self._pending.items(), _REPLAY_BATCH))
-            if not batch:
-                return
+        while batch := self.pending.batch():
             self._attempt(lambda keys=list(batch): self._store.remove(keys))  # type: ignore[misc]
-            with self._lock:
-                for key, mark in batch.items():
-                    if self._pending.get(key) is mark:
-                        del self._pending[key]
+            self.pending.confirm(batch)
 
-    # The circuit breaker
+    def after_fork(self) -> None:
+        """Mend what the parent's threads may have held."""
+        self.breaker.after_fork()
+        self.pending.after_fork()
+        self.clock.after_fork()
+
+
+class GuardedAsyncStore:
+    """The same for coroutines; what happens on either side counts for both."""
+
+    def __init__(self, store: Store, breaker: Breaker, pending: PendingInvalidations) -> None:
+        self._store = store
+        self._breaker = breaker
+        self._pending = pending
 
     @property
-    def is_resting(self) -> bool:
-        """True while the store is not asked because it kept failing."""
-        return self._failures >= _FAILURES_TO_OPEN
+    def _aio(self) -> AsyncStore:
+        return self._store.aio
 
-    def probe(self) -> bool:
-        """Ask a resting store whether it answers again; True if it does, or never rested."""
-        if not self.is_resting:
-            return True
+    async def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
+        if self._pending:
+            await self._replay()
+        self._breaker.check()
+        began = time.monotonic()
         try:
-            self.ping()
-        except StoreError:
+            found = await self._aio.get_many(keys)
+        except StoreUnavailableError as exc:
+            self._breaker.failed(str(exc))
+            raise
+        self._breaker.succeeded(time.monotonic() - began)
+        return found
+
+    async def add_then_get(self, adds: Sequence[Put], keys: Sequence[str]) -> list[bytes | None]:
+        return await self._ask(lambda: self._aio.add_then_get(adds, keys))
+
+    async def put_many(self, puts: Sequence[Put]) -> None:
+        await self._ask(lambda: self._aio.put_many(puts))
+
+    async def settle(self, writes: Sequence[LeaseWrite]) -> list[bool]:
+        return await self._ask(lambda: self._aio.settle(writes))
+
+    async def touch(self, touches: Sequence[Touch]) -> None:
+        await self._ask(lambda: self._aio.touch(touches))
+
+    async def remove(self, keys: Sequence[str]) -> int:
+        return await self._ask(lambda: self._aio.remove(keys))
+
+    async def ping(self) -> None:
+        """Asks the store even while it is known to be down."""
+        began = time.monotonic()
+        await self._aio.ping()
+        self._breaker.probed(time.monotonic() - began)
+
+    async def now_s(self) -> float:
+        return await self._ask(self._aio.now_s)
+
+    async def aclose(self) -> None:
+        """Give up the connections of the running event loop."""
+        await self._aio.aclose()
+
+    async def forget(self, keys: Iterable[str]) -> bool:
+        """Remove keys, now or as soon as the store answers again; False if it had to be put off."""
+        wanted = list(keys)
+        try:
+            await self._attempt(lambda: self._aio.remove(wanted))
+        except StoreError as exc:
+            _put_off(self._pending, wanted, exc)
             return False
+        except BaseException:  # cancelled: nobody knows whether it was carried out
+            self._pending.keep(wanted)
+            raise
         return True
 
-    def _ask(self, call: Callable[[], T]) -> T:
+    async def _ask(self, call: Callable[[], Awaitable[T]]) -> T:
         if self._pending:
-            self._replay()
-        return self._attempt(call)
+            await self._replay()
+        return await self._attempt(call)
 
-    def _attempt(self, call: Callable[[], T]) -> T:
-        if self.is_resting:
-            raise StoreUnavailableError(f"{self._cause}; not asked again until it answers")
+    async def _attempt(self, call: Callable[[], Awaitable[T]]) -> T:
+        self._breaker.check()
         try:
-            result = call()
+            result = await call()
         except StoreUnavailableError as exc:
-            self._failed(str(exc))
+            self._breaker.failed(str(exc))
             raise
-        if self._failures:
-            self._answered()
+        self._breaker.succeeded()
         return result
 
-    def _failed(self, cause: str) -> None:
-        with self._lock:
-            if self._closed.is_set():
-                return
-            self._cause = cause
-            self._failures += 1
-            if self._failures != _FAILURES_TO_OPEN:
-                return
-            _log.warning("store %s is not answering; reads go to the source", self.address)
-            if self._probing:
-                self._prober = threading.Thread(
-                    target=self._probe_until_up, name="cache-probe", daemon=True
-                )
-                self._prober.start()
+    async def _replay(self) -> None:
+        while batch := self._pending.batch():
+            await self._attempt(lambda keys=list(batch): self._aio.remove(keys))  # type: ignore[misc]
+            self._pending.confirm(batch)
 
-    def _answered(self) -> None:
-        with self._lock:
-            if self.is_resting:
-                _log.warning("store %s answers again", self.address)
-            self._failures = 0
 
-    def _probe_until_up(self) -> None:
-        while not self._closed.wait(_PROBE_EVERY_S):
-            if self.probe():
-                return
+def _put_off(pending: PendingInvalidations, keys: list[str], exc: StoreError) -> None:
+    _log.warning("an invalidation waits until the store answers again: %s", exc)
+    pending.keep(keys)

@@ -1,27 +1,64 @@
 """Copies of entries in this process, for a short while: a read that asks nobody.
 
 A copy is at most `near_ttl_s` behind invalidations of other processes; those of this process
-remove it at once. Copies are kept as the entry's bytes, so a caller cannot alter them.
+remove it at once. Callers cannot alter a copy: it is kept as the entry's bytes, or as a value that
+nobody can alter.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
+import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
 
+from cache_core.call import Call, Look, Read, served
 from cache_core.envelope import Entry
 
 _MAX_BYTES = 64_000_000
 _OVERHEAD_BYTES = 400
 
+_ALTERABLE = object()  # in place of a value that callers could alter
+_UNALTERABLE = frozenset(
+    {str, int, float, bool, type(None), bytes, complex, Decimal, uuid.UUID}
+    | {dt.date, dt.time, dt.datetime, dt.timedelta}
+)
 
-@dataclass(frozen=True, slots=True)
-class _Copy:
-    entry: Entry
-    until: float  # on the monotonic clock
-    size_bytes: int
+
+class Copy:
+    """One entry near by. `generations`: keys of those it lives under. `until`, `stale_until`: on
+    the monotonic clock, seconds."""
+
+    __slots__ = ("_value", "entry", "generations", "size_bytes", "stale_until", "until")
+
+    def __init__(
+        self,
+        entry: Entry,
+        value: Any,
+        generations: tuple[str, ...],
+        until: float,
+        stale_until: float,
+        size_bytes: int,
+    ) -> None:
+        self.entry = entry
+        self.generations = generations
+        self.until = until
+        self.stale_until = stale_until
+        self.size_bytes = size_bytes
+        self._value = value if _is_unalterable(value) else _ALTERABLE
+
+    def value(self, call: Call) -> Any:
+        """The value, the caller's own to alter."""
+        return self.entry.value(call.models) if self._value is _ALTERABLE else self._value
+
+
+def copied(call: Call, copy: Copy, now_s: float) -> Read[Any]:
+    """The read that a copy answers."""
+    look = Look((), None, "fresh", before=copy.entry, value=copy.value(call))
+    return served(call, look, "hit", now_s).read
 
 
 class NearCache:
@@ -30,6 +67,7 @@ class NearCache:
     Args:
         epoch: number of invalidations in this process so far; what was read before the last one is
             not kept.
+        clock: Unix seconds, as in entries.
         monotonic: seconds that never jump.
         max_bytes: of all copies together.
     """
@@ -37,53 +75,90 @@ class NearCache:
     def __init__(
         self,
         epoch: Callable[[], int],
+        clock: Callable[[], float],
         monotonic: Callable[[], float],
         max_bytes: int = _MAX_BYTES,
     ) -> None:
         self._epoch = epoch
+        self._clock = clock
         self._monotonic = monotonic
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
-        self._copies: OrderedDict[str, _Copy] = OrderedDict()
+        self._copies: OrderedDict[str, Copy] = OrderedDict()
+        self._under: dict[str, set[str]] = {}  # entry keys by key of a generation
         self._used_bytes = 0
 
-    def get(self, entry_key: str) -> Entry | None:
-        """The copy under a key, unless its time is over."""
+    def get(self, entry_key: str) -> Copy | None:
+        """The copy under a key that may be served without asking the store."""
+        copy = self._copies.get(entry_key)
+        if copy is None or self._monotonic() >= copy.until:
+            return None
         with self._lock:
-            copy = self._copies.get(entry_key)
-            if copy is None:
-                return None
-            if copy.until <= self._monotonic():
-                self._drop(entry_key)
-                return None
-            self._copies.move_to_end(entry_key)
-            return copy.entry
+            if entry_key in self._copies:
+                self._copies.move_to_end(entry_key)
+        return copy
 
-    def put(self, entry_key: str, entry: Entry, ttl_s: float, seen_epoch: int) -> None:
-        """Keep a copy of an entry that was read from the store when the epoch was `seen_epoch`."""
-        size_bytes = len(entry.body) + len(entry_key) + _OVERHEAD_BYTES
+    def get_stale(self, entry_key: str) -> Copy | None:
+        """The copy that may be served because neither store nor source answers."""
+        copy = self._copies.get(entry_key)
+        return None if copy is None or self._monotonic() >= copy.stale_until else copy
+
+    def put(self, call: Call, look: Look, seen_epoch: int) -> None:
+        """Keep a copy of a fresh entry that the store showed when the epoch was `seen_epoch`."""
+        entry = look.before
+        assert entry is not None, "only an entry that was found has a copy"
+        size_bytes = len(entry.body) + len(call.entry_key) + _OVERHEAD_BYTES
+        now, now_s = self._monotonic(), self._clock()
+        until = now + min(call.policy.near_ttl_s, entry.fresh_until_s - now_s)
+        stale_until = now + entry.error_until_s - now_s if call.policy.stale_if_error_s else until
+        copy = Copy(entry, look.value, call.generation_keys, until, stale_until, size_bytes)
         with self._lock:
             # An invalidation raises the epoch before it removes copies, which takes this lock: so
             # either it is seen here, or it removes what is put here.
             if seen_epoch != self._epoch() or size_bytes > self._max_bytes:
                 return
-            self._drop(entry_key)
-            self._copies[entry_key] = _Copy(entry, self._monotonic() + ttl_s, size_bytes)
+            self._drop(call.entry_key)
+            self._copies[call.entry_key] = copy
+            for generation in copy.generations:
+                self._under.setdefault(generation, set()).add(call.entry_key)
             self._used_bytes += size_bytes
             while self._used_bytes > self._max_bytes:
                 self._drop(next(iter(self._copies)))
 
-    def remove(self, entry_keys: Iterable[str] | None = None) -> None:
-        """Remove copies; all of them when it is not known which are concerned."""
+    def remove(self, keys: Iterable[str]) -> None:
+        """Remove the copies of these entries, or under these generations."""
         with self._lock:
-            if entry_keys is None:
-                self._copies.clear()
-                self._used_bytes = 0
-                return
-            for entry_key in entry_keys:
-                self._drop(entry_key)
+            for key in keys:
+                for entry_key in (key, *self._under.get(key, ())):
+                    self._drop(entry_key)
+
+    def clear(self) -> None:
+        """Remove all copies."""
+        with self._lock:
+            self._copies.clear()
+            self._under.clear()
+            self._used_bytes = 0
 
     def _drop(self, entry_key: str) -> None:
         copy = self._copies.pop(entry_key, None)
-        if copy is not None:
-            self._used_bytes -= copy.size_bytes
+        if copy is None:
+            return
+        self._used_bytes -= copy.size_bytes
+        for generation in copy.generations:
+            under = self._under[generation]
+            under.discard(entry_key)
+            if not under:
+                del self._under[generation]
+
+
+def _is_unalterable(value: object) -> bool:
+    """Whether a caller may be handed this very object, whatever he does with it."""
+    kind = type(value)
+    if kind in (tuple, frozenset):
+        return all(map(_is_unalterable, value))  # type: ignore[call-overload]
+    # A zone of another kind than the standard library's could be anything.
+    zone = getattr(value, "tzinfo", None)
+    return kind in _UNALTERABLE and (zone is None or type(zone).__module__ in _ZONES)
+
+
+_ZONES = ("datetime", "zoneinfo")

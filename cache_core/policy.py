@@ -18,7 +18,7 @@ _AFTERLIFE_MAX_S = 3600.0
 _LONGEST_S = 10 * 366 * 86_400.0
 
 _MAY_BE_NONE = ("none_ttl_s", "source_timeout_s")
-_UNITS = {"jitter": "", "max_bytes": " of bytes"}
+_UNITS = {"jitter": "", "early_refresh": "", "max_bytes": " of bytes"}
 _NUMBERS = (
     "ttl_s",
     "stale_while_revalidate_s",
@@ -53,6 +53,9 @@ class Policy:
             section 4).
         jitter: share of `ttl_s` by which an entry may live shorter, 0 to 0.5, so that entries
             written together do not expire together.
+        early_refresh: eagerness with which readers of an entry near its expiry volunteer, by lot,
+            to have it computed anew beside them (`freshness.is_due_early`), so that nobody waits
+            when a key that is read often expires; above 1 earlier, 0 never, at most 10.
         near_ttl_s: how long a copy may be served from this process without asking the store; 0
             is off, and never longer than `ttl_s`.
         sliding: each read starts `ttl_s` anew, to within a twentieth of it.
@@ -73,6 +76,7 @@ class Policy:
     stale_while_revalidate_s: float = 0.0
     stale_if_error_s: float = 0.0
     jitter: float = 0.05
+    early_refresh: float = 1.0
     near_ttl_s: float = 0.0
     sliding: bool = False
     none_ttl_s: float | None = None
@@ -115,6 +119,8 @@ class Policy:
                 )
         if not 0 <= self.jitter <= 0.5:
             raise ValueError(f"jitter is a share of ttl_s from 0 to 0.5, not {self.jitter!r}")
+        if not 0 <= self.early_refresh <= 10:
+            raise ValueError(f"early_refresh is a number from 0 to 10, not {self.early_refresh!r}")
         if self.max_bytes <= 0:
             raise ValueError(f"max_bytes must be above 0, not {self.max_bytes!r}")
         if isinstance(self.tags, str):

@@ -6,12 +6,14 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from cache_core.batch import Batch, SourceMany
+from cache_core.batch import Batch
+from cache_core.batch_source import SourceMany
 from cache_core.call import Answer, Call, Look, Read
 from cache_core.events import Incident, ReadEvent, Recorder
+from cache_core.near import Copy, copied
 from cache_core.read_path import ReadPath
 from cache_core.steps import Steps, run, run_async
-from cache_core.stores.base import CacheCoreError, StoreUnavailableError
+from cache_core.stores.base import CacheCoreError, StoreError, StoreUnavailableError
 from cache_core.timing import Timing
 
 _log = logging.getLogger("cache_core")
@@ -22,26 +24,49 @@ class Reader:
 
     def __init__(self, path: ReadPath, recorder: Recorder, is_on: Callable[[], bool]) -> None:
         self._path = path
+        self._store = path.store
         self._recorder = recorder
         self._timing = path.timing
         self._is_on = is_on
 
+    def value(self, call: Call) -> Any:
+        """The value of one call, read on this thread."""
+        if call.policy.near_ttl_s and (copy := self._near(call)) is not None:
+            return copy.value(call)
+        return self._read(call).value
+
+    async def value_async(self, call: Call) -> Any:
+        """The value of one call, read from a coroutine."""
+        if call.policy.near_ttl_s and (copy := self._near(call)) is not None:
+            return copy.value(call)
+        return (await self._read_async(call)).value
+
     def read(self, call: Call) -> Read[Any]:
         """Read one call on this thread."""
+        if call.policy.near_ttl_s and (copy := self._near(call)) is not None:
+            return copied(call, copy, self._timing.clock())
+        return self._read(call)
+
+    async def read_async(self, call: Call) -> Read[Any]:
+        """Read one call from a coroutine."""
+        if call.policy.near_ttl_s and (copy := self._near(call)) is not None:
+            return copied(call, copy, self._timing.clock())
+        return await self._read_async(call)
+
+    def _read(self, call: Call) -> Read[Any]:
         clock = Stopwatch(self._timing)
         try:
-            answer = run(self._steps(call, clock))
+            answer = run(self._steps(call, clock), self._store)
         except Exception:
             self._report_errors([call], clock)
             raise
         self._report(call, answer, clock, clock.passed_s())
         return answer.read
 
-    async def read_async(self, call: Call) -> Read[Any]:
-        """Read one call from a coroutine."""
+    async def _read_async(self, call: Call) -> Read[Any]:
         clock = Stopwatch(self._timing)
         try:
-            answer = await run_async(self._steps(call, clock))
+            answer = await run_async(self._steps(call, clock), self._store)
         except Exception:
             self._report_errors([call], clock)
             raise
@@ -56,7 +81,7 @@ class Reader:
         """
         if not self._is_on():
             raise CacheCoreError("caching is off, so nothing would be kept")
-        answer = run(self._path.read(call, lambda: None, take_stale=False))
+        answer = run(self._path.read(call, lambda: None, take_stale=False), self._store)
         if answer.read.outcome == "bypass":
             raise StoreUnavailableError("the store is out of reach, so nothing would be kept")
         if answer.ran_s is None:
@@ -66,19 +91,19 @@ class Reader:
 
     def renew(self, call: Call) -> Read[Any]:
         """Compute a call anew and replace what is stored."""
-        return run(self._renewing(call)).read
+        return run(self._renewing(call), self._store).read
 
     async def renew_async(self, call: Call) -> Read[Any]:
         """The same from a coroutine."""
-        return (await run_async(self._renewing(call))).read
+        return (await run_async(self._renewing(call), self._store)).read
 
     def read_many(self, calls: Sequence[Call], source_many: SourceMany | None) -> list[Read[Any]]:
-        """Read different calls of one namespace together."""
+        """Read many calls of one namespace, all different."""
         if not calls:
             return []
         clock = Stopwatch(self._timing)
         try:
-            answers = run(self._many(calls, source_many))
+            answers = run(self._many(calls, source_many, clock), self._store)
         except Exception:
             self._report_errors(calls, clock)
             raise
@@ -92,11 +117,52 @@ class Reader:
             return []
         clock = Stopwatch(self._timing)
         try:
-            answers = await run_async(self._many(calls, source_many))
+            answers = await run_async(self._many(calls, source_many, clock), self._store)
         except Exception:
             self._report_errors(calls, clock)
             raise
         return self._report_many(calls, answers, clock)
+
+    def peek(self, namespace: str, steps: Steps[dict[str, Any]]) -> dict[str, Any]:
+        """What reading without a source shows; nothing while the store is down."""
+        if not self._is_on():
+            return {}
+        try:
+            return run(steps, self._store)
+        except StoreError as exc:
+            _log.warning("get_many(%s): %s", namespace, exc)
+            return {}
+
+    async def peek_async(self, namespace: str, steps: Steps[dict[str, Any]]) -> dict[str, Any]:
+        """The same from a coroutine."""
+        if not self._is_on():
+            return {}
+        try:
+            return await run_async(steps, self._store)
+        except StoreError as exc:
+            _log.warning("get_many(%s): %s", namespace, exc)
+            return {}
+
+    def _near(self, call: Call) -> Copy | None:
+        """A copy in this process that may be served: reported in few steps, and that is all."""
+        if not self._is_on():
+            return None
+        monotonic = self._timing.monotonic
+        began = monotonic()
+        copy = self._path.near.get(call.entry_key)
+        if copy is not None:
+            latency_s = monotonic() - began
+            self._recorder.read(
+                ReadEvent(
+                    call.namespace,
+                    "hit",
+                    self._timing.clock(),
+                    latency_s,
+                    saved_s=copy.entry.source_s - latency_s,
+                )
+            )
+            self._recorder.count(call.namespace, "near_hit")
+        return copy
 
     def _steps(self, call: Call, clock: Stopwatch) -> Steps[Answer]:
         return self._path.read(call, clock.store_answered) if self._is_on() else self._off(call)
@@ -107,8 +173,10 @@ class Reader:
     def _renewing(self, call: Call) -> Steps[Answer]:
         return self._path.refresher.renew(call) if self._is_on() else self._off(call)
 
-    def _many(self, calls: Sequence[Call], source_many: SourceMany | None) -> Steps[list[Answer]]:
-        batch = Batch(self._path, calls, source_many)
+    def _many(
+        self, calls: Sequence[Call], source_many: SourceMany | None, clock: Stopwatch
+    ) -> Steps[list[Answer]]:
+        batch = Batch(self._path, calls, source_many, clock.store_answered)
         return batch.steps() if self._is_on() else batch.off()
 
     # Figures

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cache_core.read_path import ReadPath
 
 _WORKERS = 4
+_TASKS_MAX = 32
 _COOLING_MAX = 10_000
 _BIDS_MAX = 5
 
@@ -37,14 +38,15 @@ class Refresher:
     def renew(self, call: Call) -> Steps[Answer]:
         """Compute anew now, whatever is stored, and replace it."""
         token = os.urandom(GENERATION_BYTES)
-        gaps = self._path.gaps()
+        sharing = self._path.sharing
+        gaps = sharing.gaps()
         self._path.flights.void([call.entry_key])
         try:
             # Whoever is computing began before this call: their lease goes, their write is refused.
-            yield Ask(lambda: self._path.store.remove([call.lease_key]))
-            look = yield Ask(lambda: self._path.look(call, with_lease=False))
+            yield Ask(lambda store: store.remove([call.lease_key]))
+            look = yield from sharing.look(call)
             for _ in range(_BIDS_MAX):
-                look = yield Ask(lambda seen=look: self._path.bid(call, seen, token))  # type: ignore[misc]
+                look = yield from sharing.bid(call, look, token)
                 if look.holder == token:
                     break
                 yield Sleep(next(gaps))
@@ -57,11 +59,13 @@ class Refresher:
             return (yield from self._path.compute.under_lease(call, look, token))
         finally:
             # Copies near by that were taken meanwhile are of what was just replaced.
-            self._path.flights.void([call.entry_key])
-            self._path.near.remove([call.entry_key])
+            self._path.forget([call.entry_key], [call.entry_key])
 
     def refresh_later(self, call: Call, look: Look) -> None:
-        """Refresh a stale entry in the background, unless that is under way or was just tried."""
+        """Compute an entry anew in the background, unless that is under way or was just tried.
+
+        `look`: what the store showed of it: stale, or fresh but near its end.
+        """
         with self._lock:
             if call.entry_key in self._refreshing:
                 return
@@ -69,13 +73,25 @@ class Refresher:
                 return
             self._refreshing.add(call.entry_key)
         steps = self._steps(call, look)
-        if call.is_async:
-            task = asyncio.get_running_loop().create_task(run_async(steps))
-            self._tasks.add(task)
-            task.add_done_callback(lambda ended: self._task_ended(ended, call))
-        elif not self._workers.submit(lambda: run(steps)):
+        begin = self._begin_task if call.is_async else self._begin_job
+        if not begin(call, steps):
+            steps.close()
             self._ended(call, None)
             self._path.recorder.count(call.namespace, "refresh_skipped")
+
+    def _begin_job(self, _: Call, steps: Steps[None]) -> bool:
+        return self._workers.submit(lambda: run(steps, self._path.store))
+
+    def _begin_task(self, call: Call, steps: Steps[None]) -> bool:
+        if len(self._tasks) >= _TASKS_MAX:
+            # A loop that was closed without further ado never says that its tasks are over.
+            self._tasks -= {task for task in self._tasks if task.get_loop().is_closed()}
+            if len(self._tasks) >= _TASKS_MAX:
+                return False
+        task = asyncio.get_running_loop().create_task(run_async(steps, self._path.store))
+        self._tasks.add(task)
+        task.add_done_callback(lambda ended: self._task_ended(ended, call))
+        return True
 
     def _task_ended(self, task: asyncio.Task[None], call: Call) -> None:
         self._tasks.discard(task)
@@ -83,16 +99,16 @@ class Refresher:
         with self._lock:
             self._refreshing.discard(call.entry_key)
 
-    def _steps(self, call: Call, look: Look) -> Steps[None]:
+    def _steps(self, call: Call, seen: Look) -> Steps[None]:
         token = os.urandom(GENERATION_BYTES)
         answer = None
         try:
             try:
-                look = yield Ask(lambda: self._path.bid(call, look, token))
+                look = yield from self._path.sharing.bid(call, seen, token)
             except StoreError:
                 self._path.recorder.count(call.namespace, "refresh_failed")
                 return
-            if look.standing == "fresh":
+            if look.standing == "fresh" and look.before != seen.before:  # somebody was quicker
                 if look.holder == token:
                     self._path.compute.give_back([LeaseWrite(call.lease_key, token)])
             elif look.holder == token:

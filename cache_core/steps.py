@@ -20,9 +20,19 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Call the store; its StoreError comes back as an exception."""
+    """Ask the store; its StoreError comes back as an exception.
 
-    call: Callable[[], Any]
+    `call` is given the store and calls one of its methods: for a coroutine that is the store's
+    `aio`, whose methods have the same names and are awaited.
+    """
+
+    call: Callable[[Any], Any]
+
+    def do(self, store: Any) -> Any:
+        return self.call(store)
+
+    async def do_async(self, store: Any) -> Any:
+        return await self.call(store.aio)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +41,37 @@ class Source:
 
     call: Callable[[], Any]
 
+    def do(self, _: Any) -> Any:
+        return self.call()
+
+    async def do_async(self, _: Any) -> Any:
+        result = self.call()
+        return await result if inspect.isawaitable(result) else result
+
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Wait for another thread's computation; TimeoutError after `timeout_s`."""
+    """Wait for another thread's computation; WaitedOutError after `timeout_s`."""
 
     future: concurrent.futures.Future[Any]
     timeout_s: float
+
+    def do(self, _: Any) -> Any:
+        # Not result(timeout): a source's own TimeoutError must stay apart from ours.
+        done, _pending = concurrent.futures.wait([self.future], self.timeout_s)
+        if not done:
+            raise WaitedOutError
+        return self.future.result()
+
+    async def do_async(self, _: Any) -> Any:
+        # Shielded: a reader that is cancelled must not cancel what others wait for.
+        waiting = asyncio.shield(asyncio.wrap_future(self.future))
+        # A reader that gave up never looks at the outcome; asyncio would complain of that.
+        waiting.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+        done, _pending = await asyncio.wait([waiting], timeout=self.timeout_s)
+        if not done:
+            raise WaitedOutError
+        return waiting.result()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +79,12 @@ class Sleep:
     """Let `seconds` pass."""
 
     seconds: float
+
+    def do(self, _: Any) -> None:
+        time.sleep(self.seconds)
+
+    async def do_async(self, _: Any) -> None:
+        await asyncio.sleep(self.seconds)
 
 
 Step = Ask | Source | Wait | Sleep
@@ -55,13 +95,13 @@ class WaitedOutError(Exception):
     """A `Wait` took longer than its timeout. Apart from TimeoutError, which a source may raise."""
 
 
-def run(steps: Steps[T]) -> T:
+def run(steps: Steps[T], store: Any) -> T:
     """Carry the steps out on this thread."""
     try:
         step = next(steps)
         while True:
             try:
-                result = _do(step)
+                result = step.do(store)
             except BaseException as exc:  # noqa: BLE001
                 step = steps.throw(exc)
             else:
@@ -71,28 +111,13 @@ def run(steps: Steps[T]) -> T:
         return answer
 
 
-def _do(step: Step) -> Any:
-    match step:
-        case Ask(call) | Source(call):
-            return call()
-        case Wait(future, timeout_s):
-            # Not result(timeout): a source's own TimeoutError must stay apart from ours.
-            done, _ = concurrent.futures.wait([future], timeout_s)
-            if not done:
-                raise WaitedOutError
-            return future.result()
-        case Sleep(seconds):
-            time.sleep(seconds)
-    return None
-
-
-async def run_async(steps: Steps[T]) -> T:
-    """Carry the steps out for a coroutine: store calls on a worker thread, the source awaited."""
+async def run_async(steps: Steps[T], store: Any) -> T:
+    """Carry the steps out for a coroutine: the store's `aio` and the source are awaited."""
     try:
         step = next(steps)
         while True:
             try:
-                result = await _do_async(step)
+                result = await step.do_async(store)
             except BaseException as exc:  # noqa: BLE001
                 step = steps.throw(exc)
             else:
@@ -100,24 +125,3 @@ async def run_async(steps: Steps[T]) -> T:
     except StopIteration as stop:
         answer: T = stop.value
         return answer
-
-
-async def _do_async(step: Step) -> Any:
-    match step:
-        case Ask(call):
-            return await asyncio.to_thread(call)
-        case Source(call):
-            result = call()
-            return await result if inspect.isawaitable(result) else result
-        case Wait(future, timeout_s):
-            # Shielded: a reader that is cancelled must not cancel what others wait for.
-            waiting = asyncio.shield(asyncio.wrap_future(future))
-            # A reader that gave up never looks at the outcome; asyncio would complain of that.
-            waiting.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
-            done, _ = await asyncio.wait([waiting], timeout=timeout_s)
-            if not done:
-                raise WaitedOutError
-            return waiting.result()
-        case Sleep(seconds):
-            await asyncio.sleep(seconds)
-    return None

@@ -144,6 +144,7 @@ def test_a_loop_that_ends_before_a_refresh_began_does_not_prevent_the_next(
 
     @ticking_cache.cached("ns", ttl_s=60, stale_while_revalidate_s=600)
     async def read() -> str:
+        await asyncio.sleep(0)  # or a store that never waits would be done before the loop ends
         return next(values)
 
     async def read_and_wait_for_refresh() -> str:
@@ -159,6 +160,30 @@ def test_a_loop_that_ends_before_a_refresh_began_does_not_prevent_the_next(
         store.remove(batch)  # the lease that the first attempt may have taken runs out
     assert asyncio.run(read_and_wait_for_refresh()) == "old"
     assert asyncio.run(read()) == "new"
+
+
+def test_refreshes_in_tasks_are_bounded_and_the_rest_is_skipped(
+    ticking_cache: Cache, clock: Clock, events: Events
+) -> None:
+    async def run() -> list[int]:
+        go_on = asyncio.Event()
+        go_on.set()
+
+        @ticking_cache.cached("ns", ttl_s=60, stale_while_revalidate_s=60)
+        async def read(number: int) -> int:
+            await go_on.wait()
+            return number
+
+        await asyncio.gather(*(read(number) for number in range(40)))
+        clock.advance(61)
+        go_on.clear()
+        stale = await asyncio.gather(*(read(number) for number in range(40)))
+        go_on.set()
+        await asyncio.gather(*ticking_cache._path.refresher._tasks)
+        return stale
+
+    assert asyncio.run(run()) == list(range(40))
+    assert (events.incidents["refreshed"], events.incidents["refresh_skipped"]) == (32, 8)
 
 
 @pytest.mark.parametrize("is_awaited", [True, False])

@@ -30,6 +30,7 @@ class SteppedRead:
     """One read, carried out step by step by the test instead of by a thread."""
 
     def __init__(self, cache: Cache, call: Call, oldest_allowed: int) -> None:
+        self._store = cache.store
         self._steps: Steps[object] = cache._path.read(call, lambda: None)
         self._step = next(self._steps)
         self.oldest_allowed = oldest_allowed
@@ -49,7 +50,7 @@ class SteppedRead:
             elif isinstance(step, Sleep):
                 self._step = self._steps.send(None)
             else:
-                self._step = self._steps.send(step.call())
+                self._step = self._steps.send(step.do(self._store))
         except StopIteration as stop:
             self.answer = stop.value.read.value
 

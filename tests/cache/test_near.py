@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from cache_core import Cache
+from cache_core import Cache, Policy
+from cache_core.call import Look, bare_call
 from cache_core.envelope import Entry
+from cache_core.keys import tag_generation_key
 from cache_core.near import NearCache
 from cache_core.stores import Store
 from tests.cache.conftest import OpenCache
@@ -15,8 +18,13 @@ from tests.cache.helpers import Clock, Events
 from tests.servers.meter import Meter
 
 
-def _entry(size_bytes: int) -> Entry:
-    return Entry(0.0, 1e12, 1e12, 1e12, 0.1, b"", (), False, False, b"x" * size_bytes)
+def put(
+    near: NearCache, name: str, size_bytes: int, *, tag: bytes = b"tag-one!", seen_epoch: int = 0
+) -> None:
+    """Keep a copy of an entry of so many bytes, as a read that found it would."""
+    call = replace(bare_call("ns", {}, name, (tag,)), policy=Policy(ttl_s=60, near_ttl_s=10))
+    entry = Entry(0.0, 1e12, 1e12, 1e12, 0.1, b"", (), False, False, b"x" * size_bytes)
+    near.put(call, Look((), None, "fresh", before=entry, value=[]), seen_epoch)
 
 
 def _read(cache: Cache, **rules: Any) -> object:
@@ -95,23 +103,31 @@ def test_callers_cannot_alter_a_copy(ticking_cache: Cache) -> None:
 
 def test_what_was_read_before_an_invalidation_is_not_kept() -> None:
     epoch = 0
-    near = NearCache(lambda: epoch, Clock())
+    near = NearCache(lambda: epoch, Clock(), Clock())
     seen = epoch
     epoch += 1
-    near.put("e:ns:1:{a}", _entry(10), 60, seen)
-    assert near.get("e:ns:1:{a}") is None
+    put(near, "a", 10, seen_epoch=seen)
+    assert near.get("a") is None
 
 
 def test_the_copies_are_bounded_by_bytes_least_recently_used_out_first() -> None:
-    near = NearCache(lambda: 0, Clock(), max_bytes=3_000)
+    near = NearCache(lambda: 0, Clock(), Clock(), max_bytes=3_000)
     for name in ("a", "b"):
-        near.put(name, _entry(1_000), 60, 0)
+        put(near, name, 1_000)
     assert near.get("a") is not None
-    near.put("c", _entry(1_000), 60, 0)
+    put(near, "c", 1_000)
     assert near.get("b") is None
     assert near.get("a") is not None
-    near.put("big", _entry(5_000), 60, 0)
+    put(near, "big", 5_000)
     assert near.get("big") is None
+
+
+def test_removing_a_generation_removes_the_copies_under_it_and_no_others() -> None:
+    near = NearCache(lambda: 0, Clock(), Clock())
+    for name, tag in (("a", b"tag-one!"), ("b", b"tag-two!")):
+        put(near, name, 10, tag=tag)
+    near.remove([tag_generation_key(b"tag-one!")])
+    assert (near.get("a"), near.get("b") is None) == (None, False)
 
 
 def test_without_near_ttl_every_hit_asks_the_store(
@@ -133,3 +149,60 @@ def test_refresh_replaces_the_copy(cache: Cache) -> None:
 
     seen = [value_of(), value_of(), value_of.refresh().value, value_of()]
     assert seen == ["old", "old", "new", "new"]
+
+
+def failing() -> list[int]:
+    raise LookupError("down")
+
+
+@pytest.mark.parametrize(("stale_if_error_s", "is_served"), [(0.0, False), (60.0, True)])
+def test_with_store_and_source_down_a_copy_stands_in_where_the_policy_allows(
+    ticking_cache: Cache, clock: Clock, events: Events, stale_if_error_s: float, is_served: bool
+) -> None:
+    for _ in range(2):
+        _read(ticking_cache, stale_if_error_s=stale_if_error_s)
+    clock.advance(30)
+    ticking_cache.store._store.close()
+
+    def read() -> object:
+        return ticking_cache.get_or_compute(
+            "ns", "key", failing, ttl_s=60, near_ttl_s=10, stale_if_error_s=stale_if_error_s
+        )
+
+    if is_served:
+        assert read() == [1]
+        assert events.reads[-1].outcome == "stale"
+        clock.advance(100)
+    with pytest.raises(LookupError, match="down"):
+        read()
+
+
+def test_a_copy_that_was_invalidated_never_stands_in(ticking_cache: Cache) -> None:
+    for _ in range(2):
+        _read(ticking_cache, stale_if_error_s=60.0)
+    ticking_cache.store._store.close()
+    ticking_cache.invalidate("ns", "key")
+    with pytest.raises(LookupError, match="down"):
+        ticking_cache.get_or_compute(
+            "ns", "key", failing, ttl_s=60, near_ttl_s=10, stale_if_error_s=60.0
+        )
+
+
+def test_a_value_nobody_can_alter_is_handed_out_as_it_is(cache: Cache) -> None:
+    @cache.cached("ns", ttl_s=60, near_ttl_s=10)
+    def names() -> tuple[str, ...]:
+        return ("a", "b")
+
+    first, second, third = names(), names(), names()
+    assert first == second == third
+    assert second is third
+
+
+def test_a_value_with_an_alterable_part_is_each_callers_own(cache: Cache) -> None:
+    @cache.cached("ns", ttl_s=60, near_ttl_s=10)
+    def names() -> tuple[list[str], ...]:
+        return (["a"],)
+
+    for _ in range(3):
+        names()[0].append("b")
+    assert names() == (["a"],)

@@ -47,7 +47,16 @@ def test_other_durations_out_of_bounds_are_refused(name: str, bad: float) -> Non
         Policy(ttl_s=60, **{name: bad})  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("name", "bad"), [("jitter", 0.6), ("jitter", -0.1), ("max_bytes", 0)])
+@pytest.mark.parametrize(
+    ("name", "bad"),
+    [
+        ("jitter", 0.6),
+        ("jitter", -0.1),
+        ("early_refresh", -1),
+        ("early_refresh", 11),
+        ("max_bytes", 0),
+    ],
+)
 def test_other_numbers_out_of_bounds_are_refused(name: str, bad: float) -> None:
     with pytest.raises(ValueError, match=name):
         Policy(ttl_s=60, **{name: bad})  # type: ignore[arg-type]

@@ -120,9 +120,9 @@ def test_a_store_that_answers_again_is_used_again(
     faulty_line.fault = "reset_mid_reply"
     for _ in range(3):
         read(severed_cache, "from the source")
-    assert not severed_cache.store.probe()
+    assert not severed_cache.store.breaker.probe()
     faulty_line.fault = None
-    assert severed_cache.store.probe()
+    assert severed_cache.store.breaker.probe()
     assert not severed_cache.is_store_down
     assert read(severed_cache, "new") == "kept"
 
@@ -136,7 +136,7 @@ def test_a_probe_in_the_background_finds_that_the_store_answers_again(
         faulty_line.fault = "reset_mid_reply"
         for _ in range(3):
             read(cache, "from the source")
-        prober = cache.store._prober
+        prober = cache.store.breaker.prober
         assert prober is not None
         faulty_line.fault = None
         prober.join(PATIENCE_S)
@@ -170,7 +170,7 @@ def test_an_invalidation_made_while_the_line_is_cut_is_carried_out_before_the_ne
     assert severed_cache.pending_invalidations > 0
     assert read(severed_cache, "from the source") == "from the source"
     faulty_line.fault = None
-    severed_cache.store.probe()
+    severed_cache.store.breaker.probe()
     assert read(severed_cache, "new") == "new"
     assert severed_cache.pending_invalidations == 0
     assert read(severed_cache, "newer") == "new"
@@ -193,7 +193,7 @@ def test_invalidations_survive_a_server_that_was_killed_and_came_back_with_its_d
         own_redis_server.restart()
         with open_store(own_redis_server.url, prefix="killed") as other:
             other.put_many(saved)
-        assert cache.store.probe()
+        assert cache.store.breaker.probe()
         assert read(cache, "new") == "new"
 
 
@@ -214,7 +214,7 @@ def test_a_value_computed_before_an_invalidation_in_an_outage_is_not_stored_afte
         drop_connections(severed_cache)
         severed_cache.invalidate("ns", "k")
         faulty_line.fault = None
-        severed_cache.store.probe()
+        severed_cache.store.breaker.probe()
         source.go_on.set()
         assert under_way.result() == "old"
     assert severed_cache.get_or_compute("ns", "k", lambda: "new", ttl_s=60) == "new"
@@ -224,7 +224,7 @@ def test_an_invalidation_put_off_again_during_its_replay_stays(store: Store) -> 
     """The first removal may have reached the server before a value that the second one is about."""
     with Cache(store, recorder=Events(), timing=still()) as cache:
         guard = cache.store
-        guard._keep(["k"])
+        guard.pending.keep(["k"])
 
         class PutOffAgain:
             address = store.address
@@ -236,7 +236,7 @@ def test_an_invalidation_put_off_again_during_its_replay_stays(store: Store) -> 
                 removed = store.remove(keys)
                 if not again:
                     again.append(True)
-                    guard._keep(["k"])
+                    guard.pending.keep(["k"])
                 else:
                     raise StoreUnavailableError("gone again")
                 return removed

@@ -1,0 +1,113 @@
+"""A circuit breaker: a store that keeps failing is not asked until a probe finds it answers."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from cache_core.stores.base import StoreError, StoreUnavailableError
+
+_log = logging.getLogger("cache_core")
+
+_FAILURES_TO_OPEN = 3
+_PROBE_EVERY_S = 1.0
+
+
+class Breaker:
+    """Counts failures in a row and opens at the third. Safe between threads.
+
+    An answer that took longer than `slow_s` counts as a failure too: a cache slower than that is
+    worse than none. After a probe that went well one more failure opens it again, so that a store
+    that answers pings and nothing else costs one deadline a second.
+
+    Args:
+        name: of what is behind it, for the log.
+        probe: asks whether it answers again; raises StoreError if not.
+        slow_s: seconds.
+        probing: False leaves probing to the caller, for tests.
+    """
+
+    def __init__(
+        self, name: str, probe: Callable[[], None], *, slow_s: float, probing: bool = True
+    ) -> None:
+        self._name = name
+        self._probe = probe
+        self._slow_s = slow_s
+        self._probing = probing
+        self._lock = threading.Lock()
+        self._failures = 0
+        self._cause = ""
+        self._closed = threading.Event()
+        self.prober: threading.Thread | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """True while what is behind it is not asked."""
+        return self._failures >= _FAILURES_TO_OPEN
+
+    def check(self) -> None:
+        """Raise StoreUnavailableError at once while it is open."""
+        if self._failures >= _FAILURES_TO_OPEN:
+            raise StoreUnavailableError(f"{self._cause}; not asked again until it answers")
+
+    def succeeded(self, took_s: float = 0.0) -> None:
+        """Note an answer, and how long it took."""
+        if took_s > self._slow_s:
+            self.failed(f"{self._name} takes longer than {self._slow_s:g} s to answer")
+        elif self._failures:
+            with self._lock:
+                # One that was asked before it opened says nothing of now.
+                if self._failures < _FAILURES_TO_OPEN:
+                    self._failures = 0
+
+    def failed(self, cause: str) -> None:
+        """Note a failure."""
+        with self._lock:
+            if self._closed.is_set():
+                return
+            self._cause = cause
+            self._failures += 1
+            if self._failures != _FAILURES_TO_OPEN:
+                return
+            _log.warning("store %s is not answering; reads go to the source", self._name)
+            if self._probing:
+                self.prober = threading.Thread(
+                    target=self._probe_until_up, name="cache-probe", daemon=True
+                )
+                self.prober.start()
+
+    def probe(self) -> bool:
+        """Ask whether it answers again; True if it does."""
+        began = time.monotonic()
+        try:
+            self._probe()
+        except StoreError:
+            return False
+        return self.probed(time.monotonic() - began)
+
+    def probed(self, took_s: float) -> bool:
+        """Note the answer to a probe; True if it came soon enough."""
+        if took_s > self._slow_s:
+            return False
+        with self._lock:
+            if self._failures >= _FAILURES_TO_OPEN:
+                _log.warning("store %s answers again", self._name)
+                self._failures = _FAILURES_TO_OPEN - 1
+        return True
+
+    def _probe_until_up(self) -> None:
+        while not self._closed.wait(_PROBE_EVERY_S):
+            if self.probe():
+                return
+
+    def close(self) -> None:
+        """Stop probing."""
+        self._closed.set()
+
+    def after_fork(self) -> None:
+        """The prober stayed in the parent: the next call finds out."""
+        self._lock = threading.Lock()
+        self.prober = None
+        self._failures = min(self._failures, _FAILURES_TO_OPEN - 1)

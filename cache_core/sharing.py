@@ -1,0 +1,226 @@
+"""One computation for many readers: threads join a flight, processes wait for a lease.
+
+The leader of a flight takes the entry's lease, or waits for what its holder stores; the others of
+this process wait for the leader. Every wait ends: then the reader computes for himself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from cache_core.call import Answer, Call, Look, SourceTimeoutError, look_at, served
+from cache_core.compute import Compute
+from cache_core.envelope import GENERATION_BYTES
+from cache_core.events import Outcome, Recorder
+from cache_core.flights import Abandoned, Flight, Flights
+from cache_core.guard import GuardedStore
+from cache_core.steps import Ask, Sleep, Steps, Wait, WaitedOutError, run, run_async
+from cache_core.stores.base import LeaseWrite, Put, StoreError, StoreRejectedError
+from cache_core.timing import Timing
+
+# Losing a generation costs misses, never correctness, so this only bounds what they occupy.
+_GENERATION_TTL_S = 30 * 86_400.0
+# The longest gap is what a waiter may come late, the shortest what a quick source costs in polls.
+_FIRST_GAP_S, _GAP_GROWTH, _LONGEST_GAP_S = 0.01, 1.6, 0.1
+_BIDS_IN_VAIN_MAX = 5
+
+
+class Sharing:
+    """Leads flights, joins them, and bids for leases."""
+
+    def __init__(
+        self, store: GuardedStore, recorder: Recorder, timing: Timing, compute: Compute
+    ) -> None:
+        self._store = store
+        self._recorder = recorder
+        self._timing = timing
+        self._compute = compute
+        self.flights = Flights()
+        # The loop itself holds tasks only weakly.
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # Looking at an entry with its lease
+
+    def judge(self, call: Call, raws: Sequence[bytes | None], with_lease: bool) -> Look:
+        """A look from the bytes of entry, generations and, if asked for, lease."""
+        holder = raws[-1] if with_lease else None
+        generations = tuple(raws[1:-1] if with_lease else raws[1:])
+        return look_at(call, raws[0], generations, holder, self._timing.clock())
+
+    def look(self, call: Call) -> Steps[Look]:
+        """What the store shows of a call and its lease: one round trip. Raises StoreError."""
+        names = [*call.names, call.lease_key]
+        raws = yield Ask(lambda store: store.get_many(names))
+        return self.judge(call, raws, with_lease=True)
+
+    def bid(self, call: Call, seen: Look, token: bytes) -> Steps[Look]:
+        """Take the lease if it is free, make missing generations, look again: one round trip."""
+        adds = [self.lease_put(call, token), *self.new_generations(call, seen)]
+        names = [*call.names, call.lease_key]
+        try:
+            raws = yield Ask(lambda store: store.add_then_get(adds, names))
+        except StoreRejectedError:
+            raise
+        except BaseException:  # cut off before the answer: the lease may be ours all the same
+            self._compute.give_back([LeaseWrite(call.lease_key, token)])
+            raise
+        return self.judge(call, raws, with_lease=True)
+
+    def lease_put(self, call: Call, token: bytes) -> Put:
+        """The bid for a lease."""
+        return Put(call.lease_key, token, self._timing.lease_s)
+
+    def new_generations(self, call: Call, seen: Look) -> Iterator[Put]:
+        """A new generation for each that was absent."""
+        ttl_s = max(_GENERATION_TTL_S, 2 * call.policy.kept_s(call.policy.ttl_s))
+        for name, generation in zip(call.generation_keys, seen.generations, strict=True):
+            if generation is None:
+                yield Put(name, os.urandom(GENERATION_BYTES), ttl_s)
+
+    def gaps(self) -> Iterator[float]:
+        """Growing gaps between polls, seconds, spread so that waiters do not poll in step."""
+        gap_s = _FIRST_GAP_S
+        while True:
+            yield gap_s * (0.75 + 0.5 * self._timing.draw())
+            gap_s = min(gap_s * _GAP_GROWTH, _LONGEST_GAP_S)
+
+    # Flights
+
+    def lead(self, flight: Flight, steps: Steps[Answer]) -> Steps[Answer]:
+        """Carry a flight to its end and tell those who joined."""
+        try:
+            answer = yield from steps
+        except Exception as exc:
+            self.flights.end(flight)
+            flight.future.set_exception(exc)
+            raise
+        except BaseException:  # this caller was stopped; that is no answer for the others
+            self.flights.end(flight)
+            flight.future.set_result(Abandoned)
+            raise
+        self.flights.end(flight)
+        flight.future.set_result(answer)
+        return answer
+
+    def lead_beside(self, call: Call, steps: Steps[Answer]) -> None:
+        """Carry a flight on beside its caller, who waits for it no longer than the policy says."""
+        if call.is_async:
+            task = asyncio.get_running_loop().create_task(run_async(_quietly(steps), self._store))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        else:
+            # A thread of its own: sources that hang must not take the places of others.
+            threading.Thread(
+                target=run, args=(_quietly(steps), self._store), name="cache-source", daemon=True
+            ).start()
+
+    def join(
+        self, call: Call, flight: Flight, look: Look | None = None, is_own: bool = False
+    ) -> Steps[Answer | None]:
+        """The answer of a flight, as a copy of one's own; None if it was abandoned.
+
+        `look`: what to serve stale when the policy's `source_timeout_s` passes. `is_own`: the
+        flight computes for this very reader.
+        Raises: SourceTimeoutError; what the source raises.
+        """
+        limit_s = call.policy.source_timeout_s
+        wait_s = self._timing.wait_s if limit_s is None else min(limit_s, self._timing.wait_s)
+        try:
+            answer = yield Wait(flight.future, wait_s)
+        except WaitedOutError:
+            self._recorder.count(call.namespace, "waited_out")
+            if limit_s is None:
+                return (yield from self._compute.unstored(call, "miss"))
+            stale = None if look is None else self._compute.stale_if_error(call, look)
+            if stale is not None:
+                return stale
+            raise SourceTimeoutError(
+                f"{call.label} took longer than source_timeout_s ({limit_s:g} s); it goes on, and "
+                "its value is kept for the next read"
+            ) from None
+        if answer is Abandoned:
+            return None
+        if not is_own:
+            self._recorder.count(call.namespace, "shared")
+        value = answer.entry.value(call.models) if answer.entry else answer.read.value
+        outcome: Outcome = "miss" if answer.read.outcome == "hit" else answer.read.outcome
+        read = replace(answer.read, value=value, outcome=outcome)
+        return Answer(read, answer.entry, ran_s=answer.ran_s if is_own else None)
+
+    # Leases
+
+    def win_or_wait(self, call: Call, look: Look, flight: Flight) -> Steps[Answer]:
+        """Compute under the lease, or take what the holder of the lease stores."""
+        token = os.urandom(GENERATION_BYTES)
+        gaps = self.gaps()
+        deadline = self._timing.monotonic() + self._timing.wait_s
+        in_vain = 0
+        while self._timing.monotonic() < deadline and in_vain < _BIDS_IN_VAIN_MAX:
+            try:
+                look = yield from self.bid(call, look, token)
+            except StoreError:
+                return (yield from self._compute.unstored(call, "bypass"))
+            own = look.holder == token
+            self.flights.note(flight, look.holder, look.generations, own)
+            if own and look.standing == "fresh":
+                self._compute.give_back([LeaseWrite(call.lease_key, token)])
+            if look.standing == "fresh":
+                return self._shared(call, look)
+            if own and None in look.generations and in_vain < _BIDS_IN_VAIN_MAX - 1:
+                in_vain += 1  # one was invalidated just now; without it nothing can be stored
+                continue
+            if own:
+                return (yield from self._compute.under_lease(call, look, token))
+            if (answer := self._compute.stale_if_error(call, look)) is not None:
+                return answer
+            if look.holder is None:
+                # Gone at once (an invalidation, a store without room) or not ours to take.
+                in_vain += 1
+                yield Sleep(next(gaps))
+                continue
+            try:
+                answer = yield from self._await_holder(call, look, flight, gaps, deadline)
+            except _StoreLostError:
+                return (yield from self._compute.unstored(call, "bypass"))
+            if answer is not None:
+                return answer
+        self._recorder.count(call.namespace, "waited_out")
+        return (yield from self._compute.unstored(call, "miss"))
+
+    def _await_holder(
+        self, call: Call, look: Look, flight: Flight, gaps: Iterator[float], deadline: float
+    ) -> Steps[Answer | None]:
+        """Wait until the holder stored a value; None when the lease is free, or time is up."""
+        while look.holder is not None and self._timing.monotonic() < deadline:
+            twin = self.flights.held_here(call.entry_key, look.holder, look.generations)
+            if twin is not None:
+                return (yield from self.join(call, twin))
+            yield Sleep(next(gaps))
+            try:
+                look = yield from self.look(call)
+            except StoreError as exc:
+                raise _StoreLostError from exc
+            self.flights.note(flight, look.holder, look.generations, own=False)
+            if look.standing == "fresh":
+                return self._shared(call, look)
+        return None
+
+    def _shared(self, call: Call, look: Look) -> Answer:
+        """A miss that somebody else's computation answered."""
+        self._recorder.count(call.namespace, "shared")
+        return served(call, look, "miss", self._timing.clock())
+
+
+def _quietly(steps: Steps[Answer]) -> Steps[None]:
+    """The same steps; what they raise reaches those who wait through the flight alone."""
+    with contextlib.suppress(Exception):
+        yield from steps
+
+
+class _StoreLostError(Exception):
+    """The store failed while waiting; apart from StoreError, which a source may raise itself."""

@@ -1,0 +1,95 @@
+"""When a store is not asked any more, and when it is again."""
+
+from __future__ import annotations
+
+import pytest
+
+from cache_core.breaker import Breaker
+from cache_core.stores import StoreUnavailableError
+
+
+class Store:
+    """Something that answers pings or does not."""
+
+    is_up = True
+
+    def ping(self) -> None:
+        if not self.is_up:
+            raise StoreUnavailableError("no answer")
+
+
+@pytest.fixture
+def store() -> Store:
+    return Store()
+
+
+@pytest.fixture
+def breaker(store: Store) -> Breaker:
+    return Breaker("redis://there", store.ping, slow_s=0.5, probing=False)
+
+
+def fail(breaker: Breaker, times: int) -> None:
+    for _ in range(times):
+        breaker.failed("no answer")
+
+
+def test_it_opens_at_the_third_failure_in_a_row(breaker: Breaker) -> None:
+    fail(breaker, 2)
+    breaker.succeeded()
+    fail(breaker, 2)
+    breaker.check()
+    fail(breaker, 1)
+    with pytest.raises(StoreUnavailableError, match="no answer; not asked again"):
+        breaker.check()
+
+
+def test_answers_that_take_too_long_are_failures(breaker: Breaker) -> None:
+    for _ in range(3):
+        breaker.succeeded(took_s=0.6)
+    with pytest.raises(StoreUnavailableError, match=r"takes longer than 0\.5 s"):
+        breaker.check()
+
+
+def test_an_answer_to_a_question_from_before_does_not_close_it(breaker: Breaker) -> None:
+    fail(breaker, 3)
+    breaker.succeeded()
+    assert breaker.is_open
+
+
+def test_a_probe_closes_it(breaker: Breaker, store: Store) -> None:
+    fail(breaker, 3)
+    store.is_up = False
+    assert not breaker.probe()
+    assert breaker.is_open
+    store.is_up = True
+    assert breaker.probe()
+    assert not breaker.is_open
+
+
+def test_a_probe_that_took_too_long_does_not(breaker: Breaker) -> None:
+    fail(breaker, 3)
+    assert not breaker.probed(0.6)
+    assert breaker.is_open
+
+
+def test_after_a_probe_one_failure_opens_it_again(breaker: Breaker) -> None:
+    fail(breaker, 3)
+    breaker.probe()
+    fail(breaker, 1)
+    assert breaker.is_open
+
+
+def test_after_a_probe_and_an_answer_it_takes_three_again(breaker: Breaker) -> None:
+    fail(breaker, 3)
+    breaker.probe()
+    breaker.succeeded()
+    fail(breaker, 2)
+    assert not breaker.is_open
+
+
+def test_a_child_process_finds_out_for_itself(breaker: Breaker) -> None:
+    fail(breaker, 3)
+    breaker.after_fork()
+    breaker.check()
+    fail(breaker, 1)
+    assert breaker.is_open
