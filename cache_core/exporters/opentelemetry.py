@@ -1,0 +1,151 @@
+"""Reads as OpenTelemetry metrics and spans. Needs the package opentelemetry-api.
+
+There are no semantic conventions for caches as of 1.45 (semantic-conventions issue 1747 is open).
+Names here follow the general rules: dots, a unit, durations in seconds, `error.type` on errors,
+span names of low cardinality. Spans are INTERNAL: the call to Redis inside a read is a database
+client span, which is for the instrumentation of the Redis client.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+from cache_core.events import Cause, Incident, Outcome, ReadEvent
+from cache_core.exporters.labels import BUCKETS_S, NamespaceLabels
+
+try:
+    from opentelemetry import metrics, trace
+except ImportError as exc:
+    raise ImportError(
+        'OpenTelemetryRecorder needs opentelemetry-api: pip install "opentelemetry-api>=1.38"'
+    ) from exc
+
+Spans = Literal["none", "misses", "all"]
+
+_SERVED: tuple[Outcome, ...] = ("hit", "stale")
+
+
+class OpenTelemetryRecorder:
+    """A Recorder that tells OpenTelemetry. Safe between threads.
+
+    Metrics: counters `cache.reads` and `cache.incidents`; histograms `cache.read.duration`,
+    `cache.source.duration`, `cache.store.duration` (s).
+
+    A span is made when its read has ended, and begins when the read began; its parent is the
+    caller's current span. Attributes: `cache.namespace`, `cache.outcome`, `cache.cause` of a miss,
+    `cache.store.duration`; never a key or a value. Where the source ran there is an event
+    `cache.source` with its `cache.source.duration`. It is no span of its own: spans that the source
+    made were begun before this one was, so they belong to the caller's span.
+
+    Nothing is built for a provider that keeps nothing.
+
+    Args:
+        meter_provider, tracer_provider: by default the global ones, also when set later.
+        spans: "misses" for reads that were not served from the cache, "all", or "none".
+        clock_ns: Unix time in nanoseconds.
+    """
+
+    def __init__(
+        self,
+        meter_provider: metrics.MeterProvider | None = None,
+        tracer_provider: trace.TracerProvider | None = None,
+        *,
+        spans: Spans = "misses",
+        clock_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        if spans not in ("none", "misses", "all"):
+            raise ValueError(f"spans is 'none', 'misses' or 'all', not {spans!r}")
+        meter = metrics.get_meter("cache_core", meter_provider=meter_provider)
+        self._reads = meter.create_counter("cache.reads", "{read}", "Reads through the cache")
+        self._incidents = meter.create_counter(
+            "cache.incidents", "{incident}", "What happened beside the reads"
+        )
+        self._read_s = _duration(meter, "cache.read.duration", "A read, its source included")
+        self._source_s = _duration(meter, "cache.source.duration", "The source, where it ran")
+        self._store_s = _duration(meter, "cache.store.duration", "The store's first answer")
+        self._tracer_provider = tracer_provider
+        self._tracer = trace.get_tracer("cache_core", tracer_provider=tracer_provider)
+        self._spans = spans
+        self._clock_ns = clock_ns
+        self._namespaces = NamespaceLabels()
+        self._kinds: dict[tuple[str, Outcome, Cause | None], _Kind] = {}
+
+    def read(self, event: ReadEvent) -> None:
+        """Count one read, and make its span."""
+        kind = self._kind_of(event)
+        self._reads.add(1, kind.attributes)
+        self._read_s.record(event.latency_s, kind.attributes)
+        if event.source_s is not None:
+            self._source_s.record(event.source_s, kind.of_namespace)
+        if event.store_s is not None:
+            self._store_s.record(event.store_s, kind.of_namespace)
+        if kind.has_span and not self._keeps_no_spans():
+            self._make_span(event, kind)
+
+    def count(self, namespace: str, incident: Incident, number: int = 1) -> None:
+        """Count something beside the reads."""
+        namespace = self._namespaces.label(namespace)
+        self._incidents.add(number, {"cache.namespace": namespace, "cache.incident": incident})
+
+    def close(self) -> None:
+        """Nothing is held; providers are shut down by whoever made them."""
+
+    def _kind_of(self, event: ReadEvent) -> _Kind:
+        key = (self._namespaces.label(event.namespace), event.outcome, event.cause)
+        kind = self._kinds.get(key)
+        if kind is None:
+            kind = self._kinds[key] = _kind(*key, spans=self._spans)
+        return kind
+
+    def _keeps_no_spans(self) -> bool:
+        provider = self._tracer_provider or trace.get_tracer_provider()
+        return isinstance(provider, trace.ProxyTracerProvider | trace.NoOpTracerProvider)
+
+    def _make_span(self, event: ReadEvent, kind: _Kind) -> None:
+        # The read has just ended. Not `at_s`: that is the store's clock, spans are of this machine.
+        end_ns = self._clock_ns()
+        span = self._tracer.start_span(
+            kind.span_name,
+            kind=trace.SpanKind.INTERNAL,
+            attributes=kind.attributes,
+            start_time=end_ns - int(event.latency_s * 1e9),
+        )
+        if span.is_recording():
+            if event.store_s is not None:
+                span.set_attribute("cache.store.duration", event.store_s)
+            if event.source_s is not None:
+                span.add_event("cache.source", {"cache.source.duration": event.source_s}, end_ns)
+            if event.outcome == "error":
+                span.set_status(trace.StatusCode.ERROR)
+        span.end(end_ns)
+
+
+class _Kind(NamedTuple):
+    """What reads of a namespace, an outcome and a cause have in common."""
+
+    attributes: dict[str, str]
+    of_namespace: dict[str, str]
+    span_name: str
+    has_span: bool
+
+
+def _kind(namespace: str, outcome: Outcome, cause: Cause | None, *, spans: Spans) -> _Kind:
+    attributes: dict[str, str] = {"cache.namespace": namespace, "cache.outcome": outcome}
+    if cause is not None:
+        attributes["cache.cause"] = cause
+    if outcome == "error":
+        attributes["error.type"] = "_OTHER"  # the convention's word for a type that is not told
+    return _Kind(
+        attributes,
+        {"cache.namespace": namespace},
+        f"cache read {namespace}",
+        spans == "all" or (spans == "misses" and outcome not in _SERVED),
+    )
+
+
+def _duration(meter: metrics.Meter, name: str, description: str) -> metrics.Histogram:
+    return meter.create_histogram(
+        name, "s", description, explicit_bucket_boundaries_advisory=BUCKETS_S
+    )

@@ -1,0 +1,125 @@
+"""Reads as Prometheus metrics of this process. Needs the package prometheus-client."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from typing import NamedTuple
+
+from cache_core.events import Cause, Incident, Outcome, ReadEvent
+from cache_core.exporters.labels import BUCKETS_S, NamespaceLabels
+
+try:
+    from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram
+except ImportError as exc:
+    raise ImportError(
+        'PrometheusRecorder needs prometheus-client: pip install "prometheus-client>=0.23"'
+    ) from exc
+
+
+class PrometheusRecorder:
+    """A Recorder that counts in a Prometheus registry. Safe between threads.
+
+    Metrics: `cache_reads_total{namespace,outcome,cause}` (`cause` is empty unless the outcome is
+    "miss"), `cache_incidents_total{namespace,incident}`, and histograms in seconds:
+    `cache_read_seconds{namespace,outcome}`, `cache_source_seconds{namespace}`,
+    `cache_store_seconds{namespace}`. Labels never hold a key; from the 201st namespace on they say
+    "other".
+
+    Several recorders of one registry count in the same metrics, and closing one removes nothing:
+    a process may open and close caches while it is scraped.
+    """
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        """`registry`: by default the one that `prometheus_client` exposes."""
+        self._metrics = _metrics_in(REGISTRY if registry is None else registry)
+        self._reads: dict[tuple[str, Outcome, Cause | None], _ReadMetrics] = {}
+
+    def read(self, event: ReadEvent) -> None:
+        """Count one read."""
+        namespace = self._metrics.namespaces.label(event.namespace)
+        kind = (namespace, event.outcome, event.cause)
+        metrics = self._reads.get(kind)
+        if metrics is None:
+            metrics = self._reads[kind] = self._metrics.of_reads(*kind)
+        metrics.reads.inc()
+        metrics.read_s.observe(event.latency_s)
+        if event.source_s is not None:
+            metrics.source_s.observe(event.source_s)
+        if event.store_s is not None:
+            metrics.store_s.observe(event.store_s)
+
+    def count(self, namespace: str, incident: Incident, number: int = 1) -> None:
+        """Count something beside the reads."""
+        namespace = self._metrics.namespaces.label(namespace)
+        self._metrics.incidents.labels(namespace, incident).inc(number)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class _ReadMetrics(NamedTuple):
+    """Those of one kind of read, looked up once."""
+
+    reads: Counter
+    read_s: Histogram
+    source_s: Histogram
+    store_s: Histogram
+
+
+class _Metrics:
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.namespaces = NamespaceLabels()
+        self.reads = Counter(
+            "cache_reads",
+            "Reads through the cache; outcome: hit, stale, miss, bypass or error.",
+            ["namespace", "outcome", "cause"],
+            registry=registry,
+        )
+        self.incidents = Counter(
+            "cache_incidents",
+            "What happened beside the reads: invalidations, refreshes, values not stored.",
+            ["namespace", "incident"],
+            registry=registry,
+        )
+        self.read_s = Histogram(
+            "cache_read_seconds",
+            "Wall time of a read, its source included.",
+            ["namespace", "outcome"],
+            registry=registry,
+            buckets=BUCKETS_S,
+        )
+        self.source_s = Histogram(
+            "cache_source_seconds",
+            "Wall time of the source, where a read ran it.",
+            ["namespace"],
+            registry=registry,
+            buckets=BUCKETS_S,
+        )
+        self.store_s = Histogram(
+            "cache_store_seconds",
+            "Wall time until the store's first answer to a read.",
+            ["namespace"],
+            registry=registry,
+            buckets=BUCKETS_S,
+        )
+
+    def of_reads(self, namespace: str, outcome: Outcome, cause: Cause | None) -> _ReadMetrics:
+        return _ReadMetrics(
+            self.reads.labels(namespace, outcome, cause or ""),
+            self.read_s.labels(namespace, outcome),
+            self.source_s.labels(namespace),
+            self.store_s.labels(namespace),
+        )
+
+
+_made: weakref.WeakKeyDictionary[CollectorRegistry, _Metrics] = weakref.WeakKeyDictionary()
+_making = threading.Lock()
+
+
+def _metrics_in(registry: CollectorRegistry) -> _Metrics:
+    """The metrics of a registry: it takes each name once."""
+    with _making:
+        if registry not in _made:
+            _made[registry] = _Metrics(registry)
+        return _made[registry]
