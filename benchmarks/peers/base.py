@@ -82,7 +82,13 @@ class Peer:
         """Forget whatever was made with `tagged`, or the nearest the cache has to that."""
         raise NotOffered
 
-    def forged(self, stored: bytes, payload: bytes) -> bytes:
+    @staticmethod
+    def is_entry(key: bytes) -> bool:
+        """Whether a value lies under this key of Redis, and nothing of the cache's own."""
+        return True
+
+    @staticmethod
+    def forged(stored: bytes, payload: bytes) -> bytes:
         """What somebody who can write to Redis would put in place of `stored` to have `payload`,
         a pickle, loaded."""
         return payload

@@ -72,7 +72,8 @@ class Dogpile(Peer):
     def invalidate_group(self) -> Any:
         return self._plain.invalidate()
 
-    def forged(self, stored: bytes, payload: bytes) -> bytes:
+    @staticmethod
+    def forged(stored: bytes, payload: bytes) -> bytes:
         metadata, bar, _ = stored.partition(b"|")
         return metadata + bar + payload
 

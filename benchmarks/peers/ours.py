@@ -63,6 +63,10 @@ class Ours(Peer):
     def invalidate_group(self) -> Any:
         return self.cache.invalidate_tags([TAG])
 
+    @staticmethod
+    def is_entry(key: bytes) -> bool:
+        return key.startswith(b"ours:e:")
+
     def close(self) -> None:
         self.cache.close()
 
