@@ -25,6 +25,10 @@ class StoreUnavailableError(StoreError):
     """No answer within the deadline. Trying again may help."""
 
 
+class StorePartUnavailableError(StoreUnavailableError):
+    """The part of the store that has these keys gives no answer, while other parts serve."""
+
+
 class StoreRejectedError(StoreError):
     """Answered no: token, quota, type of the key. Trying again will not help."""
 
@@ -92,7 +96,7 @@ class Store(Protocol):
 
     @property
     def kind(self) -> str:
-        """`memory`, `redis` or `upstash`."""
+        """`memory`, `redis`, `cluster` or `upstash`."""
 
     @property
     def address(self) -> str:

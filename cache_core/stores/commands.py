@@ -189,19 +189,12 @@ class Commands:
 
     def values(self, replies: list[Any]) -> list[bytes | None]:
         """From a reply for each key; an error that was let pass is None."""
-        if self._text_values:
-            return [
-                None if reply is None or isinstance(reply, Exception) else from_text(reply)
-                for reply in replies
-            ]
-        return [None if isinstance(reply, Exception) else reply for reply in replies]
+        return [None if isinstance(reply, Exception) else self._decoded(reply) for reply in replies]
 
     def listed(self, reply: Any, length: int) -> list[bytes | None]:
         """From one reply that lists the values of so many keys."""
         found = of_length(reply, length)
-        if self._text_values:
-            return [None if text is None else from_text(text) for text in found]
-        return found
+        return [self._decoded(value) for value in found] if self._text_values else found
 
     def _fields(self, reply: Any) -> dict[str, bytes]:
         if isinstance(reply, Exception):
@@ -209,7 +202,7 @@ class Commands:
         if not isinstance(reply, list) or len(reply) % 2:
             raise NoAnswerError("the answer is not a list of fields and values")
         return {
-            _text(field): from_text(value) if self._text_values else value
+            _text(field): self._decoded(value) or b""
             for field, value in zip(reply[::2], reply[1::2], strict=True)
         }
 
@@ -230,6 +223,14 @@ class Commands:
 
     def _encoded(self, value: bytes) -> bytes | str:
         return to_text(value) if self._text_values else value
+
+    def _decoded(self, reply: Any) -> bytes | None:
+        if not self._text_values or reply is None:
+            found: bytes | None = reply
+            return found
+        if not isinstance(reply, str | bytes):
+            raise NoAnswerError("a value in the answer is not text")
+        return from_text(reply)
 
     def _key(self, name: bytes | str) -> str:
         return _text(name)[len(self._prefix) + 1 :]

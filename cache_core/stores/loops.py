@@ -104,3 +104,19 @@ def _end(thing: OfLoop, watch: AsyncGenerator[None, None]) -> None:
 def _bury(thing: OfLoop, watch: AsyncGenerator[None, None]) -> None:
     thing.bury()
     _end(thing, watch)
+
+
+def bury_transport(transport: asyncio.WriteTransport) -> None:
+    """Close the socket of a transport whose loop was closed; transports have no means for that."""
+    with contextlib.suppress(RuntimeError):
+        transport.abort()
+    shown = transport.get_extra_info("socket")
+    inner = getattr(shown, "_sock", None)
+    if inner is not None:
+        inner.close()
+
+
+async def hear_hangups() -> None:
+    """Let the loop tell idle connections whether their server hung up: two of its steps."""
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)

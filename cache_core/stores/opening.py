@@ -66,6 +66,8 @@ def open_store(
             return _open_memory(parts, prefix, max_bytes, max_entries)
         case "redis" | "rediss" | "unix":
             return _open_redis(url, prefix, timeout_s, connect_timeout_s)
+        case "redis+cluster" | "rediss+cluster":
+            return _open_cluster(url, prefix, timeout_s, connect_timeout_s)
         case "https" | "http":
             return _open_upstash(url, token, prefix, timeout_s, connect_timeout_s)
         case other:
@@ -83,6 +85,14 @@ def _open_redis(url: str, prefix: str, timeout_s: float, connect_timeout_s: floa
     from cache_core.stores.redis import RedisStore
 
     return RedisStore(url, prefix=prefix, timeout_s=timeout_s, connect_timeout_s=connect_timeout_s)
+
+
+def _open_cluster(url: str, prefix: str, timeout_s: float, connect_timeout_s: float) -> OpenStore:
+    from cache_core.stores.cluster import ClusterStore
+
+    return ClusterStore(
+        url, prefix=prefix, timeout_s=timeout_s, connect_timeout_s=connect_timeout_s
+    )
 
 
 def _open_upstash(
@@ -106,11 +116,6 @@ def _open_upstash(
 
 def _unknown(scheme: str) -> ValueError:
     """The scheme is named only where we know it: it may be the beginning of a password."""
-    if scheme == "redis+cluster":
-        return ValueError(
-            "redis+cluster:// is not supported yet: use redis:// with a server that is not in "
-            "cluster mode"
-        )
     return ValueError(f"the store URL must begin with {_SCHEMES}")
 
 

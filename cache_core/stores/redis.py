@@ -37,10 +37,10 @@ from cache_core.stores.redis_connection import AnyConnection, new_connection, pa
 from cache_core.stores.redis_errors import (
     FAILURES,
     is_lost_connection,
-    raise_errors,
     translated,
 )
 from cache_core.stores.redis_url import parse_redis_url
+from cache_core.stores.replies import raise_errors
 
 _T = TypeVar("_T")
 

@@ -10,16 +10,16 @@ import redis
 
 from cache_core.stores.base import LeaseWrite, Put, StoreUnavailableError, Touch
 from cache_core.stores.commands import Commands, Exchange
-from cache_core.stores.loops import PerLoop
+from cache_core.stores.loops import PerLoop, hear_hangups
 from cache_core.stores.redis_connection import pack
 from cache_core.stores.redis_errors import (
     FAILURES,
     is_lost_connection,
-    raise_errors,
     translated,
 )
 from cache_core.stores.redis_line import Lines
 from cache_core.stores.redis_url import RedisTarget
+from cache_core.stores.replies import raise_errors
 
 _T = TypeVar("_T")
 
@@ -114,9 +114,7 @@ class AsyncRedisStore:
         lines = self._lines.get()
         ends = asyncio.get_running_loop().time() + self._timeout_s
         if not repeatable:
-            # Two steps of the loop: by then idle lines have heard whether their server hung up.
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)
+            await hear_hangups()
         try:
             return await self._once(lines, packed, count, ends)
         except redis.ConnectionError as exc:

@@ -101,7 +101,7 @@ class WithDeadline(AbstractConnection):
 
     def open(self) -> None:
         """Connect, unless it is connected."""
-        self.connect_check_health(check_health=False)  # type: ignore[no-untyped-call]
+        self.connect_check_health(check_health=False)
 
     def exchange(self, packed: bytes, count: int) -> list[Any]:
         """Send packed commands and read `count` replies, errors of commands among them.

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import redis
 
 from cache_core.stores.base import StoreError, StoreRejectedError, StoreUnavailableError
 from cache_core.stores.pool import PoolClosedError, PoolExhaustedError
-from cache_core.stores.replies import NoAnswerError, reason, says_try_again, says_wrong_type
+from cache_core.stores.replies import NoAnswerError, reason, says_try_again
 
 # redis-py files these under ConnectionError, though the server answered and said no.
 _REFUSALS = (
@@ -32,13 +30,6 @@ def is_lost_connection(exc: BaseException) -> bool:
     return isinstance(exc, redis.ConnectionError) and not isinstance(
         exc, (*_REFUSALS, redis.BusyLoadingError)
     )
-
-
-def raise_errors(replies: list[Any], *, other_types_pass: bool) -> None:
-    """Raise the first error among replies; WRONGTYPE only if it is not to pass."""
-    for reply in replies:
-        if isinstance(reply, Exception) and not (other_types_pass and says_wrong_type(str(reply))):
-            raise reply
 
 
 def translated(exc: BaseException, where: str, timeout_s: float) -> StoreError:

@@ -15,6 +15,7 @@ import hiredis
 import redis
 from redis.asyncio import connection as aio
 
+from cache_core.stores.loops import bury_transport
 from cache_core.stores.pool import PoolClosedError, PoolExhaustedError
 from cache_core.stores.redis_url import RedisTarget
 
@@ -73,14 +74,9 @@ class Line(asyncio.Protocol):
         self._transport.abort()
 
     def bury(self) -> None:
-        """Close the socket when the loop was closed, for which transports have no means."""
+        """Give it up when the loop was closed."""
         self.is_lost = True
-        with contextlib.suppress(RuntimeError):
-            self._transport.abort()
-        shown = self._transport.get_extra_info("socket")
-        inner = getattr(shown, "_sock", None)
-        if inner is not None:
-            inner.close()
+        bury_transport(self._transport)
 
     # What the loop calls
 

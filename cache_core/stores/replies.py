@@ -41,9 +41,13 @@ def says_try_again(text: str) -> bool:
     return text.split(" ", 1)[0] in _TRY_AGAIN
 
 
-def says_wrong_type(text: str) -> bool:
-    """Whether the key holds another type than the command is for."""
-    return text.startswith("WRONGTYPE")
+def raise_errors(replies: list[Any], *, other_types_pass: bool) -> None:
+    """Raise the first error among replies; WRONGTYPE only if it is not to pass."""
+    for reply in replies:
+        if isinstance(reply, Exception) and not (
+            other_types_pass and str(reply).startswith("WRONGTYPE")
+        ):
+            raise reply
 
 
 def reason(text: str) -> str:

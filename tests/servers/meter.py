@@ -11,6 +11,7 @@ import pytest
 from cache_core.stores.base import FieldPut, Put
 from cache_core.stores.memory import MemoryStore
 from cache_core.stores.redis_connection import TcpConnection, TlsConnection, UnixConnection
+from cache_core.stores.redis_line import Line
 from tests.servers.resp import commands_in
 from tests.servers.rest_front import RestFront
 
@@ -84,6 +85,11 @@ class FrontMeter:
 def redis_meter(patch: pytest.MonkeyPatch) -> CountingMeter:
     """Listens to what our connections write: one write of packed commands is one round trip."""
     meter = CountingMeter()
+
+    def count(sent: bytes) -> None:
+        names = [found[0].decode().upper() for found in commands_in(sent)]
+        meter.count([name for name in names if name not in _HANDSHAKE])
+
     for connection_class in (TcpConnection, TlsConnection, UnixConnection):
         original = connection_class.send_packed_command
 
@@ -95,11 +101,18 @@ def redis_meter(patch: pytest.MonkeyPatch) -> CountingMeter:
         ) -> None:
             parts = [command] if isinstance(command, str | bytes) else list(command)
             sent = b"".join(part.encode() if isinstance(part, str) else part for part in parts)
-            names = [found[0].decode().upper() for found in commands_in(sent)]
-            meter.count([name for name in names if name not in _HANDSHAKE])
+            count(sent)
             original(self, parts, check_health)
 
         patch.setattr(connection_class, "send_packed_command", counted)
+
+    exchange = Line.exchange
+
+    async def counted_exchange(self: Line, packed: bytes, replies: int, ends: float) -> list[Any]:
+        count(packed)
+        return await exchange(self, packed, replies, ends)
+
+    patch.setattr(Line, "exchange", counted_exchange)
     return meter
 
 
@@ -126,6 +139,7 @@ def memory_meter(patch: pytest.MonkeyPatch) -> CountingMeter:
     count_calls("get_fields", lambda keys: ["HGETALL"] * len(keys))
     count_calls("scan", lambda start: ["SCAN"])
     count_calls("ping", lambda: ["PING"])
+    count_calls("now_s", lambda: ["TIME"])
     count_calls("info", lambda: ["INFO"])
     return meter
 

@@ -1,9 +1,11 @@
-"""What every store promises, on each kind of store."""
+"""What every store promises, on each kind of store, to threads and to coroutines."""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
+from collections.abc import Iterator
 
 import pytest
 
@@ -17,11 +19,26 @@ from cache_core.stores import (
     Touch,
 )
 from tests.conftest import OpenSameStore
+from tests.servers.coroutine_face import CoroutineFace, LoopThread
 from tests.servers.meter import Meter
 from tests.servers.places import StorePlace
 
 EVERY_BYTE = bytes(range(256))
 LIFE_S = 60.0
+
+
+@pytest.fixture(params=["threads", "coroutines"])
+def store(store_place: StorePlace, request: pytest.FixtureRequest) -> Iterator[Store]:
+    """A store of each kind, by either of its faces."""
+    with store_place.open() as opened:
+        if request.param == "threads":
+            yield opened
+            return
+        loop = LoopThread()
+        try:
+            yield CoroutineFace(opened, loop)
+        finally:
+            loop.stop()
 
 
 def kept(key: str, value: bytes = b"value") -> Put:
@@ -423,6 +440,11 @@ def test_ping_and_info_are_one_round_trip_each(store: Store, meter: Meter) -> No
     assert meter.round_trips == 2
 
 
+def test_the_clock_is_one_round_trip(store: Store, meter: Meter) -> None:
+    store.now_s()
+    assert meter.round_trips == 1
+
+
 # The store itself
 
 
@@ -430,6 +452,12 @@ def test_a_store_says_what_and_where_it_is(store: Store, store_place: StorePlace
     assert store.kind == store_place.kind
     assert store.address == store_place.url
     assert store.prefix == store_place.prefix
+
+
+def test_a_store_on_this_machine_has_this_machines_time(store: Store) -> None:
+    before = time.time()
+    found = store.now_s()
+    assert before - 0.01 <= found <= time.time() + 0.01
 
 
 def test_info_counts_keys_and_bytes(store: Store) -> None:
@@ -457,11 +485,13 @@ def test_a_closed_store_is_unavailable(store: Store) -> None:
         lambda: store.add_then_get([kept("a")], ["a"]),
         lambda: store.put_many([kept("a")]),
         lambda: store.settle([LeaseWrite("lease", b"mine")]),
+        lambda: store.touch([Touch("a", LIFE_S)]),
         lambda: store.remove(["a"]),
         lambda: store.put_fields([FieldPut("h", "f", b"1")]),
         lambda: store.get_fields(["h"]),
         lambda: store.scan("a"),
         store.ping,
+        store.now_s,
         store.info,
     ]
     for call in calls:

@@ -9,7 +9,7 @@ import httpcore
 import pytest
 
 from cache_core.stores.deadline import Deadline
-from cache_core.stores.http_deadline import _Backend
+from cache_core.stores.http import Network
 from cache_core.stores.redis_connection import DeadlineSocket, TcpConnection
 
 
@@ -107,10 +107,10 @@ def test_http_connects_only_while_there_is_time(deadline: Deadline, clock: HandC
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         with deadline.within(1.0):
-            stream = _Backend(deadline).connect_tcp("127.0.0.1", port, timeout=0.5)
+            stream = Network(deadline).connect_tcp("127.0.0.1", port, timeout=0.5)
             clock.now_s += 1.0
             with pytest.raises(httpcore.ConnectTimeout):
-                _Backend(deadline).connect_tcp("127.0.0.1", port, timeout=0.5)
+                Network(deadline).connect_tcp("127.0.0.1", port, timeout=0.5)
             with pytest.raises(httpcore.WriteTimeout):
                 stream.write(b"GET / HTTP/1.1\r\n\r\n", timeout=1.0)
             with pytest.raises(httpcore.ReadTimeout):

@@ -157,7 +157,8 @@ def test_importing_the_stores_loads_no_driver() -> None:
     ("module", "url", "advice"),
     [
         ("redis", "redis://host/0", "pip install 'redis[hiredis]"),
-        ("upstash_redis", "https://host.example", "pip install 'upstash-redis"),
+        ("hiredis", "redis://host/0", "pip install 'redis[hiredis]"),
+        ("httpx", "https://host.example", "pip install 'httpx"),
     ],
 )
 def test_a_missing_driver_says_what_to_install(module: str, url: str, advice: str) -> None:

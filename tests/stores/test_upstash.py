@@ -21,7 +21,7 @@ from cache_core.stores import (
     StoreUnavailableError,
     open_store,
 )
-from cache_core.stores.upstash_answers import parsed_info
+from cache_core.stores.replies import parsed_info
 from tests.servers.redis_server import RedisServer, free_port
 from tests.servers.rest_front import Fault, RestFront
 
