@@ -29,8 +29,8 @@ PEERS = (
     "aiocache",
     "aiocache-timeout",
 )
-_QUICK_PEERS = ("ours", "ours-async", "dogpile-timeouts", "cashews", "aiocache")
-_QUICK_FAULTS = ("refused", "black hole", "garbage", "foreign pickle")
+_QUICK_PEERS = ("ours", "dogpile-timeouts", "cashews", "aiocache-timeout")
+_QUICK_FAULTS = ("refused", "black hole", "foreign pickle")
 _CLOSED_PEERS = ("ours", "dogpile-timeouts", "cashews", "aiocache-timeout")
 _CLOSED_FAULTS = ("refused", "black hole", "garbage", "kill -9 and restart")
 _SETTLE_S = 0.5
@@ -240,9 +240,10 @@ attempts at a time. *Paced* readers offer {readers.RATE:g} calls a second each a
 falls due while they wait; a *closed loop* calls again at once, so that without a cache the source
 is the limit, and its share says how much faster hits are. *Answered* is the rate of good answers
 during the fault to that before it; *wrong* are answers no source gave, to another key, or older
-than their time to live by 0.3 s (dogpile hands those out while one reader renews); *slowest* is any call that touches the fault ("hung": not ended when the
-readers were, {FULL.after_s:g} s after it); *recovery* is from the fault's end until hits come at
-half their usual rate. Faults last 6 s in a full run. A black hole here accepts connections and
-delivers nothing until it ends; slow replies are 3 s late; a drip is a byte each 20 ms; entries are
-damaged, or replaced by a list or a pickle, every quarter of a second. Logging is off for all.
+than their time to live by 0.3 s (dogpile hands those out while one reader renews); *slowest* is any
+call that touches the fault ("hung": not ended when the readers were, {FULL.after_s:g} s after it);
+*recovery* is from the fault's end until hits come at half their usual rate. Faults last
+{FULL.fault_s:g} s in a full run. A black hole here accepts connections and delivers nothing until
+it ends; slow replies are 3 s late; a drip is a byte each 20 ms; entries are damaged, or replaced by
+a list or a pickle, every quarter of a second. Logging is off for all.
 """

@@ -24,7 +24,7 @@ PEERS = (
     "aiocache",
     "aiocache-stampede",
 )
-_QUICK = ("ours", "ours-async", "dogpile-lock", "cashews-lock", "aiocache-stampede")
+_QUICK = ("ours", "dogpile-lock", "cashews-lock")
 _PROCESSES = 4
 _CALLERS = 16
 _SOURCE_S = 1.0
