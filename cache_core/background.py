@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import queue
 import threading
 import time
 from collections.abc import Callable
 
-_log = logging.getLogger("cache_core")
+from cache_core.logs import in_short, log
 
 Job = Callable[[], object]
 
@@ -49,8 +48,10 @@ class Background:
         while (job := self._queue.get()) is not None:
             try:
                 job()
-            except BaseException:  # noqa: BLE001  # SystemExit too: the worker has other jobs to do
-                _log.exception("a background job of the cache failed")
+            except BaseException as exc:  # noqa: BLE001  # SystemExit too: there is more to do
+                log.error(
+                    "background_failed", "a background job of the cache failed: %s", in_short(exc)
+                )
             finally:
                 with self._lock:
                     self._taken -= 1

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable
 
+from cache_core.logs import log
 from cache_core.stores.base import StoreError, StoreUnavailableError
-
-_log = logging.getLogger("cache_core")
 
 _FAILURES_TO_OPEN = 3
 _PROBE_EVERY_S = 1.0
@@ -71,7 +69,12 @@ class Breaker:
             self._failures += 1
             if self._failures != _FAILURES_TO_OPEN:
                 return
-            _log.warning("store %s is not answering; reads go to the source", self._name)
+            log.warning(
+                "store_down",
+                "store %s is not answering; reads go to the source",
+                self._name,
+                store=self._name,
+            )
             if self._probing:
                 self.prober = threading.Thread(
                     target=self._probe_until_up, name="cache-probe", daemon=True
@@ -93,7 +96,7 @@ class Breaker:
             return False
         with self._lock:
             if self._failures >= _FAILURES_TO_OPEN:
-                _log.warning("store %s answers again", self._name)
+                log.warning("store_up", "store %s answers again", self._name, store=self._name)
                 self._failures = _FAILURES_TO_OPEN - 1
         return True
 

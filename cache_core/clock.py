@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable
 
+from cache_core.logs import log
 from cache_core.stores.base import StoreError
-
-_log = logging.getLogger("cache_core")
 
 _ASK_EVERY_S = 600.0
 _ASK_AGAIN_S = 5.0
@@ -68,7 +66,12 @@ class StoreClock:
         if abs(offset_s) < max(_NOTEWORTHY_S, after - before):
             offset_s = 0.0
         if abs(offset_s - self.offset_s) > _NOTEWORTHY_S:
-            _log.warning("this machine's clock is %.1f s off the store's, which counts", -offset_s)
+            log.warning(
+                "clock_off",
+                "this machine's clock is %.1f s off the store's, which counts",
+                -offset_s,
+                off_s=round(-offset_s, 3),
+            )
         self.offset_s = offset_s
 
     def after_fork(self) -> None:

@@ -12,14 +12,14 @@ messages of our own errors hold the operation and the server, and may be logged.
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
-import weakref
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
+
+from cache_core.stores.forks import mend_after_fork
 
 _EVERY_S = 30.0
 _REMEMBERED_MAX = 1_000  # events of namespaces; what is forgotten may be told early
@@ -63,7 +63,7 @@ class EventLog:
         # Whoever is interrupted in here, and reads a cache meanwhile, comes here again.
         self._lock = threading.RLock()
         self._told: OrderedDict[_Subject, _Told] = OrderedDict()
-        _living.add(self)
+        mend_after_fork(self)
 
     def debug(
         self,
@@ -204,16 +204,5 @@ def in_short(exc: BaseException) -> str:
     before = exc.__cause__ or (None if exc.__suppress_context__ else exc.__context__)
     return f"{said}, after {type(before).__name__}" if before is not None else said
 
-
-_living: weakref.WeakSet[EventLog] = weakref.WeakSet()
-
-
-def _after_fork() -> None:
-    for event_log in list(_living):
-        event_log.after_fork()
-
-
-if hasattr(os, "register_at_fork"):  # Windows has no fork
-    os.register_at_fork(after_in_child=_after_fork)
 
 log = EventLog("cache_core")

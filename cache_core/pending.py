@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import itertools
-import logging
 import threading
 from collections.abc import Iterable
 
-_log = logging.getLogger("cache_core")
+from cache_core.logs import log
 
 _KEYS_MAX = 100_000
 _BATCH = 1_000
@@ -34,8 +33,12 @@ class PendingInvalidations:
                 if len(self._marks) >= _KEYS_MAX and key not in self._marks:
                     self._marks.pop(next(iter(self._marks)))
                     self.dropped += 1
-                    if self.dropped == 1:
-                        _log.error("too many invalidations wait for the store: some are dropped")
+                    log.error(
+                        "invalidations_dropped",
+                        "too many invalidations wait for the store: %d were dropped so far",
+                        self.dropped,
+                        dropped=self.dropped,
+                    )
                 self._marks[key] = object()
 
     def batch(self) -> Batch:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 
+from cache_core.stores.base import Store
 from cache_core.telemetry.counts import Counts, snapshot
 from cache_core.telemetry.folding import MINUTE_S, Minutes, counts_in
 
@@ -33,6 +35,12 @@ def ended_s(name: str) -> int:
     """Unix time at which a period is over."""
     number = int(name.rpartition(":")[2])
     return (number + 1) * (MINUTE_S if is_minute(name) else HOUR_S)
+
+
+def clock_of(store: Store) -> Callable[[], float]:
+    """Unix time by the store's clock where it has one, so that replicas agree on the minute."""
+    clock: Callable[[], float] = getattr(store, "clock", time.time)
+    return clock
 
 
 class Periods:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import os
 import secrets
 import threading
 import time
@@ -24,9 +23,10 @@ from collections.abc import Callable
 from cache_core.events import Incident, ReadEvent
 from cache_core.logs import in_short, log
 from cache_core.stores.base import FieldPut, Store, StoreError
+from cache_core.stores.forks import mend_after_fork
 from cache_core.telemetry.counts import encode
 from cache_core.telemetry.folding import MINUTE_S, IncidentEvent, fold
-from cache_core.telemetry.periods import Periods, ended_s, is_minute
+from cache_core.telemetry.periods import Periods, clock_of, ended_s, is_minute
 
 LATE_KEY = "t:late"
 
@@ -50,17 +50,20 @@ class SharedRecorder:
         store: Store,
         *,
         interval_s: float = 5.0,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] | None = None,
         background: bool = True,
     ) -> None:
-        """`background`: False leaves flushing to the caller."""
+        """`clock`: Unix time; by default the store's. `background`: False leaves flushing to the
+        caller.
+        """
         self._store = store
         self.interval_s = interval_s
-        self._clock = clock
+        self._clock = clock or clock_of(store)
         self.flushes_by_itself = background
         self._closed = False
         self._begin()
         _living.add(self)
+        mend_after_fork(self)
 
     def _begin(self) -> None:
         """As somebody who has counted nothing: a new recorder, or a forked child's."""
@@ -236,11 +239,4 @@ def _close_all() -> None:
                 recorder.close()
 
 
-def _after_fork() -> None:
-    for recorder in list(_living):
-        recorder.after_fork()
-
-
 atexit.register(_close_all)
-if hasattr(os, "register_at_fork"):  # Windows has no fork
-    os.register_at_fork(after_in_child=_after_fork)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from typing import Literal
 from cache_core.stores.base import Store
 from cache_core.telemetry.counts import Contribution, Counts, UnreadableCountsError, decode
 from cache_core.telemetry.folding import MINUTE_S
-from cache_core.telemetry.periods import HOUR_S, hour_key, minute_key
+from cache_core.telemetry.periods import HOUR_S, clock_of, hour_key, minute_key
 from cache_core.telemetry.recorder import LATE_KEY
 
 WindowName = Literal["1h", "6h", "24h", "7d"]
@@ -86,9 +85,10 @@ def merged(many: Iterable[Counts]) -> Counts:
 class MetricsReader:
     """Reads figures from a store. Safe between threads; ten callers share what it keeps."""
 
-    def __init__(self, store: Store, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, store: Store, clock: Callable[[], float] | None = None) -> None:
+        """`clock`: Unix time; by default the store's."""
         self._store = store
-        self._clock = clock
+        self._clock = clock or clock_of(store)
         self._lock = threading.Lock()
         self._closed: OrderedDict[str, _Period] = OrderedDict()
         self._late: dict[str, bytes] = {}

@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from cache_core.events import ReadEvent, read_event
+from cache_core.guard import GuardedStore
 from cache_core.stores.memory import MemoryStore
 from cache_core.telemetry import WINDOWS, Counts, MetricsReader, SharedRecorder
 from cache_core.telemetry.folding import fold
@@ -108,3 +109,11 @@ def test_what_is_counted_after_closing_is_bounded() -> None:
         recorder._fold()
         clock.advance(60)
     assert len(recorder._periods) <= 240
+
+
+def test_a_recorder_and_its_reader_go_by_the_clock_of_the_store() -> None:
+    """Replicas whose own clocks disagree count in the same minute."""
+    store = GuardedStore(MemoryStore())
+    recorder = SharedRecorder(store, background=False)
+    assert recorder._clock is store.clock
+    assert MetricsReader(store)._clock is store.clock
