@@ -11,9 +11,10 @@ import pytest
 from cache_core.logs import log
 from cache_core.stores import Store
 from tests.servers.faulty_line import FaultyLine
-from tests.servers.meter import FrontMeter, Meter, memory_meter, redis_meter
+from tests.servers.meter import FrontMeter, Meter, cluster_meter, memory_meter, redis_meter
 from tests.servers.places import StorePlace
 from tests.servers.postgres import PostgresServer
+from tests.servers.redis_cluster import RedisCluster
 from tests.servers.redis_server import RedisServer
 from tests.servers.rest_front import RestFront
 
@@ -32,6 +33,14 @@ def redis_server() -> Iterator[RedisServer]:
     server = RedisServer()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def redis_cluster() -> Iterator[RedisCluster]:
+    """Three primaries that all tests of this process share; each has keys of its own."""
+    cluster = RedisCluster()
+    yield cluster
+    cluster.stop()
 
 
 @pytest.fixture(scope="session")
@@ -87,17 +96,20 @@ def _place(kind: str, request: pytest.FixtureRequest) -> StorePlace:
     if kind == "redis":
         server: RedisServer = request.getfixturevalue("redis_server")
         return StorePlace(kind, server.url, prefix)
+    if kind == "cluster":
+        cluster: RedisCluster = request.getfixturevalue("redis_cluster")
+        return StorePlace(kind, cluster.url, prefix)
     front: RestFront = request.getfixturevalue("rest_front")
     return StorePlace(kind, front.url, prefix, front.token)
 
 
-@pytest.fixture(params=["memory", "redis", "upstash"])
+@pytest.fixture(params=["memory", "redis", "cluster", "upstash"])
 def store_place(request: pytest.FixtureRequest) -> StorePlace:
     """Where the test's store is: each kind in turn, under a prefix of the test's own."""
     return _place(request.param, request)
 
 
-@pytest.fixture(params=["redis", "upstash"])
+@pytest.fixture(params=["redis", "cluster", "upstash"])
 def remote_place(request: pytest.FixtureRequest) -> StorePlace:
     """As `store_place`, of the kinds that several processes can share."""
     return _place(request.param, request)
@@ -136,4 +148,6 @@ def meter(
         return memory_meter(monkeypatch)
     if store_place.kind == "redis":
         return redis_meter(monkeypatch)
+    if store_place.kind == "cluster":
+        return cluster_meter(monkeypatch)
     return FrontMeter(request.getfixturevalue("rest_front"))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from typing import Any, Protocol
 
 import pytest
 
 from cache_core.stores.base import FieldPut, Put
+from cache_core.stores.cluster import ClusterStore
+from cache_core.stores.cluster_aio import AsyncClusterStore
 from cache_core.stores.memory import MemoryStore
 from cache_core.stores.redis_connection import TcpConnection, TlsConnection, UnixConnection
 from cache_core.stores.redis_line import Line
@@ -16,7 +19,7 @@ from tests.servers.resp import commands_in
 from tests.servers.rest_front import RestFront
 
 # What a new connection says before its first command is not the cost of a call.
-_HANDSHAKE = frozenset({"AUTH", "SELECT", "HELLO", "CLIENT"})
+_HANDSHAKE = frozenset({"AUTH", "SELECT", "HELLO", "CLIENT", "CLUSTER SLOTS"})
 
 
 class Meter(Protocol):
@@ -59,6 +62,42 @@ class CountingMeter:
             self.names.update(names)
 
 
+class ClusterMeter(CountingMeter):
+    """A meter of what goes to several nodes at the same time: one round trip.
+
+    GETs that go out together count as the one MGET, and UNLINKs as the one UNLINK, that a single
+    server would be sent. That they do go out together is for tests of the cluster to show.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        # Tasks that a round begins have its context, and with it this counter.
+        self._round: ContextVar[Counter[str] | None] = ContextVar("round", default=None)
+
+    def begin(self) -> None:
+        """A round begins on this thread or in this task."""
+        self._round.set(Counter())
+
+    def count(self, names: Sequence[str]) -> None:
+        together = self._round.get()
+        if not names or together is None:
+            return
+        if not together:
+            self.round_trips += 1
+        self.names.subtract(_as_one(together))
+        together.update(names)
+        self.names.update(_as_one(together))
+        self.names = +self.names
+
+
+def _as_one(sent: Counter[str]) -> Counter[str]:
+    names = sent.copy()
+    if names["GET"] > 1:
+        names["GET"], names["MGET"] = 0, 1
+    names["UNLINK"] = min(names["UNLINK"], 1)
+    return names
+
+
 class FrontMeter:
     """Reads the counters of the REST front."""
 
@@ -85,9 +124,28 @@ class FrontMeter:
 def redis_meter(patch: pytest.MonkeyPatch) -> CountingMeter:
     """Listens to what our connections write: one write of packed commands is one round trip."""
     meter = CountingMeter()
+    _listen(patch, meter)
+    return meter
 
-    def count(sent: bytes) -> None:
-        names = [found[0].decode().upper() for found in commands_in(sent)]
+
+def cluster_meter(patch: pytest.MonkeyPatch) -> ClusterMeter:
+    """Listens to what our connections to all nodes write, round by round."""
+    meter = ClusterMeter()
+    _listen(patch, meter)
+    for store_class in (ClusterStore, AsyncClusterStore):
+        original = store_class._round
+
+        def begun(self: Any, *args: Any, original: Callable[..., Any] = original) -> Any:
+            meter.begin()
+            return original(self, *args)
+
+        patch.setattr(store_class, "_round", begun)
+    return meter
+
+
+def _listen(patch: pytest.MonkeyPatch, meter: CountingMeter) -> None:
+    def count(packed: bytes) -> None:
+        names = [_name(command) for command in commands_in(packed)]
         meter.count([name for name in names if name not in _HANDSHAKE])
 
     for connection_class in (TcpConnection, TlsConnection, UnixConnection):
@@ -100,8 +158,7 @@ def redis_meter(patch: pytest.MonkeyPatch) -> CountingMeter:
             original: Callable[..., None] = original,
         ) -> None:
             parts = [command] if isinstance(command, str | bytes) else list(command)
-            sent = b"".join(part.encode() if isinstance(part, str) else part for part in parts)
-            count(sent)
+            count(b"".join(part.encode() if isinstance(part, str) else part for part in parts))
             original(self, parts, check_health)
 
         patch.setattr(connection_class, "send_packed_command", counted)
@@ -113,7 +170,11 @@ def redis_meter(patch: pytest.MonkeyPatch) -> CountingMeter:
         return await exchange(self, packed, replies, ends)
 
     patch.setattr(Line, "exchange", counted_exchange)
-    return meter
+
+
+def _name(command: Sequence[bytes]) -> str:
+    words = command[:2] if command[0] == b"CLUSTER" else command[:1]
+    return b" ".join(words).decode().upper()
 
 
 def memory_meter(patch: pytest.MonkeyPatch) -> CountingMeter:

@@ -9,7 +9,7 @@ from cache_core.stores import OpenStore, open_store
 
 @dataclass(frozen=True)
 class StorePlace:
-    """Arguments of open_store; `kind` is `memory`, `redis` or `upstash`."""
+    """Arguments of open_store; `kind` is `memory`, `redis`, `cluster` or `upstash`."""
 
     kind: str
     url: str
@@ -35,6 +35,6 @@ class StorePlace:
                 "UPSTASH_REDIS_REST_TOKEN": self.token,
                 "CACHE_PREFIX": self.prefix,
             }
-        if self.kind == "redis":
+        if self.kind in ("redis", "cluster"):
             return {"REDIS_URL": self.url, "CACHE_PREFIX": self.prefix}
         return {"CACHE_PREFIX": self.prefix}

@@ -50,7 +50,7 @@ class ClusterNode(RedisServer):
         """One command on a connection of its own; its answer as the server gives it."""
         with self.client() as client:
             client.response_callbacks.clear()  # which would make dictionaries of some
-            return client.execute_command(*command)  # type: ignore[no-untyped-call]
+            return client.execute_command(*command)
 
     def cluster(self, *command: Any) -> str:
         """A CLUSTER command that answers with text."""
