@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Any, TypeVar
 
 from cache_core.stores import (
@@ -40,6 +41,19 @@ class LoopThread:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(20)
         self._loop.close()
+
+
+@contextlib.contextmanager
+def by_face(face: str) -> Iterator[Callable[[Store], Store]]:
+    """Turns stores into what serves `threads` (themselves) or `coroutines` (a CoroutineFace)."""
+    if face == "threads":
+        yield lambda store: store
+        return
+    loop = LoopThread()
+    try:
+        yield lambda store: CoroutineFace(store, loop)
+    finally:
+        loop.stop()
 
 
 class CoroutineFace:

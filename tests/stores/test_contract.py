@@ -19,26 +19,21 @@ from cache_core.stores import (
     Touch,
 )
 from tests.conftest import OpenSameStore
-from tests.servers.coroutine_face import CoroutineFace, LoopThread
+from tests.servers.coroutine_face import by_face
 from tests.servers.meter import Meter
 from tests.servers.places import StorePlace
 
 EVERY_BYTE = bytes(range(256))
 LIFE_S = 60.0
+# In one slot of a cluster, as settle wants it.
+ENTRY, LEASE = "e:{a}", "l:{a}"
 
 
 @pytest.fixture(params=["threads", "coroutines"])
 def store(store_place: StorePlace, request: pytest.FixtureRequest) -> Iterator[Store]:
     """A store of each kind, by either of its faces."""
-    with store_place.open() as opened:
-        if request.param == "threads":
-            yield opened
-            return
-        loop = LoopThread()
-        try:
-            yield CoroutineFace(opened, loop)
-        finally:
-            loop.stop()
+    with by_face(request.param) as facing, store_place.open() as opened:
+        yield facing(opened)
 
 
 def kept(key: str, value: bytes = b"value") -> Put:
@@ -121,7 +116,7 @@ def test_a_time_to_live_out_of_range_is_a_value_error(store: Store, ttl_s: float
     with pytest.raises(ValueError, match="ttl_s"):
         store.put_fields([FieldPut("h", "f", b"1", ttl_s)])
     with pytest.raises(ValueError, match="ttl_s"):
-        store.settle([LeaseWrite("lease", b"token", entry=bad)])
+        store.settle([LeaseWrite("a", b"token", entry=bad)])
     assert store.get_many(["a", "h"]) == [None, None]
 
 
@@ -182,49 +177,49 @@ def test_one_of_many_threads_gets_to_add(store: Store, open_same_store: OpenSame
 
 
 def test_a_held_lease_lets_its_owner_write(store: Store) -> None:
-    store.put_many([kept("lease", b"mine")])
-    assert store.settle([LeaseWrite("lease", b"mine", entry=kept("a", EVERY_BYTE))]) == [True]
-    assert store.get_many(["a", "lease"]) == [EVERY_BYTE, None]
+    store.put_many([kept(LEASE, b"mine")])
+    assert store.settle([LeaseWrite(LEASE, b"mine", entry=kept(ENTRY, EVERY_BYTE))]) == [True]
+    assert store.get_many([ENTRY, LEASE]) == [EVERY_BYTE, None]
 
 
 def test_a_lease_of_another_owner_stops_the_write(store: Store) -> None:
-    store.put_many([kept("lease", b"theirs")])
-    assert store.settle([LeaseWrite("lease", b"mine", entry=kept("a"))]) == [False]
-    assert store.get_many(["a", "lease"]) == [None, b"theirs"]
+    store.put_many([kept(LEASE, b"theirs")])
+    assert store.settle([LeaseWrite(LEASE, b"mine", entry=kept(ENTRY))]) == [False]
+    assert store.get_many([ENTRY, LEASE]) == [None, b"theirs"]
 
 
 def test_a_lost_lease_stops_the_write(store: Store) -> None:
-    assert store.settle([LeaseWrite("lease", b"mine", entry=kept("a"))]) == [False]
-    assert store.get_many(["a", "lease"]) == [None, None]
+    assert store.settle([LeaseWrite(LEASE, b"mine", entry=kept(ENTRY))]) == [False]
+    assert store.get_many([ENTRY, LEASE]) == [None, None]
 
 
 def test_a_hash_under_the_lease_key_is_a_lease_not_held(store: Store) -> None:
-    store.put_fields([FieldPut("lease", "field", b"mine", LIFE_S)])
-    assert store.settle([LeaseWrite("lease", b"mine", entry=kept("a"))]) == [False]
-    assert store.get_many(["a"]) == [None]
+    store.put_fields([FieldPut(LEASE, "field", b"mine", LIFE_S)])
+    assert store.settle([LeaseWrite(LEASE, b"mine", entry=kept(ENTRY))]) == [False]
+    assert store.get_many([ENTRY]) == [None]
 
 
 def test_a_lease_may_be_kept_after_the_write(store: Store) -> None:
-    store.put_many([kept("lease", b"mine")])
-    assert store.settle([LeaseWrite("lease", b"mine", 30, kept("a"))]) == [True]
-    assert store.get_many(["lease"]) == [b"mine"]
+    store.put_many([kept(LEASE, b"mine")])
+    assert store.settle([LeaseWrite(LEASE, b"mine", 30, kept(ENTRY))]) == [True]
+    assert store.get_many([LEASE]) == [b"mine"]
 
 
 def test_a_lease_may_be_given_up_without_a_write(store: Store) -> None:
-    store.put_many([kept("lease", b"mine")])
-    assert store.settle([LeaseWrite("lease", b"mine")]) == [True]
-    assert store.get_many(["lease"]) == [None]
+    store.put_many([kept(LEASE, b"mine")])
+    assert store.settle([LeaseWrite(LEASE, b"mine")]) == [True]
+    assert store.get_many([LEASE]) == [None]
 
 
 def test_each_lease_of_a_batch_is_judged_by_itself(store: Store) -> None:
-    store.put_many([kept("lease-a", b"mine"), kept("lease-b", b"theirs"), kept("lease-c", b"mine")])
+    store.put_many([kept("l:{a}", b"mine"), kept("l:{b}", b"theirs"), kept("l:{c}", b"mine")])
     writes = [
-        LeaseWrite("lease-a", b"mine", entry=kept("a")),
-        LeaseWrite("lease-b", b"mine", entry=kept("b")),
-        LeaseWrite("lease-c", b"mine", hold_s=30),
+        LeaseWrite("l:{a}", b"mine", entry=kept("e:{a}")),
+        LeaseWrite("l:{b}", b"mine", entry=kept("e:{b}")),
+        LeaseWrite("l:{c}", b"mine", hold_s=30),
     ]
     assert store.settle(writes) == [True, False, True]
-    found = store.get_many(["a", "b", "lease-a", "lease-b", "lease-c"])
+    found = store.get_many(["e:{a}", "e:{b}", "l:{a}", "l:{b}", "l:{c}"])
     assert found == [b"value", None, None, b"theirs", b"mine"]
 
 
@@ -235,16 +230,16 @@ def test_an_entry_under_the_lease_key_itself_is_kept(store: Store) -> None:
 
 
 def test_a_written_entry_replaces_a_hash(store: Store) -> None:
-    store.put_many([kept("lease", b"mine")])
-    store.put_fields([FieldPut("a", "field", b"1", LIFE_S)])
-    assert store.settle([LeaseWrite("lease", b"mine", entry=kept("a"))]) == [True]
-    assert store.get_many(["a"]) == [b"value"]
+    store.put_many([kept(LEASE, b"mine")])
+    store.put_fields([FieldPut(ENTRY, "field", b"1", LIFE_S)])
+    assert store.settle([LeaseWrite(LEASE, b"mine", entry=kept(ENTRY))]) == [True]
+    assert store.get_many([ENTRY]) == [b"value"]
 
 
 @pytest.mark.parametrize("hold_s", [-1, float("nan"), float("inf")])
 def test_a_hold_out_of_range_is_a_value_error(store: Store, hold_s: float) -> None:
     with pytest.raises(ValueError, match="ttl_s"):
-        store.settle([LeaseWrite("lease", b"mine", hold_s)])
+        store.settle([LeaseWrite(LEASE, b"mine", hold_s)])
 
 
 # Lives

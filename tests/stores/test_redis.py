@@ -13,13 +13,14 @@ import redis
 from cache_core.stores import (
     FieldPut,
     LeaseWrite,
-    OpenStore,
     Put,
     Store,
     StoreRejectedError,
     StoreUnavailableError,
+    Touch,
     open_store,
 )
+from tests.servers.coroutine_face import by_face
 from tests.servers.faulty_line import FaultyLine, LineFault
 from tests.servers.redis_server import RedisServer, free_port
 from tests.servers.rest_front import RestFront
@@ -27,25 +28,25 @@ from tests.servers.rest_front import RestFront
 PASSWORD = "p4ssw0rd-of-the-test"
 LIFE_S = 60.0
 
-Open = Callable[..., OpenStore]
+Open = Callable[..., Store]
 
 
-@pytest.fixture
-def opening() -> Iterator[Open]:
-    """open_store with a prefix of the test's own; all are closed at its end."""
+@pytest.fixture(params=["threads", "coroutines"])
+def opening(request: pytest.FixtureRequest) -> Iterator[Open]:
+    """open_store with a prefix of the test's own, by either face; all are closed at its end."""
     prefix = f"test-{uuid4().hex}"
     with ExitStack() as opened:
+        facing = opened.enter_context(by_face(request.param))
 
-        def open_one(url: str, *, timeout_s: float = 10.0, token: str | None = None) -> OpenStore:
-            return opened.enter_context(
-                open_store(
-                    url,
-                    prefix=prefix,
-                    token=token,
-                    timeout_s=timeout_s,
-                    connect_timeout_s=timeout_s,
-                )
+        def open_one(url: str, *, timeout_s: float = 10.0, token: str | None = None) -> Store:
+            store = open_store(
+                url,
+                prefix=prefix,
+                token=token,
+                timeout_s=timeout_s,
+                connect_timeout_s=timeout_s,
             )
+            return facing(opened.enter_context(store))
 
         yield open_one
 
@@ -71,7 +72,9 @@ def every_call(store: Store) -> list[Callable[[], object]]:
         lambda: store.put_fields([FieldPut("h", "f", b"1", LIFE_S)]),
         lambda: store.get_fields(["h", "i"]),
         lambda: list(store.scan("a")),
+        lambda: store.touch([Touch("a", LIFE_S)]),
         store.ping,
+        store.now_s,
         store.info,
     ]
 

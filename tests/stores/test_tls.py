@@ -5,7 +5,8 @@ from __future__ import annotations
 import select
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import trustme
 
 from cache_core.stores import LeaseWrite, Put, Store, StoreUnavailableError, open_store
 from cache_core.stores.redis_connection import TlsConnection
+from tests.servers.coroutine_face import by_face
 from tests.servers.faulty_line import FaultyLine
 from tests.servers.redis_server import RedisServer
 from tests.servers.rest_front import RestFront
@@ -51,23 +53,30 @@ def tls_front(redis_server: RedisServer, certified: Certified) -> Iterator[RestF
     front.stop()
 
 
-def open_redis(line: FaultyLine, options: str, *, timeout_s: float = 10.0) -> Store:
-    return open_store(
-        f"rediss://127.0.0.1:{line.port}/0{options}",
-        prefix=f"test-{uuid4().hex}",
-        timeout_s=timeout_s,
-        connect_timeout_s=timeout_s,
-    )
+Open = Callable[..., Store]
 
 
-def open_rest(front: RestFront, *, timeout_s: float = 10.0) -> Store:
-    return open_store(
-        front.url,
-        token=front.token,
-        prefix=f"test-{uuid4().hex}",
-        timeout_s=timeout_s,
-        connect_timeout_s=timeout_s,
-    )
+@pytest.fixture(params=["threads", "coroutines"])
+def opening(request: pytest.FixtureRequest) -> Iterator[Open]:
+    """Stores by either face; all are closed at the end."""
+    with ExitStack() as opened:
+        facing = opened.enter_context(by_face(request.param))
+
+        def open_one(url: str, *, timeout_s: float = 10.0, token: str | None = None) -> Store:
+            store = open_store(
+                url,
+                token=token,
+                prefix=f"test-{uuid4().hex}",
+                timeout_s=timeout_s,
+                connect_timeout_s=timeout_s,
+            )
+            return facing(opened.enter_context(store))
+
+        yield open_one
+
+
+def redis_url(line: FaultyLine, options: str) -> str:
+    return f"rediss://127.0.0.1:{line.port}/0{options}"
 
 
 def check_it_works(store: Store) -> None:
@@ -78,57 +87,52 @@ def check_it_works(store: Store) -> None:
     assert store.settle([LeaseWrite("lease", b"mine", entry=Put("b", b"1", 60))]) == [True]
     assert store.get_many(["b"]) == [b"1"]
     assert store.remove(["a", "b"]) == 2
-    store.close()
 
 
-def test_redis_works_over_tls(tls_line: FaultyLine, certified: Certified) -> None:
-    check_it_works(open_redis(tls_line, f"?ssl_ca_certs={certified.roots}"))
+def test_redis_works_over_tls(opening: Open, tls_line: FaultyLine, certified: Certified) -> None:
+    check_it_works(opening(redis_url(tls_line, f"?ssl_ca_certs={certified.roots}")))
 
 
-def test_redis_certificates_are_checked(tls_line: FaultyLine) -> None:
-    store = open_redis(tls_line, "")
+def test_redis_certificates_are_checked(opening: Open, tls_line: FaultyLine) -> None:
+    store = opening(redis_url(tls_line, ""))
     with pytest.raises(StoreUnavailableError, match="certificate"):
         store.ping()
-    store.close()
 
 
-def test_redis_certificates_may_be_taken_unchecked(tls_line: FaultyLine) -> None:
-    check_it_works(open_redis(tls_line, "?ssl_cert_reqs=none"))
+def test_redis_certificates_may_be_taken_unchecked(opening: Open, tls_line: FaultyLine) -> None:
+    check_it_works(opening(redis_url(tls_line, "?ssl_cert_reqs=none")))
 
 
 def test_a_silent_redis_over_tls_costs_the_deadline(
-    tls_line: FaultyLine, certified: Certified
+    opening: Open, tls_line: FaultyLine, certified: Certified
 ) -> None:
-    store = open_redis(tls_line, f"?ssl_ca_certs={certified.roots}", timeout_s=0.3)
+    store = opening(redis_url(tls_line, f"?ssl_ca_certs={certified.roots}"), timeout_s=0.3)
     tls_line.fault = "silent"
     with pytest.raises(StoreUnavailableError, match="no answer within"):
         store.ping()
-    store.close()
 
 
 def test_rest_works_over_tls(
-    tls_front: RestFront, certified: Certified, monkeypatch: pytest.MonkeyPatch
+    opening: Open, tls_front: RestFront, certified: Certified, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(certified.roots))
-    check_it_works(open_rest(tls_front))
+    check_it_works(opening(tls_front.url, token=tls_front.token))
 
 
-def test_rest_certificates_are_checked(tls_front: RestFront) -> None:
-    store = open_rest(tls_front)
+def test_rest_certificates_are_checked(opening: Open, tls_front: RestFront) -> None:
+    store = opening(tls_front.url, token=tls_front.token)
     with pytest.raises(StoreUnavailableError, match="certificate"):
         store.ping()
-    store.close()
 
 
 def test_a_dripping_rest_answer_over_tls_costs_the_deadline(
-    tls_front: RestFront, certified: Certified, monkeypatch: pytest.MonkeyPatch
+    opening: Open, tls_front: RestFront, certified: Certified, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(certified.roots))
-    store = open_rest(tls_front, timeout_s=0.4)
+    store = opening(tls_front.url, token=tls_front.token, timeout_s=0.4)
     tls_front.fault = "drip_headers"
     with pytest.raises(StoreUnavailableError, match="no answer within"):
         store.ping()
-    store.close()
 
 
 @pytest.fixture

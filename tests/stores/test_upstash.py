@@ -13,7 +13,6 @@ import pytest
 from cache_core.stores import (
     FieldPut,
     LeaseWrite,
-    OpenStore,
     Put,
     Store,
     StoreError,
@@ -22,32 +21,33 @@ from cache_core.stores import (
     open_store,
 )
 from cache_core.stores.replies import parsed_info
+from tests.servers.coroutine_face import by_face
 from tests.servers.redis_server import RedisServer, free_port
 from tests.servers.rest_front import Fault, RestFront
 
 LIFE_S = 60.0
 
-Open = Callable[..., OpenStore]
+Open = Callable[..., Store]
 
 
-@pytest.fixture
-def opening(faulty_front: RestFront) -> Iterator[Open]:
-    """Stores on the front that fails on request; all are closed at the end."""
+@pytest.fixture(params=["threads", "coroutines"])
+def opening(faulty_front: RestFront, request: pytest.FixtureRequest) -> Iterator[Open]:
+    """Stores on the front that fails on request, by either face; all are closed at the end."""
     prefix = f"test-{uuid4().hex}"
     with ExitStack() as opened:
+        facing = opened.enter_context(by_face(request.param))
 
         def open_one(
             *, timeout_s: float = 10.0, token: str | None = None, url: str | None = None
-        ) -> OpenStore:
-            return opened.enter_context(
-                open_store(
-                    url or faulty_front.url,
-                    prefix=prefix,
-                    token=token or faulty_front.token,
-                    timeout_s=timeout_s,
-                    connect_timeout_s=timeout_s,
-                )
+        ) -> Store:
+            store = open_store(
+                url or faulty_front.url,
+                prefix=prefix,
+                token=token or faulty_front.token,
+                timeout_s=timeout_s,
+                connect_timeout_s=timeout_s,
             )
+            return facing(opened.enter_context(store))
 
         yield open_one
 
