@@ -150,7 +150,7 @@ def test_no_read_returns_a_value_older_than_the_last_invalidation(
     class OnThisStore(Interleavings):
         store, other_store = first, second
 
-    few = {"memory": 80, "redis": 15, "upstash": 5}[store_place.kind]
+    few = {"memory": 80, "redis": 15, "cluster": 10, "upstash": 5}[store_place.kind]
     run_state_machine_as_test(
         OnThisStore,
         settings=settings(
