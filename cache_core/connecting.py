@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from cache_core.cache import Cache
+from cache_core.events import Recorder
+from cache_core.exporters import Tee
 from cache_core.guard import GuardedStore
 from cache_core.settings import Settings, load_settings
 from cache_core.stores import Store, open_store
 from cache_core.telemetry import SharedRecorder
 
 
-def connect(settings: Settings | None = None) -> Cache:
+def connect(
+    settings: Settings | None = None, *, also_record_with: Sequence[Recorder] = ()
+) -> Cache:
     """A cache on Upstash if the settings name it, else on Redis, else in memory.
 
     Connects to nothing yet. Under a test runner the cache is off unless CACHE_ENABLED=on.
+
+    Args:
+        settings: by default from the environment.
+        also_record_with: told of every read beside the figures shared through the store, e.g. a
+            PrometheusRecorder; told even while the cache is off.
     Raises: ValueError if a setting will not do.
     """
     settings = settings or load_settings()
     store = GuardedStore(_open(settings), slow_s=settings.cache_timeout_s / 2)
     if not settings.is_cache_on:
-        return Cache(store, enabled=False)
-    return Cache(store, recorder=SharedRecorder(store))
+        return Cache(store, enabled=False, recorder=Tee(*also_record_with))
+    if not also_record_with:
+        return Cache(store, recorder=SharedRecorder(store))
+    return Cache(store, recorder=Tee(SharedRecorder(store), *also_record_with))
 
 
 def _open(settings: Settings) -> Store:

@@ -54,4 +54,4 @@ def _reads_of(recorders: tuple[Recorder, ...]) -> tuple[Callable[[ReadEvent], No
 
 
 def _failed(message: str, exc: Exception) -> None:
-    log.error("recorder_failed", message, in_short(exc))
+    log.error("not_counted", message, in_short(exc))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Literal
 
 import pytest
 
+from cache_core import connect
 from cache_core.events import Incident, ReadEvent
 from cache_core.exporters import Tee
+from cache_core.settings import Settings
 from tests.cache.helpers import Events
 from tests.telemetry.helpers import hit
 
@@ -90,3 +93,11 @@ def test_optional_packages_are_imported_by_nobody_who_did_not_ask() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize("enabled", ["on", "off"])
+def test_a_cache_from_settings_tells_further_recorders(enabled: Literal["on", "off"]) -> None:
+    events = Events()
+    with connect(Settings(cache_enabled=enabled), also_record_with=[events]) as cache:
+        cache.get_or_compute("ns", "k", lambda: 1, ttl_s=60)
+    assert events.outcomes == ["miss.cold" if enabled == "on" else "bypass"]

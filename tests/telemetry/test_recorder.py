@@ -245,7 +245,7 @@ def test_a_failing_recorder_never_fails_a_read(
         assert cache.get_or_compute("ns", "k", lambda: 1, ttl_s=60) == 1
         assert cache.get_or_compute("ns", "k", lambda: 2, ttl_s=60) == 1
         cache.invalidate("ns", "k")
-    assert "could not be counted" in caplog.text
+    assert [record.levelname for record in caplog.records][:1] == ["ERROR"]
 
 
 def test_a_flush_that_fails_in_an_unknown_way_is_not_the_last(
