@@ -232,6 +232,7 @@ class Batch:
                 stored = dict(zip(entries, kept, strict=True))
             except StoreError:
                 self._path.recorder.count(self._calls[0].namespace, "not_stored", len(writes))
+                self._give_back(list(entries), token)
         for at, made in computed.items():
             call = self._calls[at]
             self._answers[at] = (

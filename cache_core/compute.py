@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Sequence
 
@@ -14,11 +13,10 @@ from cache_core.envelope import Entry
 from cache_core.events import Outcome, Recorder
 from cache_core.guard import GuardedStore
 from cache_core.leases import LeaseKeeper
+from cache_core.logs import in_short, log
 from cache_core.steps import Ask, Source, Steps
 from cache_core.stores.base import LeaseWrite, Put, StoreError, Touch
 from cache_core.timing import Timing
-
-_log = logging.getLogger("cache_core")
 
 _ERRAND_PLACES = 256
 # A sliding entry is touched at most this often in a process, as a share of its life.
@@ -45,7 +43,7 @@ class Compute:
         self.hold([call], token)
         try:
             value = yield Source(call.source)
-        except Exception:
+        except Exception as exc:
             fallback = self.stale_if_error(call, look)
             # The lease that is kept is the pause: nobody tries the source again while it lasts.
             # Not for one that is fresh still: who comes after its end must not wait for nothing.
@@ -54,7 +52,13 @@ class Compute:
             self.give_back([LeaseWrite(call.lease_key, token, pause_s)])
             if fallback is None:
                 raise
-            _log.warning("%s failed; its stale value is served", call.label, exc_info=True)
+            log.warning(
+                "source_failed",
+                "%s failed (%s); its stale value is served",
+                call.label,
+                in_short(exc),
+                namespace=call.namespace,
+            )
             self._recorder.count(call.namespace, "refresh_failed")
             return fallback
         except BaseException:
@@ -75,7 +79,15 @@ class Compute:
             writes = [self.lease_write(call, entry, token)]
             (stored,) = yield Ask(lambda store: store.settle(writes))
         except StoreError as exc:
-            _log.warning("%s: the value could not be stored: %s", call.label, exc)
+            log.warning(
+                "not_stored",
+                "%s: the value could not be stored: %s",
+                call.label,
+                exc,
+                namespace=call.namespace,
+            )
+            # A server that is full refuses the write and would still take the lease back.
+            self.give_back([LeaseWrite(call.lease_key, token)])
             stored = False
         if not stored:
             self._recorder.count(call.namespace, "not_stored")
@@ -195,7 +207,7 @@ class Compute:
             try:
                 self._store.settle(writes)
             except StoreError as exc:
-                _log.info("a lease could not be given back, it will expire: %s", exc)
+                log.info("lease_left", "a lease could not be given back, it will expire: %s", exc)
 
         self._errands.submit(settle)
 
@@ -215,7 +227,13 @@ class Compute:
             try:
                 self._store.touch(touches)
             except StoreError as exc:
-                _log.info("%s: an entry's life could not be started anew: %s", call.label, exc)
+                log.info(
+                    "not_extended",
+                    "%s: an entry's life could not be started anew: %s",
+                    call.label,
+                    exc,
+                    namespace=call.namespace,
+                )
 
         self._errands.submit(touch)
 
@@ -228,7 +246,14 @@ class Compute:
     def _warn_once(self, call: Call, message: str) -> None:
         if call.label not in self._warned:
             self._warned.add(call.label)
-            _log.warning("%s: %s (said once)", call.label, message)
+            log.warning(
+                "not_cached",
+                "%s: %s (said once)",
+                call.label,
+                message,
+                namespace=call.namespace,
+                function=call.label,
+            )
 
     def close(self) -> None:
         """Let errands end and leases go."""

@@ -7,13 +7,13 @@ source.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from cache_core.breaker import Breaker
 from cache_core.clock import StoreClock
+from cache_core.logs import log
 from cache_core.pending import PendingInvalidations
 from cache_core.stores.base import (
     AsyncStore,
@@ -26,8 +26,6 @@ from cache_core.stores.base import (
     StoreUnavailableError,
     Touch,
 )
-
-_log = logging.getLogger("cache_core")
 
 T = TypeVar("T")
 
@@ -233,5 +231,7 @@ class GuardedAsyncStore:
 
 
 def _put_off(pending: PendingInvalidations, keys: list[str], exc: StoreError) -> None:
-    _log.warning("an invalidation waits until the store answers again: %s", exc)
+    log.warning(
+        "invalidation_waits", "an invalidation waits until the store answers again: %s", exc
+    )
     pending.keep(keys)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable
 
+from cache_core.logs import log
 from cache_core.stores.base import LeaseWrite, Store, StoreError
-
-_log = logging.getLogger("cache_core")
 
 
 class LeaseKeeper:
@@ -57,7 +55,7 @@ class LeaseKeeper:
         try:
             kept = self._store.settle(writes)
         except StoreError as exc:
-            _log.warning("leases could not be renewed: %s", exc)
+            log.warning("lease_not_renewed", "leases could not be renewed: %s", exc)
             return
         with self._lock:
             for held, alive in zip(due, kept, strict=True):

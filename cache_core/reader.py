@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,13 +9,12 @@ from cache_core.batch import Batch
 from cache_core.batch_source import SourceMany
 from cache_core.call import Answer, Call, Look, Read
 from cache_core.events import Incident, ReadEvent, Recorder
+from cache_core.logs import in_short, log
 from cache_core.near import Copy, copied
 from cache_core.read_path import ReadPath
 from cache_core.steps import Steps, run, run_async
 from cache_core.stores.base import CacheCoreError, StoreError, StoreUnavailableError
 from cache_core.timing import Timing
-
-_log = logging.getLogger("cache_core")
 
 
 class Reader:
@@ -130,8 +128,7 @@ class Reader:
         try:
             return run(steps, self._store)
         except StoreError as exc:
-            _log.warning("get_many(%s): %s", namespace, exc)
-            return {}
+            return self._peeked_nothing(namespace, exc)
 
     async def peek_async(self, namespace: str, steps: Steps[dict[str, Any]]) -> dict[str, Any]:
         """The same from a coroutine."""
@@ -140,8 +137,12 @@ class Reader:
         try:
             return await run_async(steps, self._store)
         except StoreError as exc:
-            _log.warning("get_many(%s): %s", namespace, exc)
-            return {}
+            return self._peeked_nothing(namespace, exc)
+
+    @staticmethod
+    def _peeked_nothing(namespace: str, exc: StoreError) -> dict[str, Any]:
+        log.warning("not_read", "get_many(%s): %s", namespace, exc, namespace=namespace)
+        return {}
 
     def _near(self, call: Call) -> Copy | None:
         """A copy in this process that may be served: reported in few steps, and that is all."""
@@ -254,17 +255,21 @@ class CarefulRecorder:
     def read(self, event: ReadEvent) -> None:
         try:
             self.inner.read(event)
-        except Exception:  # noqa: BLE001
-            _log.exception("a read could not be counted")
+        except Exception as exc:  # noqa: BLE001
+            _say_uncounted(exc)
 
     def count(self, namespace: str, incident: Incident, number: int = 1) -> None:
         try:
             self.inner.count(namespace, incident, number)
-        except Exception:  # noqa: BLE001
-            _log.exception("an incident could not be counted")
+        except Exception as exc:  # noqa: BLE001
+            _say_uncounted(exc)
 
     def close(self) -> None:
         try:
             self.inner.close()
-        except Exception:  # noqa: BLE001
-            _log.exception("figures could not be handed over")
+        except Exception as exc:  # noqa: BLE001
+            _say_uncounted(exc)
+
+
+def _say_uncounted(exc: Exception) -> None:
+    log.error("not_counted", "figures are missing: the recorder failed (%s)", in_short(exc))

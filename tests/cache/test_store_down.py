@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 
 import pytest
+import redis
 
 from cache_core import Cache, StoreUnavailableError
 from cache_core.guard import GuardedStore
 from cache_core.operations import check_store
 from cache_core.stores import Put, Store, open_store
-from tests.cache.helpers import PATIENCE_S, Clock, Events, HeldSource, still, threads
+from tests.cache.helpers import (
+    PATIENCE_S,
+    Clock,
+    Events,
+    HeldSource,
+    finish_background,
+    still,
+    threads,
+)
 from tests.servers.faulty_line import FaultyLine
 from tests.servers.redis_server import RedisServer, free_port
 from tests.servers.rest_front import RestFront
@@ -177,7 +187,8 @@ def test_an_invalidation_made_while_the_line_is_cut_is_carried_out_before_the_ne
 
 
 def drop_connections(cache: Cache) -> None:
-    cache.store._store._client.connection_pool.disconnect()  # type: ignore[attr-defined]
+    for connection in cache.store._store._pool._idle:  # type: ignore[attr-defined]
+        connection.disconnect()
 
 
 def test_invalidations_survive_a_server_that_was_killed_and_came_back_with_its_data(
@@ -269,14 +280,40 @@ def test_every_read_is_answered_whatever_the_rest_server_says(
         faulty_front.fault = None
 
 
-def test_a_full_store_costs_nobody_an_answer(events: Events) -> None:
+@pytest.fixture
+def full_server() -> Iterator[RedisServer]:
+    """A Redis with no room for more."""
     server = RedisServer("--maxmemory", "1mb", "--maxmemory-policy", "noeviction")
-    try:
-        with Cache(open_store(server.url, prefix="full"), recorder=events) as cache:
-            value = os.urandom(20_000)
-            for number in range(60):
-                assert cache.get_or_compute("ns", f"k{number}", lambda: value, ttl_s=60) == value
-            cache.invalidate_tags(["t"])
-    finally:
-        server.stop()
-    assert {"miss", "bypass"} == {event.outcome for event in events.reads}
+    with redis.Redis.from_url(server.url) as client, contextlib.suppress(redis.OutOfMemoryError):
+        for number in range(10_000):
+            client.set(f"filler-{number}", os.urandom(1_000))
+    yield server
+    server.stop()
+
+
+def test_a_full_store_costs_nobody_an_answer(full_server: RedisServer, events: Events) -> None:
+    with Cache(open_store(full_server.url, prefix="full"), recorder=events) as cache:
+        for number in range(60):
+            value = cache.get_or_compute("ns", f"k{number}", lambda n=number: n, ttl_s=60)  # type: ignore[misc]
+            assert value == number
+        cache.invalidate_tags(["t"])
+    assert {event.outcome for event in events.reads} <= {"miss", "bypass"}
+
+
+def test_a_value_the_store_has_no_room_for_leaves_no_lease_behind(
+    own_redis_server: RedisServer, events: Events
+) -> None:
+    with (
+        redis.Redis.from_url(own_redis_server.url) as client,
+        Cache(open_store(own_redis_server.url, prefix="full"), recorder=events) as cache,
+    ):
+        source = HeldSource("value")
+        with threads(1) as submit:
+            under_way = submit(cache.get_or_compute, "ns", "k", source, ttl_s=60)
+            source.wait_until_running()
+            client.config_set("maxmemory", 1)
+            source.go_on.set()
+            assert under_way.result(PATIENCE_S) == "value"
+        finish_background(cache)
+        assert events.incidents["not_stored"] == 1
+        assert list(cache.store.scan("l:")) == []
