@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 import time
 from collections.abc import Callable
@@ -94,10 +95,34 @@ class RedisCluster:
         hosts = ",".join(f"127.0.0.1:{node.port}" for node in self.primaries[:2])
         return f"redis+cluster://{hosts}/0"
 
-    def owner(self, name: str) -> ClusterNode:
-        """The primary that had the slot of a key, prefix included, when the cluster was made."""
-        slot = key_slot(name.encode())
-        return self.primaries[slot * 3 // REDIS_CLUSTER_HASH_SLOTS]
+    def key_at(self, node: ClusterNode, prefix: str, stem: str = "k") -> str:
+        """A key of a store that lies on a primary, as the slots were shared out at first."""
+        keys = map(f"{stem}{{}}".format, itertools.count())
+        return next(key for key in keys if self._owner(f"{prefix}:{key}") is node)
+
+    def tag_at(self, node: ClusterNode, stem: str) -> str:
+        """What to put in braces, so that keys lie on a primary, whatever their prefix."""
+        tags = map(f"{stem}{{}}".format, itertools.count())
+        return next(tag for tag in tags if self._owner(tag) is node)
+
+    def _owner(self, name: str) -> ClusterNode:
+        return self.primaries[key_slot(name.encode()) * 3 // REDIS_CLUSTER_HASH_SLOTS]
+
+    def begin_to_move(self, slot: int, source: ClusterNode, target: ClusterNode) -> None:
+        """From here on the source sends clients that ask for absent keys to the target."""
+        target.cluster("SETSLOT", slot, "IMPORTING", source.cluster("MYID"))
+        source.cluster("SETSLOT", slot, "MIGRATING", target.cluster("MYID"))
+
+    def move(self, slot: int, source: ClusterNode, target: ClusterNode) -> None:
+        """Move what is in a slot, and then the slot."""
+        self.begin_to_move(slot, source, target)
+        self.finish_move(slot, source, target)
+
+    def finish_move(self, slot: int, source: ClusterNode, target: ClusterNode) -> None:
+        while names := source.ask("CLUSTER", "GETKEYSINSLOT", slot, 100):
+            source.ask("MIGRATE", *target.address, "", 0, 5000, "KEYS", *names)
+        for node in (target, source, *self.primaries):
+            node.cluster("SETSLOT", slot, "NODE", target.cluster("MYID"))
 
     def stop(self) -> None:
         for node in self.nodes:
