@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 from opentelemetry import metrics, trace
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader, Metric
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -44,15 +44,23 @@ class Sdk:
     def spans(self) -> tuple[ReadableSpan, ...]:
         return self.exporter.get_finished_spans()
 
-    def points(self, name: str) -> dict[tuple[str, ...], float]:
-        """Sum of a metric by its attributes' values."""
+    def metrics(self) -> Sequence[Metric]:
         data = self.reader.get_metrics_data()
         assert data is not None
+        return data.resource_metrics[0].scope_metrics[0].metrics
+
+    def sums_s(self) -> dict[str, float]:
+        """Sums of the histograms, seconds."""
+        points = {metric.name: list(metric.data.data_points) for metric in self.metrics()}
+        return {name: found[0].sum for name, found in points.items() if hasattr(found[0], "sum")}
+
+    def points(self, name: str) -> dict[tuple[str, ...], float]:
+        """Sum of a counter, or count of a histogram, by its attributes' values."""
         found: dict[tuple[str, ...], float] = {}
-        for metric in data.resource_metrics[0].scope_metrics[0].metrics:
+        for metric in self.metrics():
             for point in metric.data.data_points if metric.name == name else ():
                 values = tuple(str(value) for value in (point.attributes or {}).values())
-                found[values] = point.sum if hasattr(point, "sum") else point.value
+                found[values] = point.count if hasattr(point, "count") else point.value
         return found
 
 
@@ -69,22 +77,26 @@ def test_reads_of_a_cache_are_counted(store: Store, sdk: Sdk) -> None:
         for _ in range(3):
             cache.get_or_compute("ns", "k", lambda: 1, ttl_s=60)
         cache.invalidate("ns", "k")
-    assert sdk.points("cache.reads") == {("ns", "miss", "cold"): 1, ("ns", "hit"): 2}
+    assert sdk.points("cache.read.duration") == {("ns", "miss", "cold"): 1, ("ns", "hit"): 2}
+    assert sdk.points("cache.source.duration") == {("ns",): 1}
+    assert sdk.points("cache.store.duration") == {("ns",): 3}
     assert sdk.points("cache.incidents") == {("ns", "invalidation"): 1}
 
 
 def test_durations_are_in_seconds(sdk: Sdk) -> None:
     sdk.recorder().read(miss(latency_s=0.3, source_s=0.25, store_s=0.002))
-    assert sdk.points("cache.read.duration") == {("ns", "miss", "cold"): pytest.approx(0.3)}
-    assert sdk.points("cache.source.duration") == {("ns",): pytest.approx(0.25)}
-    assert sdk.points("cache.store.duration") == {("ns",): pytest.approx(0.002)}
+    assert sdk.sums_s() == {
+        "cache.read.duration": pytest.approx(0.3),
+        "cache.source.duration": pytest.approx(0.25),
+        "cache.store.duration": pytest.approx(0.002),
+    }
 
 
 def test_from_the_201st_namespace_on_they_share_one_name(sdk: Sdk) -> None:
     recorder = sdk.recorder(spans="all")
     for number in range(250):
         recorder.read(hit(f"ns{number}"))
-    points = sdk.points("cache.reads")
+    points = sdk.points("cache.read.duration")
     assert len(points) == 201
     assert points["other", "hit"] == 50
     assert len({span.name for span in sdk.spans}) == 201

@@ -18,7 +18,7 @@ import pytest
 from cache_core import Cache, StoreUnavailableError
 from cache_core.stores import FieldPut
 from cache_core.stores.memory import MemoryStore
-from cache_core.telemetry import SharedRecorder
+from cache_core.telemetry import WINDOWS, MetricsReader, SharedRecorder
 from cache_core.telemetry.counts import decode
 from tests.servers.faulty_line import FaultyLine
 from tests.servers.places import StorePlace
@@ -230,3 +230,20 @@ def run(script: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=60
     )
+
+
+@needs_fork
+def test_a_parent_and_its_child_are_two_replicas_of_one_store(remote_place: StorePlace) -> None:
+    with Cache(remote_place.open()) as cache:
+        cache.get_or_compute("ns", "k", lambda: 1, ttl_s=60)
+
+        def in_child() -> str:
+            cache.get_or_compute("ns", "k", lambda: 2, ttl_s=60)
+            cache.recorder.close()
+            return "done"
+
+        assert in_a_fork(in_child) == "done"
+    with remote_place.open() as store:
+        figures = MetricsReader(store).read(WINDOWS["1h"])
+    counts = figures.totals["ns"]
+    assert (figures.replicas, counts.misses, counts.served) == (2, 1, 1)
