@@ -68,7 +68,7 @@ def values() -> dict[str, Any]:
 
 
 def _numbers(chance: np.random.Generator) -> list[int]:
-    return chance.integers(0, 10**12, ROWS).tolist()
+    return [int(number) for number in chance.integers(0, 10**12, ROWS)]
 
 
 def ways(value: Any) -> dict[str, Way]:
@@ -80,7 +80,7 @@ def ways(value: Any) -> dict[str, Way]:
             lambda raw: pickle.loads(zlib.decompress(raw)),
         ),
     }
-    if isinstance(value, pd.DataFrame) and value.dtypes.iloc[0] != object:
+    if isinstance(value, pd.DataFrame) and value.select_dtypes(object).empty:
         found["Parquet"] = (_to_parquet, lambda raw: pd.read_parquet(io.BytesIO(raw)))
     found["cache_core"] = (_to_entry, lambda raw: envelope.unpack(raw).value({}))
     return found

@@ -51,8 +51,7 @@ NESTED = st.recursive(
 
 
 def round_trip(value: object) -> Any:
-    wrapped, body = codec.encode(value, {})
-    return codec.decode(wrapped, body, {})
+    return codec.decode(*codec.encode(value, {}), {})
 
 
 def assert_same(one: Any, other: Any) -> None:
@@ -181,7 +180,7 @@ class Unknown:
         object,
         np.array([Unknown()], dtype=object),
         pd.DataFrame({"a": [Unknown()]}),
-        pd.DataFrame({"a": [[1, 2]]}),
+        type("Frame", (pd.DataFrame,), {})({"a": [1]}),
         np.str_(""),
         dt.datetime(2026, 1, 1, tzinfo=type("Zone", (dt.tzinfo,), {})()),
     ],
