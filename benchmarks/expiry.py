@@ -88,7 +88,7 @@ def _judged(calls: list[tuple[float, float]], runs: list[tuple[float, float]]) -
 
 
 def section(quick: bool) -> Section:
-    load_s = 4.5 if quick else 10.0
+    load_s = 4.5 if quick else 8.5
     figures, rows = {}, []
     for kind, special, stale_s in CASES:
         if quick and kind not in ("ours", "cashews"):

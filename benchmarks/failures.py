@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -32,9 +33,9 @@ PEERS = (
 _QUICK_PEERS = ("ours", "dogpile-timeouts", "cashews", "aiocache-timeout")
 _QUICK_FAULTS = ("refused", "black hole", "foreign pickle")
 _CLOSED_PEERS = ("ours", "dogpile-timeouts", "cashews", "aiocache-timeout")
-_CLOSED_FAULTS = ("refused", "black hole", "garbage", "kill -9 and restart")
+_CLOSED_FAULTS = ("refused", "black hole", "kill -9 and restart")
+_ENTRY_PEERS = ("ours", "ours-async", "dogpile", "cashews", "aiocache")
 _SETTLE_S = 0.5
-_AT_A_TIME = 4
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,27 @@ SHORT = Times(1.0, 3.0, 5.0)
 
 
 @dataclass(frozen=True)
+class Plan:
+    """Attempts of the same kind: each peer through each fault, a few at a time."""
+
+    load: str
+    kinds: Sequence[str]
+    faults: Sequence[str]
+    times: Times
+    at_a_time: int
+
+
+# The line takes about as much processor time as the readers.
+_FULL_PLANS = (
+    Plan("paced", PEERS, faults.OVER_LINE, FULL, 3),
+    Plan("paced", PEERS, faults.TO_SERVER, FULL, 4),
+    Plan("paced", _ENTRY_PEERS, faults.TO_ENTRIES, SHORT, 4),
+    Plan("closed loop", _CLOSED_PEERS, _CLOSED_FAULTS, SHORT, 1),
+)
+_QUICK_PLANS = (Plan("paced", _QUICK_PEERS, _QUICK_FAULTS, SHORT, 4),)
+
+
+@dataclass(frozen=True)
 class Verdict:
     """What the readers had of one fault."""
 
@@ -72,6 +94,7 @@ def attempt(kind: str, fault: str, paced: bool, times: dict[str, float]) -> dict
     """In a process of its own: one peer through one fault."""
     server = RedisServer("--requirepass", PASSWORD)
     line = Line(server.port)
+    port = line.port if fault in faults.OVER_LINE else server.port
     plan = Times(**times)
     with TemporaryDirectory() as folder:
         place = Path(folder)
@@ -79,7 +102,7 @@ def attempt(kind: str, fault: str, paced: bool, times: dict[str, float]) -> dict
         reading = processes.start(
             readers.read_on,
             kind=kind,
-            port=line.port,
+            port=port,
             password=PASSWORD,
             paced=paced,
             folder=folder,
@@ -150,26 +173,30 @@ def _recovery_s(hit_ends: Any, ended_s: float, hit_rate: float) -> float:
     return float("inf")
 
 
-def _attempts(
-    kinds: Sequence[str], names: Sequence[str], *, paced: bool, times: Times, at_a_time: int
-) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Verdicts by fault and peer; one that hung or broke has only `failed`."""
+def _attempts(plan: Plan) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Fault, peer and verdict; of one that hung or broke there is only `failed`."""
 
     def one(fault: str, kind: str) -> dict[str, Any]:
-        arguments = {"kind": kind, "fault": fault, "paced": paced, "times": asdict(times)}
+        arguments = {
+            "kind": kind,
+            "fault": fault,
+            "paced": plan.load == "paced",
+            "times": asdict(plan.times),
+        }
         try:
-            found: dict[str, Any] = processes.run(attempt, times.whole_s + 70, **arguments)
+            found: dict[str, Any] = processes.run(attempt, plan.times.whole_s + 70, **arguments)
         except (processes.Hung, processes.Broken) as exc:
-            return {"failed": f"{type(exc).__name__}: {exc}"}
+            found = {"failed": f"{type(exc).__name__}: {exc}"}
+        print(f"measured: {plan.load}, {fault}, {kind}", file=sys.stderr, flush=True)
         return found
 
-    with ThreadPoolExecutor(at_a_time) as pool:
-        pairs = [(fault, kind) for fault in names for kind in kinds]
+    with ThreadPoolExecutor(plan.at_a_time) as pool:
+        pairs = [(fault, kind) for fault in plan.faults for kind in plan.kinds]
         for pair, found in zip(pairs, pool.map(lambda pair: one(*pair), pairs), strict=True):
             yield *pair, found
 
 
-def _row(fault: str, kind: str, found: dict[str, Any], times: Times) -> list[str]:
+def _row(fault: str, kind: str, found: dict[str, Any]) -> list[str]:
     label = peer_class(kind).label
     if "failed" in found:
         return [fault, label, found["failed"].partition(":")[0].lower(), "", "", "", ""]
@@ -182,15 +209,15 @@ def _row(fault: str, kind: str, found: dict[str, Any], times: Times) -> list[str
         f"{found['raised']:,}",
         wrong,
         "hung" if slowest == float("inf") else f"{slowest:.2f} s",
-        f"not in {times.after_s:g} s" if recovery == float("inf") else f"{recovery:.1f} s",
+        "not seen" if recovery == float("inf") else f"{recovery:.1f} s",
     ]
 
 
-def _worst(found: dict[str, dict[str, dict[str, Any]]], times: Times) -> Table:
+def _worst(found: dict[str, dict[str, dict[str, Any]]]) -> Table:
     """Over all faults: the least answered, the slowest call, the longest recovery."""
     rows = []
     for kind in dict.fromkeys(kind for by_kind in found.values() for kind in by_kind):
-        all_of_it = [by_kind[kind] for by_kind in found.values()]
+        all_of_it = [by_kind[kind] for by_kind in found.values() if kind in by_kind]
         good = [one for one in all_of_it if "failed" not in one]
         if not good:
             continue
@@ -202,48 +229,37 @@ def _worst(found: dict[str, dict[str, dict[str, Any]]], times: Times) -> Table:
             "recovery_s": max(one["recovery_s"] for one in good),
             "ran_code": any(one["ran_code"] for one in good),
         }
-        rows.append(_row("", kind, worst, times)[1:])
+        rows.append(_row("", kind, worst)[1:])
     columns = ["", "least answered", "raised, sum", "wrong, sum", "slowest call", "recovery"]
     return Table(columns, rows, "The worst of all faults, paced readers")
 
 
 def section(quick: bool) -> Section:
-    plans = [
-        ("paced", True, FULL, PEERS, faults.FAULTS, _AT_A_TIME),
-        ("closed loop", False, SHORT, _CLOSED_PEERS, _CLOSED_FAULTS, 1),
-    ]
-    if quick:
-        plans = [("paced", True, SHORT, _QUICK_PEERS, _QUICK_FAULTS, _AT_A_TIME)]
     columns = ["fault", "", "answered", "raised", "wrong", "slowest call", "recovery"]
-    figures: dict[str, Any] = {}
-    tables = []
-    for name, paced, times, kinds, names, at_a_time in plans:
-        by_fault: dict[str, dict[str, dict[str, Any]]] = {fault: {} for fault in names}
-        rows = []
-        for fault, kind, found in _attempts(
-            kinds, names, paced=paced, times=times, at_a_time=at_a_time
-        ):
-            by_fault[fault][kind] = found
-            rows.append(_row(fault, kind, found, times))
-        if paced:
-            tables.append(_worst(by_fault, times))
-        tables.append(Table(columns, rows, f"Each fault, {name} readers ({times.fault_s:g} s)"))
-        figures[name] = by_fault
+    figures: dict[str, dict[str, dict[str, Any]]] = {}
+    rows: dict[str, list[list[str]]] = {}
+    for plan in _QUICK_PLANS if quick else _FULL_PLANS:
+        for fault, kind, found in _attempts(plan):
+            figures.setdefault(plan.load, {}).setdefault(fault, {})[kind] = found
+            rows.setdefault(plan.load, []).append(_row(fault, kind, found))
+    tables = [_worst(figures["paced"])]
+    tables += [Table(columns, found, f"Each fault, {load}") for load, found in rows.items()]
     return Section("failures", "When Redis fails", TEXT, tables, figures)
 
 
 TEXT = f"""
 {readers.READERS} readers (threads; tasks of one loop for async caches) of {readers.KEYS} keys,
 `ttl_s` {readers.TTL_S:g}, a source of {readers.SOURCE_S * 1e3:g} ms, a real redis-server behind a
-line that fails on request, each cache and fault in processes of their own, {_AT_A_TIME} such
+line that fails on request, each cache and fault in processes of their own, up to four such
 attempts at a time. *Paced* readers offer {readers.RATE:g} calls a second each and let pass what
 falls due while they wait; a *closed loop* calls again at once, so that without a cache the source
 is the limit, and its share says how much faster hits are. *Answered* is the rate of good answers
 during the fault to that before it; *wrong* are answers no source gave, to another key, or older
 than their time to live by 0.3 s (dogpile hands those out while one reader renews); *slowest* is any
-call that touches the fault ("hung": not ended when the readers were, {FULL.after_s:g} s after it);
-*recovery* is from the fault's end until hits come at half their usual rate. Faults last
-{FULL.fault_s:g} s in a full run. A black hole here accepts connections and delivers nothing until
-it ends; slow replies are 3 s late; a drip is a byte each 20 ms; entries are damaged, or replaced by
-a list or a pickle, every quarter of a second. Logging is off for all.
+call that touches the fault ("hung": not ended when the readers were); *recovery* is from the
+fault's end until hits come at half their usual rate ("not seen": not while the readers read on).
+Faults of the line and the server last {FULL.fault_s:g} s, with {FULL.after_s:g} s after them, the
+others {SHORT.fault_s:g} s and {SHORT.after_s:g} s. A black hole here accepts connections and
+delivers nothing until it ends; slow replies are 3 s late; a drip is a byte each 20 ms; entries are
+damaged, or replaced by a list or a pickle, every quarter of a second. Logging is off for all.
 """

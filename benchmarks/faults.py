@@ -22,9 +22,11 @@ _AGAIN_S = 0.25
 
 # Done to what is stored, again and again while the fault lasts.
 TO_ENTRIES = ("damaged entries", "foreign type", "foreign pickle", "scripts flushed")
-TO_SERVER = ("kill -9 and restart", "out of memory", "READONLY replica", "wrong password")
+_KILL = "kill -9 and restart"
+TO_SERVER = ("out of memory", "READONLY replica", "wrong password")
 TO_LINE: tuple[str, ...] = get_args(Fault)
-FAULTS = (*TO_LINE, *TO_SERVER, *TO_ENTRIES)
+# A killed server goes with its line refusing, as nobody would be listening.
+OVER_LINE = (*TO_LINE, _KILL)
 
 
 @dataclass
@@ -46,7 +48,7 @@ class Site:
         elif fault in TO_ENTRIES:
             self._meddler = threading.Thread(target=self._meddle, args=(fault,), daemon=True)
             self._meddler.start()
-        elif fault == "kill -9 and restart":
+        elif fault == _KILL:
             self.server.kill()
             self.line.set_fault("refused")
         else:
@@ -59,7 +61,7 @@ class Site:
         elif self._meddler is not None:
             self._over.set()
             self._meddler.join()
-        elif fault == "kill -9 and restart":
+        elif fault == _KILL:
             self.server.restart()
             self.line.set_fault(None)
         else:
