@@ -17,6 +17,7 @@ from cache_core.logs import log
 from cache_core.pending import PendingInvalidations
 from cache_core.stores.base import (
     AsyncStore,
+    ChangeListener,
     FieldPut,
     LeaseWrite,
     Put,
@@ -25,6 +26,8 @@ from cache_core.stores.base import (
     StoreInfo,
     StoreUnavailableError,
     Touch,
+    Tracking,
+    TracksChanges,
 )
 
 T = TypeVar("T")
@@ -93,6 +96,10 @@ class GuardedStore:
 
     def now_s(self) -> float:
         return self._ask(self._store.now_s)
+
+    def track(self, listener: ChangeListener) -> Tracking | None:
+        """Tell `listener` of changes; None where the store cannot."""
+        return self._store.track(listener) if isinstance(self._store, TracksChanges) else None
 
     def ping(self) -> None:
         """Asks the store even while it is known to be down."""

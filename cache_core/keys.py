@@ -49,6 +49,11 @@ def entries_start(namespace: str) -> str:
     return f"e:{namespace}:"
 
 
+def generations_start() -> str:
+    """What the keys of all generations begin with."""
+    return "g:"
+
+
 def namespace_generation_key(namespace: str) -> str:
     """Where the generation of a namespace lies."""
     return f"g:n:{namespace}"

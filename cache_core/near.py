@@ -1,8 +1,8 @@
 """Copies of entries in this process, for a short while: a read that asks nobody.
 
-A copy is at most `near_ttl_s` behind invalidations of other processes; those of this process
-remove it at once. Callers cannot alter a copy: it is kept as the entry's bytes, or as a value that
-nobody can alter.
+A copy is at most `near_ttl_s` behind invalidations of other processes, and not at all where the
+server tells of them (`near_watch`); those of this process remove it at once. Callers cannot alter a
+copy: it is kept as the entry's bytes, or as a value that nobody can alter.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from cache_core.envelope import Entry
 
 _MAX_BYTES = 64_000_000
 _OVERHEAD_BYTES = 400
+_REMOVED_MAX = 2_000
 
 _ALTERABLE = object()  # in place of a value that callers could alter
 _UNALTERABLE = frozenset(
@@ -65,8 +66,8 @@ class NearCache:
     """Copies by entry key, least recently used out first. Safe between threads.
 
     Args:
-        epoch: number of invalidations in this process so far; what was read before the last one is
-            not kept.
+        epoch: number of invalidations so far that this process knows of; what was read before one
+            that concerns it is not kept.
         clock: Unix seconds, as in entries.
         monotonic: seconds that never jump.
         max_bytes: of all copies together.
@@ -87,6 +88,10 @@ class NearCache:
         self._copies: OrderedDict[str, Copy] = OrderedDict()
         self._under: dict[str, set[str]] = {}  # entry keys by key of a generation
         self._used_bytes = 0
+        # When keys were removed last, by the epoch: a read that began before may not be kept. What
+        # is forgotten of it counts as if it had concerned every key.
+        self._removed: OrderedDict[str, int] = OrderedDict()
+        self._forgotten = 0
 
     def get(self, entry_key: str) -> Copy | None:
         """The copy under a key that may be served without asking the store."""
@@ -115,7 +120,7 @@ class NearCache:
         with self._lock:
             # An invalidation raises the epoch before it removes copies, which takes this lock: so
             # either it is seen here, or it removes what is put here.
-            if seen_epoch != self._epoch() or size_bytes > self._max_bytes:
+            if self._was_removed(call.names, seen_epoch) or size_bytes > self._max_bytes:
                 return
             self._drop(call.entry_key)
             self._copies[call.entry_key] = copy
@@ -128,16 +133,36 @@ class NearCache:
     def remove(self, keys: Iterable[str]) -> None:
         """Remove the copies of these entries, or under these generations."""
         with self._lock:
+            epoch = self._epoch()
             for key in keys:
                 for entry_key in (key, *self._under.get(key, ())):
                     self._drop(entry_key)
+                self._removed[key] = epoch
+                self._removed.move_to_end(key)
+            while len(self._removed) > _REMOVED_MAX:
+                _, self._forgotten = self._removed.popitem(last=False)
+
+    def withhold(self) -> None:
+        """Serve no copy that is here now, unless neither store nor source answers."""
+        with self._lock:
+            now = self._monotonic()
+            for copy in self._copies.values():
+                copy.until = min(copy.until, now)
 
     def clear(self) -> None:
         """Remove all copies."""
         with self._lock:
+            self._forgotten = self._epoch()
+            self._removed.clear()
             self._copies.clear()
             self._under.clear()
             self._used_bytes = 0
+
+    def _was_removed(self, names: Iterable[str], seen_epoch: int) -> bool:
+        """Whether one of these keys was removed, or may have been, after an epoch."""
+        return seen_epoch < self._forgotten or any(
+            self._removed.get(name, seen_epoch) > seen_epoch for name in names
+        )
 
     def _drop(self, entry_key: str) -> None:
         copy = self._copies.pop(entry_key, None)

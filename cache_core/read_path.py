@@ -23,6 +23,7 @@ from cache_core.flights import Flight
 from cache_core.freshness import is_due_early
 from cache_core.guard import GuardedStore
 from cache_core.near import NearCache
+from cache_core.near_watch import NearWatch
 from cache_core.refresh import Refresher
 from cache_core.sharing import Sharing
 from cache_core.steps import Ask, Steps
@@ -41,6 +42,7 @@ class ReadPath:
         self.sharing = Sharing(store, recorder, timing, self.compute)
         self.flights = self.sharing.flights
         self.near = NearCache(lambda: self.flights.epoch, timing.clock, timing.monotonic)
+        self.watch = NearWatch(store, self.flights, self.near)
         self.refresher = Refresher(self)
 
     def read(
@@ -72,6 +74,7 @@ class ReadPath:
         entry, policy = look.before, call.policy
         assert entry is not None
         if policy.near_ttl_s:
+            self.watch.follow(call.namespace)
             self.near.put(call, look, epoch)
         if policy.sliding:
             self.compute.slide(call, entry)
@@ -146,5 +149,6 @@ class ReadPath:
 
     def close(self) -> None:
         """Let background work end."""
+        self.watch.close()
         self.refresher.close()
         self.compute.close()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class CacheCoreError(Exception):
@@ -190,6 +190,37 @@ class AsyncStore(Protocol):
 
     async def aclose(self) -> None:
         """Give up the connections of the running event loop. A later call makes new ones."""
+
+
+class ChangeListener(Protocol):
+    """Is told what changed in a store, on a thread of the store's: be quick."""
+
+    def changed(self, keys: Sequence[str] | None) -> None:
+        """These keys were written, removed or expired; None: any may have been."""
+
+    def unheard(self) -> None:
+        """From here on changes may be missed, until `changed(None)` says that they are heard."""
+
+
+class Tracking(Protocol):
+    """What a listener is told of: nothing at first."""
+
+    def follow(self, starts: Sequence[str]) -> None:
+        """Tell of keys that begin with one of these too. Soon: asks nobody and does not wait.
+
+        No start may begin with another one.
+        """
+
+    def close(self) -> None:
+        """Tell of nothing any more; safe to repeat."""
+
+
+@runtime_checkable
+class TracksChanges(Protocol):
+    """A store whose server tells which keys were changed, by whomever."""
+
+    def track(self, listener: ChangeListener) -> Tracking:
+        """A way to tell `listener`, which is held weakly: when it is gone, the tracking ends."""
 
 
 _PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")

@@ -7,6 +7,7 @@ repeated once when its connection turned out to be lost.
 from __future__ import annotations
 
 import time
+import weakref
 from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -21,6 +22,7 @@ except ImportError as exc:
 
 from cache_core.stores.arguments import checked_start
 from cache_core.stores.base import (
+    ChangeListener,
     FieldPut,
     LeaseWrite,
     Put,
@@ -41,6 +43,7 @@ from cache_core.stores.redis_errors import (
 )
 from cache_core.stores.redis_url import parse_redis_url
 from cache_core.stores.replies import raise_errors
+from cache_core.stores.tracking import RedisTracking
 
 _T = TypeVar("_T")
 
@@ -70,9 +73,13 @@ class RedisStore:
         self._commands = Commands(
             prefix, text_values=target.text_values, database=target.options["db"]
         )
-        self._pool: Pool[AnyConnection] = Pool(
-            lambda: new_connection(target, connect_timeout_s), target.max_connections
-        )
+
+        def connection() -> AnyConnection:
+            return new_connection(target, connect_timeout_s)
+
+        self._connection = connection
+        self._pool: Pool[AnyConnection] = Pool(connection, target.max_connections)
+        self._trackings: weakref.WeakSet[RedisTracking] = weakref.WeakSet()
         self.aio = AsyncRedisStore(
             target, self._commands, timeout_s=timeout_s, connect_timeout_s=connect_timeout_s
         )
@@ -146,8 +153,22 @@ class RedisStore:
     def info(self) -> StoreInfo:
         return self._ask(self._commands.info())
 
+    def track(self, listener: ChangeListener) -> RedisTracking:
+        """Tell `listener` of changes, over one more connection; Redis 6 or later."""
+        tracking = RedisTracking(
+            self._connection,
+            listener,
+            prefix=self.prefix,
+            address=self.address,
+            timeout_s=self._timeout_s,
+        )
+        self._trackings.add(tracking)
+        return tracking
+
     def close(self) -> None:
         self._closed = True
+        for tracking in list(self._trackings):
+            tracking.close()
         self._pool.close()
         self.aio.close()
 

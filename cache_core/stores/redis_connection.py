@@ -7,6 +7,7 @@ a call together, so exchanges go round it.
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import time
@@ -67,11 +68,20 @@ class DeadlineSocket:
             return True
         return True
 
+    def end(self) -> None:
+        """Whoever reads, in whatever thread, reads an end."""
+        # Not TLS's own way, which would take away the session from under the reader.
+        socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
     def settimeout(self, timeout_s: float | None) -> None:
         """Ignored: the deadline decides."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._socket, name)
+
+
+def _unchanged(message: Any) -> Any:
+    return message
 
 
 class WithDeadline(AbstractConnection):
@@ -145,6 +155,22 @@ class WithDeadline(AbstractConnection):
             stale = True
         if stale:
             self.disconnect()  # type: ignore[no-untyped-call]
+
+    def next_message(self) -> Any:
+        """A reply, or what the server says unasked, whichever comes next.
+
+        Raises: redis.TimeoutError if nothing comes, and the connection stays; redis.RedisError or
+            OSError when it is lost.
+        """
+        self._parser.set_invalidation_push_handler(_unchanged)
+        return self._parser.read_response(push_request=True)
+
+    def interrupt(self) -> None:
+        """End the line under whoever waits on it in another thread; that thread disconnects."""
+        line: Any = self._sock
+        with contextlib.suppress(OSError):
+            if line is not None:
+                line.end()
 
     # redis-py reads these two anew for each address a host name has, so that several addresses
     # that do not answer cost one deadline together. Its constructor sets them; that is ignored.
