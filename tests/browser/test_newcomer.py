@@ -29,7 +29,7 @@ _SCROLLS_SIDEWAYS = """() => {
 def _variables(place: StorePlace) -> dict[str, str]:
     if place.kind == "memory":
         return {"CACHE_PREFIX": place.prefix}
-    if place.kind == "redis":
+    if place.kind in ("redis", "cluster"):
         return {"REDIS_URL": place.url, "CACHE_PREFIX": place.prefix}
     return {
         "UPSTASH_REDIS_REST_URL": place.url,
