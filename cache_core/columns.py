@@ -6,6 +6,7 @@ together from just that: so nothing needs to be compared. A kind that is not lis
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -138,6 +139,9 @@ def unpack_index(content: list[Any], decoder: Decoder) -> pd.Index:
     if how != "plain":
         raise UndecodableError(f"no index is kept by way of {how!r}")
     values = unpack(rest[0], decoder)
+    if type(values) is pd.arrays.ArrowStringArray:
+        # The public way asks 8 us of questions that are settled here, for names of columns mostly.
+        return pd.Index._simple_new(values, decoder.walk(rest[1]))
     dtype = object if values.dtype == object else None  # or texts among them would make it `str`
     name = decoder.walk(rest[1])
     index = pd.Index(values, dtype=dtype, name=name, copy=False, tupleize_cols=False)
@@ -184,9 +188,14 @@ def _unpack_object(rest: list[Any], decoder: Decoder) -> Any:
     return np.fromiter(cells, dtype=object, count=len(cells)).reshape(shape)
 
 
+@lru_cache(maxsize=4)
+def _text_dtype(storage: str, missing_is_na: bool) -> pd.StringDtype:
+    return pd.StringDtype(storage, na_value=pd.NA if missing_is_na else np.nan)
+
+
 def _unpack_texts(rest: list[Any], decoder: Decoder) -> Any:
     storage, missing_is_na, content = rest
-    dtype = pd.StringDtype(storage, na_value=pd.NA if missing_is_na else np.nan)
+    dtype = _text_dtype(storage, missing_is_na)
     found = texts.unpack(content, decoder.parts)
     if storage == "pyarrow":
         return pd.arrays.ArrowStringArray(pa.chunked_array([found]), dtype=dtype)

@@ -71,11 +71,11 @@ class Encoder:
     def __init__(self, models: Models) -> None:
         self._models = models
         self.wrapped = False
-        self.blobs: list[Buffer] = []
+        self.blobs: list[tuple[Buffer, bool]] = []
 
-    def add(self, blob: Buffer) -> int:
-        """Put bytes behind the text; the number of the part they will be."""
-        self.blobs.append(blob)
+    def add(self, blob: Buffer, pack: bool = True, /) -> int:
+        """Put bytes behind the text, packed if that pays and `pack`; the number of their part."""
+        self.blobs.append((blob, pack))
         return len(self.blobs)
 
     def walk(self, value: Any) -> Any:

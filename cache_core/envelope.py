@@ -16,7 +16,7 @@ import zlib
 from typing import Any, NamedTuple
 
 from cache_core import codec
-from cache_core.parts import UndecodableError
+from cache_core.parts import Buffer, UndecodableError
 
 GENERATION_BYTES = 8
 TAG_DIGEST_BYTES = 8
@@ -62,7 +62,7 @@ class Entry(NamedTuple):
     tags: tuple[tuple[bytes, bytes], ...]
     wrapped: bool
     compressed: bool
-    body: bytes
+    body: Buffer
 
     def value(self, models: codec.Models) -> Any:
         """The value itself, nobody else's and alterable. Raises DamagedEntryError."""
@@ -110,7 +110,8 @@ def unpack(raw: bytes) -> Entry:
         if tag_count > TAGS_MAX or len(raw) < body_at:
             raise DamagedEntryError("too short for its tags")
         tags = tuple(_TAG.iter_unpack(raw[_HEADER.size : body_at]))
-    body = raw[body_at:]
+    # A copy of what is short is cheaper than a view of it.
+    body = raw[body_at:] if len(raw) < _LANES_ABOVE_BYTES else memoryview(raw)[body_at:]
     if _checksum(flags, raw[_CHECKED_FROM:body_at], body) != checksum:
         raise DamagedEntryError("the checksum does not fit")
     wrapped, compressed = flags & _FLAG_WRAPPED != 0, flags & _FLAG_COMPRESSED != 0
@@ -119,7 +120,7 @@ def unpack(raw: bytes) -> Entry:
     )
 
 
-def _checksum(flags: int, head: bytes, body: bytes) -> int:
+def _checksum(flags: int, head: bytes, body: Buffer) -> int:
     """crc32 of flags, head and body; of a long body, that of its words added up in lanes.
 
     A change of one word changes its lane, and so does a burst that is no longer than all lanes

@@ -88,17 +88,18 @@ def _unpack_frame(content: list[Any], decoder: Decoder) -> pd.DataFrame:
     index = columns.unpack_index(index_content, decoder)
     labels = columns.unpack_index(names, decoder)
     blocks: list[Any] = []
-    for places, block in packed:
+    every: list[int] = []
+    for place, block in packed:
         values = columns.unpack(block, decoder)
         if isinstance(values, np.ndarray) and values.ndim == 1:
             values = values[np.newaxis]
         count = len(values) if isinstance(values, np.ndarray) else 1
         if values.shape[-1] != len(index):
             raise UndecodableError("a frame with columns of another length than its index")
-        where = np.arange(places, places + count) if type(places) is int else np.array(places)
-        blocks.append((values, where))
-    every = np.concatenate([where for _, where in blocks]) if blocks else np.array([], int)
-    if not np.array_equal(np.sort(every), np.arange(len(labels))):
+        places = place if isinstance(place, list) else list(range(place, place + count))
+        every += places
+        blocks.append((values, np.array(places)))
+    if sorted(every) != list(range(len(labels))):
         raise UndecodableError("a frame whose columns are not all there")
     return _with_notes(create_dataframe_from_blocks(blocks, index, labels), notes, decoder)
 

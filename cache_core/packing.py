@@ -9,15 +9,21 @@ in memory. That is quicker than copying and summing up the bytes it saves.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
+from functools import lru_cache
+from typing import Any, Protocol
 
 import numpy as np
 
 from cache_core.parts import Buffer, Parts, UndecodableError
 
 Array = np.ndarray[Any, np.dtype[Any]]
-Add = Callable[[Buffer], int]
+
+
+class Add(Protocol):
+    """Takes bytes that go behind the text; the number of their part."""
+
+    def __call__(self, blob: Buffer, pack: bool = True, /) -> int: ...
+
 
 KINDS = "biufcmMSU"
 _TURN = (1 << 64) - 1
@@ -43,6 +49,7 @@ def keeps(dtype: np.dtype[Any]) -> bool:
     )
 
 
+@lru_cache(maxsize=64)
 def dtype_of(text: str) -> np.dtype[Any]:
     """A dtype by its spelling. Raises UndecodableError for what `keeps` refuses."""
     dtype = np.dtype(text)
@@ -59,22 +66,22 @@ def pack(values: Array, add: Add) -> list[Any]:
     kind, size_bytes = values.dtype.kind, values.dtype.itemsize
     if kind == "b":
         flat = values.ravel(order="F" if turned else "C")
-        return ["bits", "|b1", shape, turned, add(_bytes(np.packbits(flat)))]
+        return ["bits", "|b1", shape, turned, add(flat_bytes(np.packbits(flat)))]
     if kind in "iumM" and size_bytes > 1 and values.size >= _FEW and values.dtype.isnative:
         wide = values.ndim == 2 and values.shape[0] <= values.shape[1]
         lines = values if wide else values.reshape(1, -1)
         groups = _narrow(lines, add)
         return ["lines", values.dtype.str, shape, turned, groups]
     flat = values.ravel(order="F" if turned else "C")
-    return ["raw", values.dtype.str, shape, turned, add(_bytes(flat))]
+    return ["raw", values.dtype.str, shape, turned, add(flat_bytes(flat))]
 
 
 def unpack(content: list[Any], parts: Parts) -> Array:
     """The array `pack` was given, alterable and nobody else's. Raises UndecodableError."""
     how, text, shape, turned, body = content
     dtype = dtype_of(text)
-    if any(type(side) is not int or side < 0 for side in shape):
-        raise UndecodableError("an array with sides that are no numbers")
+    if min(shape, default=0) < 0:
+        raise UndecodableError("an array of less than nothing")
     if how == "lines":
         whole = _widen(body, dtype, shape, parts)
         return np.asfortranarray(whole) if turned else whole
@@ -91,7 +98,8 @@ def unpack(content: list[Any], parts: Parts) -> Array:
     return flat.reshape(shape, order="F" if turned else "C")
 
 
-def _bytes(flat: Array) -> memoryview:
+def flat_bytes(flat: Array) -> memoryview:
+    """The bytes of an array of one dimension that lies in one piece."""
     return flat.view(_BYTE).data if flat.size else memoryview(b"")
 
 
@@ -112,7 +120,7 @@ def _narrow(lines: Array, add: Add) -> list[Any]:
             found = _stepped(numbers[line], dated and int(low[line]) == _NOT_A_TIME)
             if found is not None:
                 least, step, gaps, codes = found
-                groups.append([[line], codes.itemsize, [least], step, gaps, add(_bytes(codes))])
+                groups.append([[line], codes.itemsize, [least], step, gaps, add(flat_bytes(codes))])
                 widths[line] = 0
     for width in sorted(set(widths.tolist()) - {0}):
         alike = widths == width
@@ -123,7 +131,7 @@ def _narrow(lines: Array, add: Add) -> list[Any]:
             part -= unsigned_low[rows].astype(f"<u{width}")[:, np.newaxis]
         lows = low[rows].tolist() if narrower else [0] * len(part)
         places = None if every else np.flatnonzero(alike).tolist()
-        groups.append([places, width, lows, 1, False, add(_bytes(part.ravel()))])
+        groups.append([places, width, lows, 1, False, add(flat_bytes(part.ravel()))])
     return groups
 
 

@@ -94,11 +94,15 @@ def expand(packed: Buffer) -> bytes:
         raise UndecodableError(str(exc)) from exc
 
 
-def join(text: bytes, blobs: Sequence[Buffer]) -> bytes:
-    """A body. Raises OverflowError or struct.error for parts of 2 GB and more."""
+def join(text: bytes, blobs: Sequence[tuple[Buffer, bool]]) -> bytes:
+    """A body of a text and blobs, each with whether it may be packed.
+
+    Raises: OverflowError for parts of 2 GB and more.
+    """
     pieces: list[Buffer] = []
-    for number, part in enumerate((text, *blobs)):
-        packed = shrink_blob(part) if number else shrink_text(text)
+    for part, packed in [(text, shrink_text(text))] + [
+        (blob, shrink_blob(blob) if pack else None) for blob, pack in blobs
+    ]:
         piece = part if packed is None else packed
         if len(piece) >= _PACKED:
             raise OverflowError("a part of 2 GB or more")

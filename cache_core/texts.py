@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from cache_core import packing
 from cache_core.packing import Add
@@ -21,6 +20,7 @@ _SAMPLE = 64
 _DISTINCT_SHARE = 0.75
 _REPEATED_ABOVE_BYTES = 6.0
 _WIDEST_LENGTH = 4
+_LAST_ASCII = 127
 
 
 def pack(texts: pa.ChunkedArray, add: Add) -> list[Any]:
@@ -30,9 +30,12 @@ def pack(texts: pa.ChunkedArray, add: Add) -> list[Any]:
     flat = texts.chunk(0) if texts.num_chunks == 1 else texts.combine_chunks()
     if _repeats(flat):
         named = flat.dictionary_encode(null_encoding="encode")
-        if len(named.dictionary) <= len(flat) * _DISTINCT_SHARE:
-            codes = named.indices.to_numpy()
-            return ["names", packing.pack(codes, add), _rows(named.dictionary, add)]
+        names = named.dictionary
+        lengths = np.diff(_ends(names))
+        if len(names) <= len(flat) * _DISTINCT_SHARE and lengths.max() <= EXPAND_MAX:
+            width = packing.width_of(len(names))
+            codes = add(packing.flat_bytes(named.indices.to_numpy().astype(f"<u{width}")), False)
+            return ["names", width, codes, _rows(names, add)]
     return ["rows", _rows(flat, add)]
 
 
@@ -45,21 +48,21 @@ def unpack(content: list[Any], parts: Parts) -> pa.Array:
         return _restore(content[1], parts)
     if how != "names":
         raise UndecodableError(f"no texts are kept by way of {how!r}")
-    codes = packing.unpack(content[1], parts)
-    names = _restore(content[2], parts)
-    lengths = pc.binary_length(names).fill_null(0).to_numpy()
-    parts.spend(int(lengths[codes].sum()))
+    codes = np.frombuffer(parts.take(content[2]), f"<u{content[1]}")
+    names = _restore(content[3], parts)
+    parts.spend(len(codes) * int(np.diff(_ends(names)).max()))
     return names.take(pa.array(codes))
 
 
 def _repeats(texts: pa.LargeStringArray) -> bool:
     """Whether texts are long enough, and alike often enough, to be named by number.
 
-    Each name must stand within the bound on what an entry may expand to, by its number's one byte.
+    Each name must stand within the bound on what an entry may expand to, for its number's one byte;
+    so numbers are not packed again.
     """
     ends = _ends(texts)
     length = (int(ends[-1]) - int(ends[0])) / len(texts)
-    if not _REPEATED_ABOVE_BYTES <= length <= EXPAND_MAX / 2:
+    if not _REPEATED_ABOVE_BYTES <= length <= EXPAND_MAX:
         return False
     sample = texts[len(texts) // 2 :][:_SAMPLE].to_pylist()
     return len(set(sample)) <= _DISTINCT_SHARE * len(sample)
@@ -83,7 +86,7 @@ def _rows(texts: pa.LargeStringArray, add: Add) -> list[Any]:
     width = packing.width_of(int(lengths.max()))
     if width > _WIDEST_LENGTH:
         raise OverflowError("a text of 4 GB or more")
-    return [width, add(lengths.astype(f"<u{width}").view(np.uint8).data), add(text), present]
+    return [width, add(packing.flat_bytes(lengths.astype(f"<u{width}"))), add(text), present]
 
 
 def _restore(content: list[Any], parts: Parts) -> pa.LargeStringArray:
@@ -92,16 +95,17 @@ def _restore(content: list[Any], parts: Parts) -> pa.LargeStringArray:
         raise UndecodableError("lengths whose sum may overflow")
     lengths = np.frombuffer(parts.take(lengths_at), f"<u{width}")
     ends = np.zeros(len(lengths) + 1, np.int64)
-    np.cumsum(lengths, out=ends[1:])
-    text = bytes(parts.take(text_at))
+    np.cumsum(lengths.astype(np.int64), out=ends[1:])
+    text = parts.take(text_at)
     if ends[-1] != len(text):
         raise UndecodableError("texts of other lengths than they say")
-    present = None if present_at is None else pa.py_buffer(bytes(parts.take(present_at)))
+    present = None if present_at is None else pa.py_buffer(parts.take(present_at))
     if present is not None and present.size != -(-len(lengths) // 8):
         raise UndecodableError("texts of another number than they say")
+    # Arrow's memory is never written to, so it may be the entry's own.
     found = pa.Array.from_buffers(
         pa.large_string(), len(lengths), [present, pa.py_buffer(ends), pa.py_buffer(text)]
     )
-    if not text.isascii():
+    if len(text) and np.frombuffer(text, np.uint8).max() > _LAST_ASCII:
         found.validate(full=True)
     return found

@@ -281,6 +281,13 @@ def test_a_usual_frame_takes_fewer_bytes_than_a_pickle() -> None:
     assert len(codec.encode(frame, {})[2]) < 0.7 * len(pickle.dumps(frame, 5))
 
 
+@pytest.mark.parametrize("text", ["one text of forty letters, over and over", "x" * 64, "x" * 65])
+def test_a_long_column_of_one_text_comes_back(text: str) -> None:
+    """Its bytes are so few that the bound on what an entry may expand to is near."""
+    frame = pd.DataFrame({"v": [text] * 100_000})
+    assert_exactly(frame, round_trip(frame))
+
+
 @given(st.lists(st.floats(width=64) | st.none(), max_size=5))
 def test_missing_numbers_among_objects_stay_what_they_are(cells: list[Any]) -> None:
     held = pd.Series(cells, dtype=object)

@@ -127,7 +127,9 @@ def test_a_description_altered_anywhere_is_a_value_or_damaged(
                 st.sampled_from(sorted(place) if isinstance(place, dict) else range(len(place)))
             )
         place[key] = data.draw(LEAVES)
-    value_or_damage(entry(True, False, parts.join(orjson.dumps(description), blobs)))
+    value_or_damage(
+        entry(True, False, parts.join(orjson.dumps(description), [(blob, True) for blob in blobs]))
+    )
 
 
 FORGED = st.recursive(
@@ -157,11 +159,11 @@ def test_a_forged_description_is_a_value_or_damaged(content: object) -> None:
 
 def forged(content: object, *blobs: bytes, kind: str = "np.array") -> envelope.Entry:
     text = orjson.dumps({"!": kind, "v": content})
-    return entry(True, False, parts.join(text, blobs))
+    return entry(True, False, parts.join(text, [(blob, True) for blob in blobs]))
 
 
 BOMB = zstandard.ZstdCompressor(level=19).compress(bytes(64_000_000))
-NAMES = ["names", ["raw", "|u1", [200], False, 1], [4, 2, 3, None]]
+NAMES = ["names", 1, 1, [4, 2, 3, None]]
 FLOODS = {
     "packed text of 64 MB": entry(False, True, BOMB),
     "packed text that claims 4 GB": entry(
