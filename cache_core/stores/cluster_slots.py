@@ -126,4 +126,4 @@ class Nodes:
         )
 
     def _of(self, node: Node) -> _Health:
-        return self._health.setdefault(node, _Health())
+        return self._health.get(node) or self._health.setdefault(node, _Health())

@@ -12,7 +12,9 @@ from cache_core.stores.memory import MAX_BYTES_DEFAULT, MAX_ENTRIES_DEFAULT, Mem
 
 # A call that may take longer is none: sockets refuse infinity, and so do callers.
 _TIMEOUT_MAX_S = 3600
-_SCHEMES = "memory://, redis://, rediss://, unix:// or https://"
+_SCHEMES = (
+    "memory://, redis://, rediss://, unix://, redis+cluster://, rediss+cluster:// or https://"
+)
 
 
 class OpenStore(Store, Protocol):
@@ -44,6 +46,8 @@ def open_store(
         url: `memory://` (a new, independent store each time; `?max_bytes=&max_entries=` bound it),
             `redis://`, `rediss://` or `unix://` (redis-py's forms; `?text_values=1` keeps values
             as text, to share a database with processes that reach it over REST),
+            `redis+cluster://` or `rediss+cluster://` (one node or more that know the others:
+            `redis+cluster://user:password@host:port,host:port/0`; the same options),
             `https://` or `http://` (Upstash Redis over REST; needs `token`).
         prefix: put in front of every key with a colon; letters, digits, `.`, `_`, `-`.
         token: of the REST store only.
