@@ -39,8 +39,13 @@ class Background:
                 thread = threading.Thread(
                     target=self._work, name=f"{self._name}-{len(self._threads)}", daemon=True
                 )
-                self._threads.append(thread)
-                thread.start()
+                try:
+                    thread.start()
+                    self._threads.append(thread)
+                except RuntimeError:  # no more threads, or the interpreter is ending
+                    if not self._threads:
+                        self._taken -= 1
+                        return False
         self._queue.put(job)
         return True
 

@@ -75,11 +75,17 @@ class Breaker:
                 self._name,
                 store=self._name,
             )
-            if self._probing:
-                self.prober = threading.Thread(
-                    target=self._probe_until_up, name="cache-probe", daemon=True
-                )
-                self.prober.start()
+            if self._probing and not self._start_probing():
+                self._failures -= 1  # or nobody would ever close it
+
+    def _start_probing(self) -> bool:
+        """False if the machine has no thread to spare, or the interpreter is ending."""
+        self.prober = threading.Thread(target=self._probe_until_up, name="cache-probe", daemon=True)
+        try:
+            self.prober.start()
+        except RuntimeError:
+            return False
+        return True
 
     def probe(self) -> bool:
         """Ask whether it answers again; True if it does."""

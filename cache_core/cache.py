@@ -25,10 +25,11 @@ from cache_core.guard import GuardedStore
 from cache_core.invalidation import Invalidation
 from cache_core.policy import Policy, Tags
 from cache_core.read_path import ReadPath
-from cache_core.reader import CarefulRecorder, Reader
+from cache_core.reader import Reader
 from cache_core.steps import Steps
 from cache_core.stores.base import Store
 from cache_core.stores.forks import mend_after_fork
+from cache_core.tee import Tee
 from cache_core.timing import Timing
 
 T = TypeVar("T")
@@ -67,7 +68,7 @@ class Cache:
         if recorder is None:
             make = _default_recorder if enabled else None
             recorder = make(self.store) if make is not None else NoRecorder()
-        self.recorder: Recorder = CarefulRecorder(recorder)
+        self.recorder = Tee(recorder)
         self.timing = timing or Timing(clock=self.store.clock if enabled else time.time)
         self._enabled = enabled
         self._switched_off = contextvars.ContextVar("cache switched off", default=False)
@@ -137,6 +138,10 @@ class Cache:
                     f"give {function.label} one of its own"
                 )
             self._functions[function.namespace] = function
+
+    def observe(self, recorder: Recorder) -> None:
+        """Tell this recorder of every read too, e.g. a PrometheusRecorder."""
+        self.recorder.add(recorder)
 
     def namespaces(self) -> dict[str, Policy]:
         """Policies of the cached functions of this process, by namespace."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -51,7 +52,9 @@ class StoreClock:
             if self._monotonic() < self._due:
                 return
             self._due = self._monotonic() + _ASK_EVERY_S
-        threading.Thread(target=self.measure, name="cache-clock", daemon=True).start()
+        # No more threads, or the interpreter is ending: the local clock must do.
+        with contextlib.suppress(RuntimeError):
+            threading.Thread(target=self.measure, name="cache-clock", daemon=True).start()
 
     def measure(self) -> None:
         """Ask the store for its time, and move this clock if it is far off."""

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from cache_core.cache import Cache
 from cache_core.events import Recorder
-from cache_core.exporters import Tee
 from cache_core.guard import GuardedStore
 from cache_core.settings import Settings, load_settings
 from cache_core.stores import Store, open_store
@@ -28,11 +27,13 @@ def connect(
     """
     settings = settings or load_settings()
     store = GuardedStore(_open(settings), slow_s=settings.cache_timeout_s / 2)
-    if not settings.is_cache_on:
-        return Cache(store, enabled=False, recorder=Tee(*also_record_with))
-    if not also_record_with:
-        return Cache(store, recorder=SharedRecorder(store))
-    return Cache(store, recorder=Tee(SharedRecorder(store), *also_record_with))
+    if settings.is_cache_on:
+        cache = Cache(store, recorder=SharedRecorder(store))
+    else:
+        cache = Cache(store, enabled=False)
+    for recorder in also_record_with:
+        cache.observe(recorder)
+    return cache
 
 
 def _open(settings: Settings) -> Store:

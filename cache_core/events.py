@@ -11,7 +11,7 @@ Incident = Literal[
     "oversize",  # a value above max_bytes
     "refused",  # cache_if said no
     "not_stored",  # the lease was void, or the store failed, when the value was ready
-    "near_hit",  # a hit served from this process, without asking the store
+    "near_hit",  # a hit with `is_near`, counted with the read itself
     "shared",  # a miss answered by a computation somebody else had under way
     "waited_out",  # a wait for somebody else's computation that ended without an answer
     "refreshed",  # a background refresh that stored a value
@@ -31,7 +31,8 @@ class ReadEvent(NamedTuple):
     `cause` says why a miss missed. `latency_s`: wall time of the whole read, the source included;
     the keys of a batch share it evenly. `source_s`: how long the source ran for this read, None if
     it did not. `store_s`: first answer of the store, None if it gave none. `saved_s`: source time
-    this read did not spend. `at_s`: Unix time when the read began.
+    this read did not spend. `at_s`: Unix time when the read began. `is_near`: answered by this
+    process, without asking the store.
     """
 
     namespace: str
@@ -42,6 +43,7 @@ class ReadEvent(NamedTuple):
     source_s: float | None = None
     store_s: float | None = None
     saved_s: float = 0.0
+    is_near: bool = False
 
 
 def read_event(
@@ -53,9 +55,10 @@ def read_event(
     source_s: float | None,
     store_s: float | None,
     saved_s: float,
+    is_near: bool = False,
 ) -> ReadEvent:
     """As ReadEvent(...), without the detour a class takes when it is called: for the read path."""
-    fields = (namespace, outcome, at_s, latency_s, cause, source_s, store_s, saved_s)
+    fields = (namespace, outcome, at_s, latency_s, cause, source_s, store_s, saved_s, is_near)
     return tuple.__new__(ReadEvent, fields)
 
 

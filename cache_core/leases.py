@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -32,8 +33,11 @@ class LeaseKeeper:
         with self._lock:
             self._held[lease_key, token] = self._monotonic() + self._lease_s / 3
             if self._thread is None:
-                self._thread = threading.Thread(target=self._tick, name="cache-leases", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._tick, name="cache-leases", daemon=True)
+                # No more threads: the next lease tries again, this one runs out if it must.
+                with contextlib.suppress(RuntimeError):
+                    thread.start()
+                    self._thread = thread
 
     def drop(self, lease_key: str, token: bytes) -> None:
         """Stop renewing a lease. Safe to repeat."""

@@ -8,8 +8,8 @@ from typing import Any
 from cache_core.batch import Batch
 from cache_core.batch_source import SourceMany
 from cache_core.call import Answer, Call, Look, Read
-from cache_core.events import Incident, ReadEvent, Recorder
-from cache_core.logs import in_short, log
+from cache_core.events import ReadEvent, Recorder, read_event
+from cache_core.logs import log
 from cache_core.near import Copy, copied
 from cache_core.read_path import ReadPath
 from cache_core.steps import Steps, run, run_async
@@ -153,16 +153,11 @@ class Reader:
         copy = self._path.near.get(call.entry_key)
         if copy is not None:
             latency_s = monotonic() - began
+            saved_s = copy.entry.source_s - latency_s
+            now_s = self._timing.clock()
             self._recorder.read(
-                ReadEvent(
-                    call.namespace,
-                    "hit",
-                    self._timing.clock(),
-                    latency_s,
-                    saved_s=copy.entry.source_s - latency_s,
-                )
+                read_event(call.namespace, "hit", now_s, latency_s, None, None, None, saved_s, True)
             )
-            self._recorder.count(call.namespace, "near_hit")
         return copy
 
     def _steps(self, call: Call, clock: Stopwatch) -> Steps[Answer]:
@@ -184,37 +179,38 @@ class Reader:
 
     def _report(self, call: Call, answer: Answer, clock: Stopwatch, latency_s: float) -> None:
         read = answer.read
-        came_from_store = read.outcome in ("hit", "stale")
+        outcome = read.outcome
+        came_from_store = outcome in ("hit", "stale")
         self._recorder.read(
-            ReadEvent(
-                namespace=call.namespace,
-                outcome=read.outcome,
-                at_s=clock.began_s,
-                latency_s=latency_s,
-                cause=answer.cause if read.outcome == "miss" else None,
-                source_s=answer.ran_s,
-                store_s=clock.store_s,
-                saved_s=max(read.source_s - latency_s, 0.0) if came_from_store else 0.0,
+            read_event(
+                call.namespace,
+                outcome,
+                clock.began_s,
+                latency_s,
+                answer.cause if outcome == "miss" else None,
+                answer.ran_s,
+                clock.store_s,
+                max(read.source_s - latency_s, 0.0) if came_from_store else 0.0,
             )
         )
 
     def _report_many(
         self, calls: Sequence[Call], answers: Sequence[Answer], clock: Stopwatch
     ) -> list[Read[Any]]:
-        share_s = clock.passed_s() / len(calls)
+        share_s = clock.shared_out(len(calls))
         for call, answer in zip(calls, answers, strict=True):
             self._report(call, answer, clock, share_s)
         return [answer.read for answer in answers]
 
     def _report_errors(self, calls: Sequence[Call], clock: Stopwatch) -> None:
-        share_s = clock.passed_s() / len(calls)
+        share_s = clock.shared_out(len(calls))
         for call in calls:
             self._recorder.read(ReadEvent(call.namespace, "error", clock.began_s, share_s))
 
     def report_peek(self, call: Call, look: Look, clock: Stopwatch, together: int) -> None:
         """Report a read that had no source to turn to, one of `together`."""
         fresh = look.standing == "fresh"
-        latency_s = clock.passed_s() / together
+        latency_s = clock.shared_out(together)
         entry = look.before if fresh else None
         self._recorder.read(
             ReadEvent(
@@ -242,34 +238,13 @@ class Stopwatch:
     def passed_s(self) -> float:
         return self._monotonic() - self._began
 
+    def shared_out(self, reads: int) -> float:
+        """The share of each of so many reads in the time that passed; they end now, not early."""
+        passed_s = self.passed_s()
+        share_s = passed_s / reads
+        self.began_s += passed_s - share_s
+        self._began += passed_s - share_s
+        return share_s
+
     def store_answered(self) -> None:
         self.store_s = self.passed_s()
-
-
-class CarefulRecorder:
-    """A recorder that never fails a read."""
-
-    def __init__(self, recorder: Recorder) -> None:
-        self.inner = recorder
-
-    def read(self, event: ReadEvent) -> None:
-        try:
-            self.inner.read(event)
-        except Exception as exc:  # noqa: BLE001
-            _say_uncounted(exc)
-
-    def count(self, namespace: str, incident: Incident, number: int = 1) -> None:
-        try:
-            self.inner.count(namespace, incident, number)
-        except Exception as exc:  # noqa: BLE001
-            _say_uncounted(exc)
-
-    def close(self) -> None:
-        try:
-            self.inner.close()
-        except Exception as exc:  # noqa: BLE001
-            _say_uncounted(exc)
-
-
-def _say_uncounted(exc: Exception) -> None:
-    log.error("not_counted", "figures are missing: the recorder failed (%s)", in_short(exc))

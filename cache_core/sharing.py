@@ -115,9 +115,13 @@ class Sharing:
             task.add_done_callback(self._tasks.discard)
         else:
             # A thread of its own: sources that hang must not take the places of others.
-            threading.Thread(
+            beside = threading.Thread(
                 target=run, args=(_quietly(steps), self._store), name="cache-source", daemon=True
-            ).start()
+            )
+            try:
+                beside.start()
+            except RuntimeError:  # no more threads: then the caller has to wait
+                run(_quietly(steps), self._store)
 
     def join(
         self, call: Call, flight: Flight, look: Look | None = None, is_own: bool = False

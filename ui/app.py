@@ -76,8 +76,8 @@ class App:
     @property
     def recorder(self) -> SharedRecorder | None:
         """Who counts this process's reads; None while caching is off."""
-        inner = getattr(self.cache.recorder, "inner", None)
-        return inner if isinstance(inner, SharedRecorder) else None
+        told = self.cache.recorder.recorders
+        return next((one for one in told if isinstance(one, SharedRecorder)), None)
 
     def forget_figures(self) -> None:
         """Let the next page read anew: something was just changed."""

@@ -3,7 +3,3 @@
 `cache_core.exporters.prometheus` and `cache_core.exporters.opentelemetry` need their packages, and
 are imported by whoever wants them.
 """
-
-from cache_core.exporters.tee import Tee
-
-__all__ = ["Tee"]

@@ -91,5 +91,7 @@ def _count(
     if outcome in ("hit", "stale"):
         counts.time_all("hit", [event.latency_s for event in reads])
         counts.saved_s += sum([event.saved_s for event in reads])
+        if near := sum([event.is_near for event in reads]):
+            counts.add("near_hit", near)
     counts.time_all("source", [s for event in reads if (s := event.source_s) is not None])
     counts.time_all("store", [s for event in reads if (s := event.store_s) is not None])

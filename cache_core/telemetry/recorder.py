@@ -33,6 +33,7 @@ LATE_KEY = "t:late"
 _KEEP_MINUTES_S = 26 * 3600.0
 _KEEP_HOURS_S = 15 * 86_400.0
 _LINE_MAX = 4_096  # events; from here on readers fold, from twice as many on they wait for it
+_AT_ONCE = 256  # events folded by a reader, or between two looks at other threads: 0.3 ms
 _PATIENCE_S = 1.0
 _PERIODS_AT_ONCE = 20  # a flush after an outage must not outgrow what a store takes in one request
 _EXIT_S = 2.0  # for all recorders of a process together, when it ends
@@ -111,17 +112,24 @@ class SharedRecorder:
                 self._look_at = _LINE_MAX
                 self._start()
             else:
-                self._fold()
+                self._fold(_AT_ONCE)
         finally:
             self._lock.release()
 
     # Off it
 
-    def _fold(self) -> None:
-        """Add what stands in line to its minutes and hours. The lock is held."""
-        reads = [self._reads.popleft() for _ in range(len(self._reads))]
-        incidents = [self._incidents.popleft() for _ in range(len(self._incidents))]
+    def _fold(self, at_once: int) -> None:
+        """Add what stands first in line to its minutes and hours. The lock is held."""
+        reads = [self._reads.popleft() for _ in range(min(len(self._reads), at_once))]
+        incidents = [self._incidents.popleft() for _ in range(min(len(self._incidents), at_once))]
         self._periods.add(fold(reads, incidents, self._clock()))
+
+    def _fold_all(self) -> None:
+        """Fold what stands in line now, letting other threads run now and then."""
+        for _ in range(max(len(self._reads), len(self._incidents)) // _AT_ONCE + 1):
+            with self._lock:
+                self._fold(_AT_ONCE)
+            time.sleep(0)
 
     def _start(self) -> None:
         """Start the thread that hands over. The lock is held."""
@@ -145,8 +153,7 @@ class SharedRecorder:
 
     def _flush(self) -> bool:
         now_s = self._clock()
-        with self._lock:
-            self._fold()
+        self._fold_all()
         while True:
             with self._lock:
                 taken = self._periods.take(_PERIODS_AT_ONCE, now_s)

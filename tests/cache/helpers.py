@@ -41,6 +41,8 @@ class Events:
     def read(self, event: ReadEvent) -> None:
         with self._lock:
             self.reads.append(event)
+            if event.is_near:
+                self.incidents["near_hit"] += 1
 
     def count(self, namespace: str, incident: Incident, number: int = 1) -> None:
         with self._lock:

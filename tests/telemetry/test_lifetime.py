@@ -113,7 +113,8 @@ def test_two_hundred_caches_made_and_closed_leave_nothing() -> None:
     for _ in range(200):
         with Cache(MemoryStore()) as cache:
             cache.get_or_compute("ns", "k", lambda: 1, ttl_s=60)
-            recorder = cache.recorder.inner  # type: ignore[attr-defined]
+            (recorder,) = cache.recorder.recorders
+            assert isinstance(recorder, SharedRecorder)
             left.append(weakref.ref(recorder))
         del cache, recorder
     gc.collect()

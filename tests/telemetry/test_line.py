@@ -106,7 +106,7 @@ def test_what_is_counted_after_closing_is_bounded() -> None:
     recorder.close()
     for _ in range(300):
         recorder.read(hit(at_s=clock()))
-        recorder._fold()
+        recorder._fold_all()
         clock.advance(60)
     assert len(recorder._periods) <= 240
 

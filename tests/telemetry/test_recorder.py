@@ -282,8 +282,9 @@ def test_a_cache_counts_its_reads_by_itself(store: Store, open_same_store: OpenS
     cache = Cache(open_same_store(), timing=still())
     for _ in range(3):
         cache.get_or_compute("ns", "k", lambda: 1, ttl_s=60)
-    assert isinstance(cache.recorder.inner, SharedRecorder)  # type: ignore[attr-defined]
-    cache.recorder.inner.flush()  # type: ignore[attr-defined]
+    (recorder,) = cache.recorder.recorders
+    assert isinstance(recorder, SharedRecorder)
+    recorder.flush()
     found = MetricsReader(store).read(HOUR).totals["ns"]
     assert (found.served, found.misses) == (2, 1)
     cache.close()

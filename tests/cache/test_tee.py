@@ -10,8 +10,8 @@ import pytest
 
 from cache_core import connect
 from cache_core.events import Incident, ReadEvent
-from cache_core.exporters import Tee
 from cache_core.settings import Settings
+from cache_core.tee import Tee
 from tests.cache.helpers import Events
 from tests.telemetry.helpers import hit
 
