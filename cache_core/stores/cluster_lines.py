@@ -38,12 +38,12 @@ class Errand:
 
     def send(self) -> None:
         """Send without waiting for replies; what goes wrong is told by `receive`."""
+        self._unread = True
         try:
             self._connection.open()
         except FAILURES as exc:
             self._failed = Failed(exc, sent=False)
             return
-        self._unread = True
         try:
             self._connection.send(self._packed)
         except FAILURES as exc:

@@ -21,7 +21,6 @@ ROOT = Path(__file__).parents[2]
     [
         "",
         "localhost:6379",
-        "redis+cluster://127.0.0.1:7000",
         "ftp://host",
         "redis://",
         "redis://:6379/0",
