@@ -73,7 +73,7 @@ class RedisTracking:
         self._starts: tuple[str, ...] = ()
         self._line: AnyConnection | None = None
         self._thread: threading.Thread | None = None
-        self._is_heard = False
+        self._heard: tuple[str, ...] = ()
         self._is_failing = False
         self._begin()
         mend_after_fork(self)
@@ -151,7 +151,7 @@ class RedisTracking:
         # The answer to a subscription comes as a message, so it is none of the replies.
         packed = b"".join(map(pack, [*commands, _SUBSCRIBE]))
         raise_errors(line.exchange(packed, len(commands)), other_types_pass=False)
-        self._say_heard()
+        self._say_heard(starts)
         is_asked = False
         # Looked at after the line was noted: who changes either after this look ends the line.
         while not self._is_over() and self._starts is starts:
@@ -179,9 +179,9 @@ class RedisTracking:
         head = len(self._head)
         listener.changed([name.decode("utf-8", "surrogateescape")[head:] for name in names])
 
-    def _say_heard(self) -> None:
+    def _say_heard(self, starts: tuple[str, ...]) -> None:
         self._tell(None)
-        self._is_heard = True
+        self._heard = starts
         if self._is_failing:
             self._is_failing = False
             log.info(
@@ -215,7 +215,7 @@ class RedisTracking:
         if line is not None:
             with contextlib.suppress(OSError):
                 line.disconnect()  # type: ignore[no-untyped-call]
-        was_heard, self._is_heard = self._is_heard, False
+        was_heard, self._heard = bool(self._heard), ()
         listener = self._listener()
         if was_heard and listener is not None:
             listener.unheard()

@@ -9,6 +9,7 @@ from cache_core import Cache
 from cache_core.stores import LeaseWrite, Put, Touch
 from cache_core.stores.base import ChangeListener
 from cache_core.stores.memory import MemoryStore
+from cache_core.stores.tracking import RedisTracking
 from tests.cache.helpers import PATIENCE_S
 
 
@@ -21,10 +22,10 @@ def wait_until(is_so: Callable[[], bool], what: str) -> None:
 
 
 def wait_until_heard(cache: Cache) -> None:
-    """Return when changes are heard, at once where the store cannot tell of any."""
+    """Return when changes of all that is followed are heard, at once where none are told."""
     tracking = cache._path.watch._tracking
-    if tracking is not None:
-        wait_until(lambda: bool(tracking._is_heard), "changes are heard")  # type: ignore[attr-defined]
+    if isinstance(tracking, RedisTracking):
+        wait_until(lambda: tracking._heard == tracking._starts, "changes are heard")
 
 
 class TellingStore(MemoryStore):
@@ -32,11 +33,11 @@ class TellingStore(MemoryStore):
 
     def __init__(self) -> None:
         super().__init__(prefix="p")
-        self._listeners: list[ToldLater] = []
+        self.told: list[ToldLater] = []
 
     def track(self, listener: ChangeListener) -> ToldLater:
         told = ToldLater(listener)
-        self._listeners.append(told)
+        self.told.append(told)
         return told
 
     def add_then_get(self, adds: Sequence[Put], keys: Sequence[str]) -> list[bytes | None]:
@@ -64,7 +65,7 @@ class TellingStore(MemoryStore):
         return super().remove(keys)
 
     def _changed(self, keys: list[str]) -> None:
-        for told in self._listeners:
+        for told in self.told:
             told.queue(keys)
 
 
