@@ -132,7 +132,8 @@ class Compute:
         """The entry to store, or None when the policy or the value forbids it; counted."""
         if None in look.generations:
             # Invalidated at once, or something foreign lies there: nothing to tie the entry to.
-            self._free_generations(call, look)
+            pairs = zip(call.generation_keys, look.generations, strict=True)
+            self.free([name for name, generation in pairs if generation is None])
             self._recorder.count(call.namespace, "not_stored")
             return None
         if call.policy.cache_if is not None and not call.policy.cache_if(value):
@@ -237,11 +238,9 @@ class Compute:
 
         self._errands.submit(touch)
 
-    def _free_generations(self, call: Call, look: Look) -> None:
-        """Remove what lies where a generation could not be made, so that the next reader can."""
-        pairs = zip(call.generation_keys, look.generations, strict=True)
-        absent = [name for name, generation in pairs if generation is None]
-        self._errands.submit(lambda: self._store.forget(absent))
+    def free(self, names: list[str]) -> None:
+        """Remove what lies where a lease or a generation could not be made: the next reader can."""
+        self._errands.submit(lambda: self._store.forget(names))
 
     def _warn_once(self, call: Call, message: str) -> None:
         if call.label not in self._warned:

@@ -193,6 +193,8 @@ class Sharing:
                 return (yield from self._compute.unstored(call, "bypass"))
             if answer is not None:
                 return answer
+        if look.holder is None:
+            self._compute.free([call.lease_key])
         self._recorder.count(call.namespace, "waited_out")
         return (yield from self._compute.unstored(call, "miss"))
 

@@ -8,7 +8,7 @@ import ssl
 import threading
 from typing import Literal
 
-LineFault = Literal["silent", "garbage", "reset_mid_reply", "drip", "reset_on_accept"]
+LineFault = Literal["silent", "garbage", "reset_mid_reply", "drip", "reset_on_accept", "late"]
 
 _DRIP_S = 0.02
 
@@ -16,7 +16,8 @@ _DRIP_S = 0.02
 class FaultyLine:
     """Forwards 127.0.0.1:`port` to a server on 127.0.0.1, in a thread of its own until `stop`.
 
-    `fault` decides what becomes of the server's replies from now on; None forwards them.
+    `fault` decides what becomes of the server's replies from now on; None forwards them. `late_s`:
+    how long `late` keeps each. `refuse` closes the port, until `listen`.
     With `tls` clients must speak TLS; the server behind never does.
     `requests` counts the pieces clients sent, which for small calls is the number of tries.
     """
@@ -26,6 +27,7 @@ class FaultyLine:
         self._tls = tls
         self.port = 0
         self.fault: LineFault | None = None
+        self.late_s = 3.0
         self.requests = 0
         self._loop = asyncio.new_event_loop()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -42,6 +44,14 @@ class FaultyLine:
             self._loop.call_soon_threadsafe(self._stopped.set)
             self._thread.join(20)
 
+    def refuse(self) -> None:
+        """Close the port and every connection, as when the server's machine has no such service."""
+        asyncio.run_coroutine_threadsafe(self._refuse(), self._loop).result(20)
+
+    def listen(self) -> None:
+        """Open the port again."""
+        asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(20)
+
     # In the thread
 
     def _run(self) -> None:
@@ -51,15 +61,23 @@ class FaultyLine:
             self._loop.close()
 
     async def _serve(self) -> None:
-        server = await asyncio.start_server(self._connected, "127.0.0.1", 0, ssl=self._tls)
-        self.port = server.sockets[0].getsockname()[1]
+        await self._listen()
         self._started.set()
         await self._stopped.wait()
-        server.close()
+        await self._refuse()
+
+    async def _listen(self) -> None:
+        self._server = await asyncio.start_server(
+            self._connected, "127.0.0.1", self.port, ssl=self._tls
+        )
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def _refuse(self) -> None:
+        self._server.close()
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await server.wait_closed()
+        await self._server.wait_closed()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -105,6 +123,8 @@ class FaultyLine:
         while data := await reader.read(2**16):
             if self.fault == "silent":
                 continue
+            if self.fault == "late":
+                await asyncio.sleep(self.late_s)
             if self.fault == "garbage":
                 data = b"\x00\xffgarbage\r\n"
             if self.fault == "reset_mid_reply":
