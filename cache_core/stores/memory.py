@@ -6,12 +6,10 @@ the remote stores, hashes included, so that what works here works there.
 
 from __future__ import annotations
 
-import heapq
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -27,26 +25,18 @@ from cache_core.stores.base import (
     checked_prefix,
 )
 from cache_core.stores.direct import DirectAsyncStore
+from cache_core.stores.forks import mend_after_fork
+from cache_core.stores.memory_slots import (
+    FIELD_OVERHEAD_BYTES,
+    KEY_OVERHEAD_BYTES,
+    Slot,
+    Slots,
+)
 
 MAX_BYTES_DEFAULT = 256 * 1024 * 1024
 MAX_ENTRIES_DEFAULT = 100_000
 
-# What Python needs around a key and around a hash field (objects, dict slots, heap item), measured
-# with tracemalloc on CPython 3.11 and rounded up, so that the bound is on memory, not on payload.
-_KEY_OVERHEAD_BYTES = 400
-_FIELD_OVERHEAD_BYTES = 160
-
 _SCAN_BATCH = 500
-
-
-@dataclass(slots=True)
-class _Slot:
-    """What is under one key: a value or a hash, never both."""
-
-    value: bytes | None
-    fields: dict[str, bytes] | None
-    expires: float | None  # on the store's clock; None only for a hash nobody gave a time to live
-    size_bytes: int
 
 
 class MemoryStore:
@@ -78,15 +68,12 @@ class MemoryStore:
         self.prefix = checked_prefix(prefix)
         self.address = "memory://"
         self._max_bytes = max_bytes
-        self._max_entries = max_entries
         self._clock = clock
         # Re-entrant because a garbage collection inside may run a finaliser that reads the cache.
         self._lock = threading.RLock()
-        self._slots: OrderedDict[str, _Slot] = OrderedDict()  # least recently used first
-        self._expiries: list[tuple[float, str]] = []  # heap; items of replaced slots are skipped
-        self._used_bytes = 0
-        self._evicted = 0
+        self._slots = Slots(max_bytes, max_entries, clock)
         self._closed = False
+        mend_after_fork(self)
 
     def __repr__(self) -> str:
         return f"MemoryStore(prefix={self.prefix!r}, max_bytes={self._max_bytes})"
@@ -114,7 +101,7 @@ class MemoryStore:
             self._check_open("add_then_get")
             self._check_fit(adds)
             for add in adds:
-                if self._live(add.key) is None:
+                if self._slots.live(add.key) is None:
                     self._put(add)
             return [self._value(key) for key in keys]
 
@@ -139,18 +126,18 @@ class MemoryStore:
             for touch in touches:
                 ttl_ms(touch.ttl_s)
             for touch in touches:
-                slot = self._live(touch.key)
+                slot = self._slots.live(touch.key)
                 if slot is not None:
                     expires = self._clock() + ttl_ms(touch.ttl_s) / 1000
-                    self._replace(touch.key, replace(slot, expires=expires))
+                    self._slots.replace(touch.key, replace(slot, expires=expires))
 
     def remove(self, keys: Sequence[str]) -> int:
         with self._lock:
             self._check_open("remove")
             there = 0
             for key in keys:
-                if self._live(key) is not None:
-                    self._drop(key)
+                if self._slots.live(key) is not None:
+                    self._slots.drop(key)
                     there += 1
             return there
 
@@ -176,8 +163,7 @@ class MemoryStore:
         checked_start(start)
         with self._lock:
             self._check_open("scan")
-            self._drop_expired()
-            found = [key for key in self._slots if key.startswith(start)]
+            found = self._slots.keys(start)
         # One snapshot: the lock is not held while the caller works on a batch.
         return (found[i : i + _SCAN_BATCH] for i in range(0, len(found), _SCAN_BATCH))
 
@@ -193,12 +179,12 @@ class MemoryStore:
     def info(self) -> StoreInfo:
         with self._lock:
             self._check_open("info")
-            self._drop_expired()
+            self._slots.drop_expired()
             return StoreInfo(
-                used_bytes=self._used_bytes,
+                used_bytes=self._slots.used_bytes,
                 limit_bytes=self._max_bytes,
                 keys=len(self._slots),
-                evicted=self._evicted,
+                evicted=self._slots.evicted,
             )
 
     @property
@@ -210,8 +196,13 @@ class MemoryStore:
         with self._lock:
             self._closed = True
             self._slots.clear()
-            self._expiries.clear()
-            self._used_bytes = 0
+
+    def after_fork(self) -> None:
+        """In the child: a lock of its own, and nothing that a thread was just changing."""
+        was_free = self._lock.acquire(blocking=False)
+        self._lock = threading.RLock()
+        if not was_free:
+            self._slots.clear()
 
     # Everything below is called with the lock held.
 
@@ -230,42 +221,31 @@ class MemoryStore:
                     f"max_bytes={self._max_bytes}"
                 )
 
-    def _live(self, key: str) -> _Slot | None:
-        """The slot if it has not expired, marked as used just now."""
-        slot = self._slots.get(key)
-        if slot is None:
-            return None
-        if slot.expires is not None and slot.expires <= self._clock():
-            self._drop(key)
-            return None
-        self._slots.move_to_end(key)
-        return slot
-
     def _value(self, key: str) -> bytes | None:
-        slot = self._live(key)
+        slot = self._slots.live(key)
         return None if slot is None else slot.value
 
     def _hash(self, key: str) -> dict[str, bytes] | None:
-        slot = self._live(key)
+        slot = self._slots.live(key)
         return None if slot is None else slot.fields
 
     def _put(self, put: Put) -> None:
         value = bytes(put.value)
         expires = self._clock() + ttl_ms(put.ttl_s) / 1000
-        self._replace(put.key, _Slot(value, None, expires, _value_size(put.key, value)))
+        self._slots.replace(put.key, Slot(value, None, expires, _value_size(put.key, value)))
 
     def _put_field(self, put: FieldPut) -> None:
-        old = self._live(put.key)
+        old = self._slots.live(put.key)
         if old is not None and old.fields is None:
             raise StoreRejectedError(
                 f"put_fields on {self.address}: the key holds a value, not a hash"
             )
         fields = {} if old is None or old.fields is None else old.fields
-        size_bytes = _KEY_OVERHEAD_BYTES + len(put.key) if old is None else old.size_bytes
+        size_bytes = KEY_OVERHEAD_BYTES + len(put.key) if old is None else old.size_bytes
         if put.field in fields:
             size_bytes += len(put.value) - len(fields[put.field])
         else:
-            size_bytes += _FIELD_OVERHEAD_BYTES + len(put.field) + len(put.value)
+            size_bytes += FIELD_OVERHEAD_BYTES + len(put.field) + len(put.value)
         if size_bytes > self._max_bytes:
             raise StoreRejectedError(
                 f"put_fields on {self.address}: a hash of {size_bytes} bytes does not fit into "
@@ -275,57 +255,24 @@ class MemoryStore:
         expires = None if old is None else old.expires
         if put.ttl_s is not None:
             expires = self._clock() + ttl_ms(put.ttl_s) / 1000
-        self._replace(put.key, _Slot(None, fields, expires, size_bytes))
+        self._slots.replace(put.key, Slot(None, fields, expires, size_bytes))
 
     def _settle_one(self, write: LeaseWrite) -> bool:
-        lease = self._live(write.lease_key)
+        lease = self._slots.live(write.lease_key)
         if lease is None or lease.value != write.token:
             return False
         if write.entry is not None:
             self._put(write.entry)
         # The entry may have pushed the lease out; then there is nothing left to hold or give up.
         if write.hold_s == 0:
-            self._drop(write.lease_key)
+            self._slots.drop(write.lease_key)
         else:
-            held = self._slots.get(write.lease_key)
+            held = self._slots.live(write.lease_key)
             if held is not None:
                 expires = self._clock() + hold_ms(write.hold_s) / 1000
-                self._replace(write.lease_key, replace(held, expires=expires))
+                self._slots.replace(write.lease_key, replace(held, expires=expires))
         return True
-
-    def _replace(self, key: str, slot: _Slot) -> None:
-        """Put the slot in as the most recently used, then make room."""
-        self._drop(key)
-        self._slots[key] = slot
-        self._used_bytes += slot.size_bytes
-        if slot.expires is not None:
-            heapq.heappush(self._expiries, (slot.expires, key))
-        self._drop_expired()
-        while self._used_bytes > self._max_bytes or len(self._slots) > self._max_entries:
-            oldest = next(iter(self._slots))
-            self._drop(oldest)
-            self._evicted += 1
-
-    def _drop(self, key: str) -> None:
-        slot = self._slots.pop(key, None)
-        if slot is not None:
-            self._used_bytes -= slot.size_bytes
-
-    def _drop_expired(self) -> None:
-        """Give back what expired, so that it never costs a live entry its place."""
-        now = self._clock()
-        while self._expiries and self._expiries[0][0] <= now:
-            _, key = heapq.heappop(self._expiries)
-            slot = self._slots.get(key)
-            if slot is not None and slot.expires is not None and slot.expires <= now:
-                self._drop(key)
-        if len(self._expiries) > 2 * len(self._slots) + 1000:
-            # Mostly items of replaced slots; without this, rewriting one key would grow the heap.
-            self._expiries = [
-                (slot.expires, key) for key, slot in self._slots.items() if slot.expires is not None
-            ]
-            heapq.heapify(self._expiries)
 
 
 def _value_size(key: str, value: bytes) -> int:
-    return _KEY_OVERHEAD_BYTES + len(key) + len(value)
+    return KEY_OVERHEAD_BYTES + len(key) + len(value)

@@ -23,10 +23,7 @@ _PARTIAL = object()
 
 
 class Line(asyncio.Protocol):
-    """An open connection; it serves one exchange at a time.
-
-    `is_lost`: it must not be used again.
-    """
+    """An open connection; it serves one exchange at a time."""
 
     def __init__(self, connection: Any) -> None:
         # Taken over, so that redis-py neither reads from the transport nor closes it. The writer
@@ -43,8 +40,13 @@ class Line(asyncio.Protocol):
         self._waiting: asyncio.Future[list[Any]] | None = None
         self._replies: list[Any] = []
         self._count = 0
-        self.is_lost = self._transport.is_closing()
         self._transport.set_protocol(self)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether it must not be used again."""
+        # The transport knows of an end one step of the loop before `connection_lost` is called.
+        return self._transport.is_closing()
 
     async def exchange(self, packed: bytes, count: int, ends: float) -> list[Any]:
         """Send packed commands, wait for `count` replies, errors of commands among them.
@@ -63,6 +65,7 @@ class Line(asyncio.Protocol):
             return await waiting
         except BaseException:
             self.abort()
+            _heard(waiting)
             raise
         finally:
             timer.cancel()
@@ -70,12 +73,10 @@ class Line(asyncio.Protocol):
 
     def abort(self) -> None:
         """Give the connection up at once; safe to repeat."""
-        self.is_lost = True
         self._transport.abort()
 
     def bury(self) -> None:
         """Give it up when the loop was closed."""
-        self.is_lost = True
         bury_transport(self._transport)
 
     # What the loop calls
@@ -96,7 +97,6 @@ class Line(asyncio.Protocol):
             waiting.set_result(self._replies)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.is_lost = True
         if self._waiting is not None:
             why = f"lost while reading: {exc}" if exc else "the server closed the connection"
             _fail(self._waiting, redis.ConnectionError(why))
@@ -255,6 +255,12 @@ class Lines:
                 waiter.set_result(line)
                 return True
         return False
+
+
+def _heard(waiting: asyncio.Future[Any]) -> None:
+    """A task cancelled just when its wait failed: nobody else looks, and asyncio would complain."""
+    if waiting.done() and not waiting.cancelled():
+        waiting.exception()
 
 
 def _fail(waiting: asyncio.Future[Any], exc: Exception) -> None:

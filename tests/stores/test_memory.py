@@ -173,7 +173,7 @@ def test_rewriting_one_key_does_not_grow_the_store() -> None:
     store = MemoryStore()
     for _ in range(5000):
         store.put_many([Put("a", b"1", 1000)])
-    assert len(store._expiries) < 2000
+    assert len(store._slots._expiries) < 2000
 
 
 def test_a_caller_cannot_alter_a_stored_value() -> None:
