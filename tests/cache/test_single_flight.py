@@ -185,9 +185,10 @@ def test_who_waited_too_long_for_a_thread_computes_without_storing(
 def lease_left_s(store: Store, name: str, server: RedisServer) -> float:
     """How long a lease still holds, as the store or the server behind it says."""
     if isinstance(store, MemoryStore):
-        expires = store._slots[name].expires
-        assert expires is not None
-        return expires - store._clock()
+        slot = store._slots.live(name)
+        assert slot is not None
+        assert slot.expires is not None
+        return slot.expires - store._clock()
     if isinstance(store, ClusterStore):
         port = int(store.address.rpartition("/")[0].rpartition(":")[2])
         client: redis.Redis = redis.RedisCluster("127.0.0.1", port)  # type: ignore[assignment]
