@@ -45,7 +45,9 @@ def open_store(
     Args:
         url: `memory://` (a new, independent store each time; `?max_bytes=&max_entries=` bound it),
             `redis://`, `rediss://` or `unix://` (redis-py's forms; `?text_values=1` keeps values
-            as text, to share a database with processes that reach it over REST),
+            as text, to share a database with processes that reach it over REST;
+            `?max_connections=` bounds the connections open at once, 128 by default, those of
+            coroutines by event loop),
             `redis+cluster://` or `rediss+cluster://` (one node or more that know the others:
             `redis+cluster://user:password@host:port,host:port/0`; the same options),
             `https://` or `http://` (Upstash Redis over REST; needs `token`).
@@ -54,7 +56,8 @@ def open_store(
         timeout_s: deadline of each call as a whole, seconds, > 0; remote stores only.
         connect_timeout_s: part of it that making a connection may take, seconds, > 0.
         max_bytes, max_entries: bounds of the memory store.
-    Returns: a store that may be shared between threads and used as a context manager.
+    Returns: a store that may be shared between threads and used as a context manager; its `aio`
+        serves coroutines, on any event loop.
     Raises: ValueError that says what to change; it never repeats a password or a token.
     """
     checked_prefix(prefix)
