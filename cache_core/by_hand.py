@@ -67,14 +67,14 @@ def peek_many(
     asked = [*wanted.values(), keys.namespace_generation_key(namespace)]
     raws = yield Ask(lambda store: store.get_many(asked))
     found = dict(zip(asked, raws, strict=True))
-    tags = tags_in([found[entry] for entry in wanted.values()])
+    tags = tags_in({entry: found[entry] for entry in wanted.values()})
     if tags:
         generations = [keys.tag_generation_key(tag) for tag in tags]
         raws = yield Ask(lambda store: store.get_many(generations))
         found |= dict(zip(generations, raws, strict=True))
     values = {}
     for name, entry in wanted.items():
-        call = bare_call(namespace, models, entry, tags_in([found[entry]]))
+        call = bare_call(namespace, models, entry, tags_in({entry: found[entry]}))
         look = _judge(call, found, timing.clock())
         reader.report_peek(call, look, stopwatch, len(wanted))
         if look.standing == "fresh":

@@ -188,7 +188,7 @@ class Compute:
             kept_s = call.policy.ttl_s
         else:
             kept_s = call.policy.kept_s(max(entry.fresh_until_s - self._timing.clock(), 0.001))
-        put = Put(call.entry_key, envelope.pack(entry), kept_s)
+        put = Put(call.entry_key, envelope.pack(entry, call.seal), kept_s)
         return LeaseWrite(call.lease_key, token, entry=put)
 
     def hold(self, calls: Sequence[Call], token: bytes) -> None:
