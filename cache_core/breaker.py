@@ -18,8 +18,8 @@ class Breaker:
 
     An answer that took longer than `slow_s` counts as a failure too: a cache slower than that is
     worse than none. Slow answers that were waited for at the same time count once: a burst of calls
-    that keeps this process busy makes them all slow. After a probe that went well one more failure opens it again, so that a store
-    that answers pings and nothing else costs one deadline a second.
+    that keeps this process busy makes them all slow. After a probe that went well one more failure
+    opens it again, so that a store that answers pings and nothing else costs one deadline a second.
 
     Args:
         name: of what is behind it, for the log.
