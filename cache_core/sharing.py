@@ -25,8 +25,10 @@ from cache_core.timing import Timing
 
 # Losing a generation costs misses, never correctness, so this only bounds what they occupy.
 _GENERATION_TTL_S = 30 * 86_400.0
-# The longest gap is what a waiter may come late, the shortest what a quick source costs in polls.
-_FIRST_GAP_S, _GAP_GROWTH, _LONGEST_GAP_S = 0.01, 1.6, 0.1
+# A gap is what a waiter may come late: a share of the time the source has taken so far. That is some
+# 40 polls for a source of a second and 70 for one of ten.
+_GAP_SHARE = 0.08
+_SHORTEST_GAP_S, _LONGEST_GAP_S = 0.01, 0.5
 _BIDS_IN_VAIN_MAX = 5
 
 
@@ -84,10 +86,12 @@ class Sharing:
 
     def gaps(self) -> Iterator[float]:
         """Growing gaps between polls, seconds, spread so that waiters do not poll in step."""
-        gap_s = _FIRST_GAP_S
+        waited_s = 0.0
         while True:
-            yield gap_s * (0.75 + 0.5 * self._timing.draw())
-            gap_s = min(gap_s * _GAP_GROWTH, _LONGEST_GAP_S)
+            gap_s = min(max(waited_s * _GAP_SHARE, _SHORTEST_GAP_S), _LONGEST_GAP_S)
+            gap_s *= 0.75 + 0.5 * self._timing.draw()
+            yield gap_s
+            waited_s += gap_s
 
     # Flights
 
