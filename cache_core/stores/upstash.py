@@ -11,10 +11,12 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 try:
+    import anyio  # noqa: F401  # httpcore's, for coroutines
     import httpcore  # noqa: F401
-    import httpx  # noqa: F401
 except ImportError as exc:
-    raise ImportError("an https:// store needs httpx: pip install 'httpx>=0.28,<0.29'") from exc
+    raise ImportError(
+        "an https:// store needs httpcore: pip install 'httpcore[asyncio]>=1.0.9,<1.1'"
+    ) from exc
 
 from cache_core.stores.arguments import checked_start
 from cache_core.stores.base import (
