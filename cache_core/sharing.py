@@ -25,8 +25,8 @@ from cache_core.timing import Timing
 
 # Losing a generation costs misses, never correctness, so this only bounds what they occupy.
 _GENERATION_TTL_S = 30 * 86_400.0
-# A gap is what a waiter may come late: a share of the time the source has taken so far. That is some
-# 40 polls for a source of a second and 70 for one of ten.
+# A gap is what a waiter may come late: a share of the time the source has taken so far. That is
+# some 40 polls for a source of a second and 70 for one of ten.
 _GAP_SHARE = 0.08
 _SHORTEST_GAP_S, _LONGEST_GAP_S = 0.01, 0.5
 _BIDS_IN_VAIN_MAX = 5
