@@ -42,7 +42,7 @@ class Compute:
         created_s, began = self._timing.clock(), self._timing.monotonic()
         self.hold([call], token)
         try:
-            value = yield Source(call.source)
+            value = yield Source(call.source, call.namespace)
         except Exception as exc:
             fallback = self.stale_if_error(call, look)
             # The lease that is kept is the pause: nobody tries the source again while it lasts.
@@ -96,7 +96,7 @@ class Compute:
     def unstored(self, call: Call, outcome: Outcome) -> Steps[Answer]:
         """Run the source and keep nothing."""
         created_s, began = self._timing.clock(), self._timing.monotonic()
-        value = yield Source(call.source)
+        value = yield Source(call.source, call.namespace)
         source_s = self._timing.monotonic() - began
         entry = self._pack(call, value, NOTHING_SEEN, created_s, source_s)
         read = Read(value, outcome, 0.0, 0.0, source_s, call.full_key)
