@@ -51,6 +51,11 @@ class Tee:
             except Exception as exc:  # noqa: BLE001
                 _failed("an incident could not be counted: %s", exc)
 
+    @property
+    def lost_periods(self) -> int:
+        """Minutes and hours of figures that recorders lost, where they know."""
+        return sum(getattr(recorder, "lost_periods", 0) for recorder in self.recorders)
+
     def trace(
         self, namespace: str, operation: Operation, passed_s: float, *, in_background: bool = False
     ) -> Trace | None:
