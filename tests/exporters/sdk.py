@@ -42,7 +42,8 @@ class Sdk:
 
     def metrics(self) -> Sequence[Metric]:
         data = self.reader.get_metrics_data()
-        assert data is not None
+        if data is None:
+            return ()
         return data.resource_metrics[0].scope_metrics[0].metrics
 
     def sums_s(self) -> dict[str, float]:
