@@ -11,8 +11,9 @@ from cache_core.cached import Function
 from cache_core.call import Call, Look, bare_call, look_at, make_call, tags_in
 from cache_core.codec import Models
 from cache_core.policy import Policy, Tags
-from cache_core.reader import Reader, Stopwatch
+from cache_core.reader import Reader
 from cache_core.steps import Ask, Steps
+from cache_core.stopwatch import Stopwatch
 from cache_core.timing import Timing
 
 
