@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import ssl
+import threading
 import weakref
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -105,12 +106,14 @@ class Http:
             return found.answer(response.status, response.headers)
 
     def close(self) -> None:
+        """Close all connections, those too that other threads are just making."""
         self._pool.close()
+        self._network.close()
 
     def after_fork(self) -> None:
         """In the child: a pool of its own. The old one's lock may never be opened again."""
         self._inherited = self._pool
-        self._network.close()
+        self._network.abandon()
         self._begin()
 
 
@@ -120,6 +123,8 @@ class Network(httpcore.NetworkBackend):
     def __init__(self, deadline: Deadline) -> None:
         self._inner = httpcore.SyncBackend()
         self._deadline = deadline
+        self._lock = threading.Lock()
+        self._closed = False
         self._streams: weakref.WeakSet[_Stream] = weakref.WeakSet()
 
     def connect_tcp(
@@ -152,14 +157,28 @@ class Network(httpcore.NetworkBackend):
         raise last
 
     def close(self) -> None:
-        """Close this process's end of all connections, without a word to the other."""
+        """Close all connections, and each that comes about from now on."""
+        with self._lock:
+            self._closed = True
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Close this process's end of all connections, without a word to the other.
+
+        In a forked child: no lock is taken, which may be held for ever there.
+        """
         for stream in list(self._streams):
             stream.close()
 
     def _kept(self, inner: httpcore.NetworkStream) -> _Stream:
         stream = _Stream(inner, self)
-        self._streams.add(stream)
-        return stream
+        with self._lock:
+            if not self._closed:
+                self._streams.add(stream)
+                return stream
+        # httpcore's pool forgets a connection that comes about after it was closed.
+        stream.close()
+        raise httpcore.ConnectError("closed while it connected")
 
 
 class _Stream(httpcore.NetworkStream):

@@ -40,6 +40,7 @@ class AsyncHttp:
 
     def close(self) -> None:
         """Give all connections up at once; calls under way fail. Safe to repeat."""
+        self._network.closed = True
         for stream in list(self._network.streams):
             stream.transport.abort()
 
@@ -53,6 +54,7 @@ class _Network(httpcore.AsyncNetworkBackend):
     """asyncio's own streams, so that they can be given up without waiting."""
 
     def __init__(self) -> None:
+        self.closed = False
         self.streams: weakref.WeakSet[_Stream] = weakref.WeakSet()
 
     async def connect_tcp(
@@ -70,6 +72,9 @@ class _Network(httpcore.AsyncNetworkBackend):
             raise httpcore.ConnectTimeout("connecting took too long") from exc
         except OSError as exc:
             raise httpcore.ConnectError(str(exc)) from exc
+        if self.closed:  # while it connected: httpcore's pool knows nothing of it
+            writer.transport.abort()
+            raise httpcore.ConnectError("closed while it connected")
         stream = _Stream(reader, writer)
         self.streams.add(stream)
         return stream
