@@ -13,7 +13,7 @@ from cache_core.envelope import GENERATION_BYTES, Entry
 from cache_core.flights import Abandoned, Flight
 from cache_core.read_path import ReadPath
 from cache_core.steps import Ask, Steps
-from cache_core.stores.base import LeaseWrite, StoreError
+from cache_core.stores.base import LeaseWrite, StoreError, StoreRejectedError
 
 
 class Batch:
@@ -154,7 +154,13 @@ class Batch:
             for put in self._sharing.new_generations(call, looks[at]):
                 adds.setdefault(put.key, put)
         names, puts = self._names(), list(adds.values())
-        raws = yield Ask(lambda store: store.add_then_get(puts, names))
+        try:
+            raws = yield Ask(lambda store: store.add_then_get(puts, names))
+        except StoreRejectedError:
+            raise
+        except BaseException:  # cut off before the answer: leases may be ours all the same
+            self._give_back(list(led), token)
+            raise
         return self._judge_all(dict(zip(names, raws, strict=True)))
 
     def _run_source(

@@ -88,6 +88,7 @@ class Flights:
     ) -> None:
         """Say under which lease and generations a flight runs; `own` if this process holds it."""
         with self._lock:
+            self._forget_holder(flight)
             flight.holder = holder
             flight.generations = generations
             if own and holder is not None:
@@ -104,9 +105,7 @@ class Flights:
         with self._lock:
             if self._by_key.get(flight.key) is flight:
                 del self._by_key[flight.key]
-            held = (flight.key, flight.holder or b"")
-            if self._by_holder.get(held) is flight:
-                del self._by_holder[held]
+            self._forget_holder(flight)
 
     def void(self, keys: list[str] | None = None) -> None:
         """Let no later reader join a flight for `keys`; None: only count the invalidation."""
@@ -114,6 +113,12 @@ class Flights:
             self._epoch += 1
             for key in keys or ():
                 self._by_key.pop(key, None)
+
+    def _forget_holder(self, flight: Flight) -> None:
+        """What was noted last of the lease it runs under. The lock is held."""
+        held = (flight.key, flight.holder or b"")
+        if self._by_holder.get(held) is flight:
+            del self._by_holder[held]
 
     @staticmethod
     def _same(flight: Flight, holder: bytes, generations: Generations) -> bool:

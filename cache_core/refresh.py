@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from cache_core.background import Background
 from cache_core.call import Answer, Call, Look
 from cache_core.envelope import GENERATION_BYTES
+from cache_core.pauses import Pauses
 from cache_core.steps import Ask, Sleep, Steps, run, run_async
 from cache_core.stores.base import LeaseWrite, StoreError
 
@@ -31,7 +32,7 @@ class Refresher:
         self._workers = Background(_WORKERS, "cache-refresh")
         self._lock = threading.Lock()
         self._refreshing: set[str] = set()
-        self._cooling: dict[str, float] = {}
+        self._cooling = Pauses(_COOLING_MAX)
         # The loop itself holds tasks only weakly.
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -69,7 +70,7 @@ class Refresher:
         with self._lock:
             if call.entry_key in self._refreshing:
                 return
-            if self._path.timing.monotonic() < self._cooling.get(call.entry_key, 0.0):
+            if self._cooling.lasts(call.entry_key, self._path.timing.monotonic()):
                 return
             self._refreshing.add(call.entry_key)
         steps = self._steps(call, look)
@@ -124,11 +125,9 @@ class Refresher:
         with self._lock:
             self._refreshing.discard(call.entry_key)
             if answer is not None and answer.stored:
-                self._cooling.pop(call.entry_key, None)
-                return
-            if len(self._cooling) >= _COOLING_MAX:
-                self._cooling = {key: at for key, at in self._cooling.items() if at > now}
-            self._cooling[call.entry_key] = now + self._path.timing.pause_s
+                self._cooling.end(call.entry_key)
+            else:
+                self._cooling.set(call.entry_key, now + self._path.timing.pause_s)
 
     def close(self) -> None:
         """Let refreshes under way end."""
