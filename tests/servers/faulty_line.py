@@ -73,6 +73,11 @@ class FaultyLine:
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def _refuse(self) -> None:
+        # asyncio drops a connection that it accepted just before the close without closing it.
+        for listening in self._server.sockets:
+            self._loop.remove_reader(listening.fileno())
+        for _ in range(3):
+            await asyncio.sleep(0)
         self._server.close()
         for task in tuple(self._tasks):
             task.cancel()
