@@ -34,7 +34,7 @@ _MANY_EVERY = 50  # reads
 _TOGETHER = 4
 _CHANGE_EVERY_S = 0.03
 
-# Entries that end by invalidation only, that are refreshed beside readers, that have copies near by.
+# Entries that end by invalidation only; that are refreshed beside readers; with copies near by.
 _RULES: dict[str, dict[str, Any]] = {
     "plain": {"ttl_s": 60},
     "stale": {"ttl_s": 0.05, "stale_while_revalidate_s": 60},

@@ -68,7 +68,11 @@ class FaultyLine:
 
     async def _listen(self) -> None:
         self._server = await asyncio.start_server(
-            self._connected, "127.0.0.1", self.port, ssl=self._tls
+            self._connected,
+            *("127.0.0.1", self.port),
+            ssl=self._tls,
+            # Clients that leave without TLS's farewell are not waited for.
+            ssl_shutdown_timeout=0.1 if self._tls else None,
         )
         self.port = self._server.sockets[0].getsockname()[1]
 
