@@ -80,9 +80,9 @@ def ways(value: Any) -> dict[str, Way]:
             lambda raw: pickle.loads(zlib.decompress(raw)),
         ),
     }
-    if isinstance(value, pd.DataFrame) and value.select_dtypes(object).empty:
+    if isinstance(value, pd.DataFrame) and "object" not in map(str, value.dtypes):
         found["Parquet"] = (_to_parquet, lambda raw: pd.read_parquet(io.BytesIO(raw)))
-    found["cache_core"] = (_to_entry, lambda raw: envelope.unpack(raw).value({}))
+    found["cache_core"] = (_to_entry, lambda raw: envelope.unpack(raw, 0).value({}))
     return found
 
 
@@ -94,7 +94,7 @@ def _to_parquet(frame: pd.DataFrame) -> bytes:
 
 def _to_entry(value: Any) -> bytes:
     written = envelope.encode_value(value, {})
-    return envelope.pack(envelope.Entry(1.0, 2.0, 3.0, 4.0, 0.5, bytes(8), (), *written))
+    return envelope.pack(envelope.Entry(1.0, 2.0, 3.0, 4.0, 0.5, bytes(8), (), *written), 0)
 
 
 def measure(value: Any) -> dict[str, tuple[float, float, int]]:

@@ -204,7 +204,7 @@ class Batch:
         served_stale = [at for at, answer in stale.items() if answer is not None]
         for at in served_stale:
             self._answers[at] = cast("Answer", stale[at])
-            self._path.recorder.count(self._calls[at].namespace, "refresh_failed")
+            self._path.compute.source_failed(self._calls[at], failed[at])
         # As for a single key, the leases that are kept are the pause.
         self._give_back(served_stale, token, self._path.timing.pause_s)
 
@@ -236,7 +236,8 @@ class Batch:
             try:
                 kept = yield Ask(lambda store: store.settle(writes))
                 stored = dict(zip(entries, kept, strict=True))
-            except StoreError:
+            except StoreError as exc:
+                compute.store_failed(self._calls[0], exc)
                 self._path.recorder.count(self._calls[0].namespace, "not_stored", len(writes))
                 self._give_back(list(entries), token)
         for at, made in computed.items():

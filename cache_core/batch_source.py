@@ -44,12 +44,12 @@ def ask_sources(
     something to serve instead, and the others still get their turn.
     """
     if source_many is not None:
-        return (yield from _at_once(calls[0].label, positions, source_many, timing))
+        return (yield from _at_once(calls[0], positions, source_many, timing))
     sourced = Sourced()
     for at in positions:
         created_s, began = timing.clock(), timing.monotonic()
         try:
-            value = yield Source(calls[at].source)
+            value = yield Source(calls[at].source, calls[at].namespace)
         except Exception as exc:  # noqa: BLE001  # raised by the batch, when it kept the others
             sourced.failed[at] = exc
             if not may_fail(at):
@@ -60,14 +60,14 @@ def ask_sources(
 
 
 def _at_once(
-    label: str, positions: Sequence[int], source_many: SourceMany, timing: Timing
+    call: Call, positions: Sequence[int], source_many: SourceMany, timing: Timing
 ) -> Steps[Sourced]:
     created_s, began = timing.clock(), timing.monotonic()
     try:
-        found = list((yield Source(lambda: source_many(positions))))
+        found = list((yield Source(lambda: source_many(positions), call.namespace)))
         if len(found) != len(positions):
             raise ValueError(
-                f"{label}: source_many returned {len(found)} values for {len(positions)} "
+                f"{call.label}: source_many returned {len(found)} values for {len(positions)} "
                 "argument tuples; it must return one for each, in order"
             )
     except Exception as exc:  # noqa: BLE001  # raised by the batch

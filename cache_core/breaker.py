@@ -17,24 +17,34 @@ class Breaker:
     """Counts failures in a row and opens at the third. Safe between threads.
 
     An answer that took longer than `slow_s` counts as a failure too: a cache slower than that is
-    worse than none. After a probe that went well one more failure opens it again, so that a store
-    that answers pings and nothing else costs one deadline a second.
+    worse than none. Slow answers that were waited for at the same time count once: a burst of calls
+    that keeps this process busy makes them all slow. After a probe that went well one more failure
+    opens it again, so that a store that answers pings and nothing else costs one deadline a second.
 
     Args:
         name: of what is behind it, for the log.
         probe: asks whether it answers again; raises StoreError if not.
         slow_s: seconds.
         probing: False leaves probing to the caller, for tests.
+        monotonic: seconds that never jump.
     """
 
     def __init__(
-        self, name: str, probe: Callable[[], None], *, slow_s: float, probing: bool = True
+        self,
+        name: str,
+        probe: Callable[[], None],
+        *,
+        slow_s: float,
+        probing: bool = True,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._name = name
         self._probe = probe
         self._slow_s = slow_s
         self._probing = probing
         self._lock = threading.Lock()
+        self._monotonic = monotonic
+        self._slow_at = float("-inf")  # when the slow answer came that was counted last
         self._failures = 0
         self._cause = ""
         self._closed = threading.Event()
@@ -53,12 +63,20 @@ class Breaker:
     def succeeded(self, took_s: float = 0.0) -> None:
         """Note an answer, and how long it took."""
         if took_s > self._slow_s:
-            self.failed(f"{self._name} takes longer than {self._slow_s:g} s to answer")
+            self._was_slow(took_s)
         elif self._failures:
             with self._lock:
                 # One that was asked before it opened says nothing of now.
                 if self._failures < _FAILURES_TO_OPEN:
                     self._failures = 0
+
+    def _was_slow(self, took_s: float) -> None:
+        now = self._monotonic()
+        with self._lock:
+            if now - took_s < self._slow_at:
+                return
+            self._slow_at = now
+        self.failed(f"{self._name} takes longer than {self._slow_s:g} s to answer")
 
     def failed(self, cause: str) -> None:
         """Note a failure."""
@@ -89,12 +107,12 @@ class Breaker:
 
     def probe(self) -> bool:
         """Ask whether it answers again; True if it does."""
-        began = time.monotonic()
+        began = self._monotonic()
         try:
             self._probe()
         except StoreError:
             return False
-        return self.probed(time.monotonic() - began)
+        return self.probed(self._monotonic() - began)
 
     def probed(self, took_s: float) -> bool:
         """Note the answer to a probe; True if it came soon enough."""

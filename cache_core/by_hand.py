@@ -11,8 +11,9 @@ from cache_core.cached import Function
 from cache_core.call import Call, Look, bare_call, look_at, make_call, tags_in
 from cache_core.codec import Models
 from cache_core.policy import Policy, Tags
-from cache_core.reader import Reader, Stopwatch
+from cache_core.reader import Reader
 from cache_core.steps import Ask, Steps
+from cache_core.stopwatch import Stopwatch
 from cache_core.timing import Timing
 
 
@@ -67,14 +68,14 @@ def peek_many(
     asked = [*wanted.values(), keys.namespace_generation_key(namespace)]
     raws = yield Ask(lambda store: store.get_many(asked))
     found = dict(zip(asked, raws, strict=True))
-    tags = tags_in([found[entry] for entry in wanted.values()])
+    tags = tags_in({entry: found[entry] for entry in wanted.values()})
     if tags:
         generations = [keys.tag_generation_key(tag) for tag in tags]
         raws = yield Ask(lambda store: store.get_many(generations))
         found |= dict(zip(generations, raws, strict=True))
     values = {}
     for name, entry in wanted.items():
-        call = bare_call(namespace, models, entry, tags_in([found[entry]]))
+        call = bare_call(namespace, models, entry, tags_in({entry: found[entry]}))
         look = _judge(call, found, timing.clock())
         reader.report_peek(call, look, stopwatch, len(wanted))
         if look.standing == "fresh":

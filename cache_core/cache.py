@@ -254,6 +254,11 @@ class Cache:
         """Keys whose removal waits for the store to answer again."""
         return len(self.store.pending)
 
+    @property
+    def dropped_invalidations(self) -> int:
+        """Keys whose removal was given up so far, because too many waited."""
+        return self.store.pending.dropped
+
     @contextlib.contextmanager
     def disabled(self) -> Iterator[None]:
         """Send the reads of this block (this thread, this task) to their sources."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
@@ -42,7 +42,8 @@ class Read(Generic[T]):
 class Call:
     """A cached function with its arguments: all the read path needs to know.
 
-    `names`: keys that are read together, the entry's and then those of its generations.
+    `names`: keys that are read together, the entry's and then those of its generations. `seal`: of
+    the entry's key, for `envelope`.
     """
 
     namespace: str
@@ -53,6 +54,7 @@ class Call:
     tag_digests: tuple[bytes, ...]
     generation_keys: tuple[str, ...]
     names: tuple[str, ...]
+    seal: int
     source: Callable[[], Any]
     label: str
     full_key: str
@@ -89,6 +91,7 @@ def make_call(
         tag_digests=tag_digests,
         generation_keys=generation_keys,
         names=(entry_key, *generation_keys),
+        seal=envelope.seal_of(entry_key),
         source=source,
         label=label,
         full_key=f"{prefix}:{entry_key}",
@@ -113,6 +116,7 @@ def bare_call(
         tag_digests=tag_digests,
         generation_keys=generation_keys,
         names=(entry_key, *generation_keys),
+        seal=envelope.seal_of(entry_key),
         source=lambda: None,
         label=namespace,
         full_key=entry_key,
@@ -120,13 +124,14 @@ def bare_call(
     )
 
 
-def tags_in(raws: Sequence[bytes | None]) -> tuple[bytes, ...]:
-    """Digests of the tags that entries carry, each once; what is not an entry carries none."""
+def tags_in(raws: Mapping[str, bytes | None]) -> tuple[bytes, ...]:
+    """Digests of the tags that entries (by key) carry, each once; what is none carries none."""
     found: dict[bytes, None] = {}
-    for raw in raws:
+    for entry_key, raw in raws.items():
         if raw is not None:
             with contextlib.suppress(DamagedEntryError):
-                found.update(dict.fromkeys(tag for tag, _ in envelope.unpack(raw).tags))
+                entry = envelope.unpack(raw, envelope.seal_of(entry_key))
+                found.update(dict.fromkeys(tag for tag, _ in entry.tags))
     return tuple(found)
 
 
@@ -189,7 +194,7 @@ def look_at(
     if raw is None:
         return look
     try:
-        entry = envelope.unpack(raw)
+        entry = envelope.unpack(raw, call.seal)
         look.before = entry
         look.cause = _why_not(call, entry, generations) or "expired"
         if look.cause != "expired":

@@ -43,7 +43,7 @@ class Compute:
         created_s, began = self._timing.clock(), self._timing.monotonic()
         self.hold([call], token)
         try:
-            value = yield Source(call.source)
+            value = yield Source(call.source, call.namespace)
         except Exception as exc:
             fallback = self.stale_if_error(call, look)
             # The lease that is kept is the pause: nobody tries the source again while it lasts.
@@ -53,14 +53,7 @@ class Compute:
             self.give_back([LeaseWrite(call.lease_key, token, pause_s)])
             if fallback is None:
                 raise
-            log.warning(
-                "source_failed",
-                "%s failed (%s); its stale value is served",
-                call.label,
-                in_short(exc),
-                namespace=call.namespace,
-            )
-            self._recorder.count(call.namespace, "refresh_failed")
+            self.source_failed(call, exc)
             return fallback
         except BaseException:
             self.give_back([LeaseWrite(call.lease_key, token)])
@@ -80,13 +73,7 @@ class Compute:
             writes = [self.lease_write(call, entry, token)]
             (stored,) = yield Ask(lambda store: store.settle(writes))
         except StoreError as exc:
-            log.warning(
-                "not_stored",
-                "%s: the value could not be stored: %s",
-                call.label,
-                exc,
-                namespace=call.namespace,
-            )
+            self.store_failed(call, exc)
             # A server that is full refuses the write and would still take the lease back.
             self.give_back([LeaseWrite(call.lease_key, token)])
             stored = False
@@ -97,7 +84,7 @@ class Compute:
     def unstored(self, call: Call, outcome: Outcome) -> Steps[Answer]:
         """Run the source and keep nothing."""
         created_s, began = self._timing.clock(), self._timing.monotonic()
-        value = yield Source(call.source)
+        value = yield Source(call.source, call.namespace)
         source_s = self._timing.monotonic() - began
         entry = self._pack(call, value, NOTHING_SEEN, created_s, source_s)
         read = Read(value, outcome, 0.0, 0.0, source_s, call.full_key)
@@ -118,6 +105,28 @@ class Compute:
         except envelope.DamagedEntryError:
             return None
         return served(call, look, "stale", self._timing.clock())
+
+    def source_failed(self, call: Call, exc: Exception) -> None:
+        """Say and count that a stale value stands in for a source's."""
+        log.warning(
+            "source_failed",
+            "%s failed (%s); its stale value is served",
+            call.label,
+            in_short(exc),
+            namespace=call.namespace,
+        )
+        self._recorder.count(call.namespace, "refresh_failed")
+
+    @staticmethod
+    def store_failed(call: Call, exc: StoreError) -> None:
+        """Say that the store did not take a value."""
+        log.warning(
+            "not_stored",
+            "%s: the value could not be stored: %s",
+            call.label,
+            exc,
+            namespace=call.namespace,
+        )
 
     def computed(
         self, call: Call, value: object, entry: Entry | None, source_s: float, stored: bool
@@ -189,7 +198,7 @@ class Compute:
             kept_s = call.policy.ttl_s
         else:
             kept_s = call.policy.kept_s(max(entry.fresh_until_s - self._timing.clock(), 0.001))
-        put = Put(call.entry_key, envelope.pack(entry), kept_s)
+        put = Put(call.entry_key, envelope.pack(entry, call.seal), kept_s)
         return LeaseWrite(call.lease_key, token, entry=put)
 
     def hold(self, calls: Sequence[Call], token: bytes) -> None:

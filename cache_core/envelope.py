@@ -1,19 +1,22 @@
 """The bytes of an entry: a header that says when it was made, for how long it may be served and
 under which generations, then the value. A checksum covers all of it.
 
-    magic 2 | format 1 | flags 1 | checksum 4 | created 8 | fresh 8 | stale 8 | error 8 | source 8 |
+    magic 2 | format 1 | flags 1 | checksum 8 | created 8 | fresh 8 | stale 8 | error 8 | source 8 |
     namespace generation 8 | number of tags 8 | per tag: digest 8, generation 8 | body
 
 Times are Unix seconds as big-endian doubles. Whatever is not exactly this is damaged, and a miss.
-The checksum finds damage; it is no signature. Whoever may write to the store may make entries of
-his own: they can give wrong values, but run nothing (see `codec`).
+The checksum (XXH3, 64 bits) begins with the entry's key and the flags, so an entry under another
+key, or a reply to another question, is damaged too. It finds damage; it is no signature. Whoever
+may write to the store may make entries of his own: they can give wrong values, but run nothing (see
+`codec`).
 """
 
 from __future__ import annotations
 
 import struct
-import zlib
 from typing import Any, NamedTuple
+
+from xxhash import xxh3_64, xxh3_64_intdigest
 
 from cache_core import codec
 from cache_core.parts import Buffer, UndecodableError
@@ -26,14 +29,13 @@ _MAGIC = b"\xc5C"
 _FORMAT = 2
 _FLAG_WRAPPED = 1
 _FLAG_COMPRESSED = 2
-_HEADER = struct.Struct(">2sBBIddddd8sQ")
-_CHECKED_FROM = 8
-_PREAMBLE = struct.Struct(">2sBBI")
+_PREAMBLE = struct.Struct(">2sBBQ")
 _CHECKED = struct.Struct(">ddddd8sQ")
+_HEADER = struct.Struct(">2sBBQddddd8sQ")
 _TAG = struct.Struct(">8s8s")
-# crc32 takes 40 us for 100 kB; lanes bring that to 5.
-_LANES_ABOVE_BYTES = 32_768
-_LANE_WORDS = 512
+_SEED_MAX = 1 << 64
+# A copy of what is short is cheaper than a view of it.
+_VIEW_ABOVE_BYTES = 32_768
 
 
 class DamagedEntryError(ValueError):
@@ -77,18 +79,28 @@ def encode_value(value: object, models: codec.Models) -> tuple[bool, bool, bytes
     return codec.encode(value, models)
 
 
-def pack(entry: Entry) -> bytes:
-    """The bytes of an entry."""
+def seal_of(entry_key: str) -> int:
+    """What `pack` and `unpack` need to know of an entry's key."""
+    return xxh3_64_intdigest(entry_key.encode())
+
+
+def pack(entry: Entry, seal: int) -> bytes:
+    """The bytes of an entry under the key that gave `seal`."""
     flags = _FLAG_WRAPPED * entry.wrapped | _FLAG_COMPRESSED * entry.compressed
     head = _CHECKED.pack(*entry[:6], len(entry.tags))
     if entry.tags:
         head += b"".join(digest + generation for digest, generation in entry.tags)
-    checksum = _checksum(flags, head, entry.body)
-    return b"".join((_PREAMBLE.pack(_MAGIC, _FORMAT, flags, checksum), head, entry.body))
+    checksum = xxh3_64(head, (seal + flags) % _SEED_MAX)
+    checksum.update(entry.body)
+    preamble = _PREAMBLE.pack(_MAGIC, _FORMAT, flags, checksum.intdigest())
+    return b"".join((preamble, head, entry.body))
 
 
-def unpack(raw: bytes) -> Entry:
-    """The entry in `raw`. Raises OtherFormatError, else DamagedEntryError."""
+def unpack(raw: bytes, seal: int) -> Entry:
+    """The entry in `raw`, found under the key that gave `seal`.
+
+    Raises: OtherFormatError, else DamagedEntryError.
+    """
     try:
         (
             magic, form, flags, checksum,
@@ -103,6 +115,9 @@ def unpack(raw: bytes) -> Entry:
         raise DamagedEntryError("not an entry")
     if form != _FORMAT:
         raise OtherFormatError(f"an entry of format {form}")
+    view: Buffer = raw if len(raw) < _VIEW_ABOVE_BYTES else memoryview(raw)
+    if xxh3_64_intdigest(view[_PREAMBLE.size :], (seal + flags) % _SEED_MAX) != checksum:
+        raise DamagedEntryError("the checksum does not fit")
     body_at = _HEADER.size
     tags: tuple[tuple[bytes, bytes], ...] = ()
     if tag_count:
@@ -110,28 +125,8 @@ def unpack(raw: bytes) -> Entry:
         if tag_count > TAGS_MAX or len(raw) < body_at:
             raise DamagedEntryError("too short for its tags")
         tags = tuple(_TAG.iter_unpack(raw[_HEADER.size : body_at]))
-    # A copy of what is short is cheaper than a view of it.
-    body = raw[body_at:] if len(raw) < _LANES_ABOVE_BYTES else memoryview(raw)[body_at:]
-    if _checksum(flags, raw[_CHECKED_FROM:body_at], body) != checksum:
-        raise DamagedEntryError("the checksum does not fit")
+    body = view[body_at:]
     wrapped, compressed = flags & _FLAG_WRAPPED != 0, flags & _FLAG_COMPRESSED != 0
     return Entry(
         created_s, fresh_s, stale_s, error_s, source_s, generation, tags, wrapped, compressed, body
     )
-
-
-def _checksum(flags: int, head: bytes, body: Buffer) -> int:
-    """crc32 of flags, head and body; of a long body, that of its words added up in lanes.
-
-    A change of one word changes its lane, and so does a burst that is no longer than all lanes
-    together (4 kB). Changes hide each other only if they lie in one lane and add up to nothing.
-    """
-    checksum = zlib.crc32(head, flags)
-    if len(body) < _LANES_ABOVE_BYTES:
-        return zlib.crc32(body, checksum)
-    import numpy as np  # long bodies are mostly arrays, whose reader needs it anyway
-
-    rows = len(body) // (8 * _LANE_WORDS)
-    words = np.frombuffer(body, "<u8", rows * _LANE_WORDS).reshape(rows, _LANE_WORDS)
-    checksum = zlib.crc32(words.sum(axis=0, dtype="<u8").data, checksum)
-    return zlib.crc32(memoryview(body)[rows * 8 * _LANE_WORDS :], checksum)

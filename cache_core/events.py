@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, Protocol
+from contextlib import AbstractContextManager
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 Outcome = Literal["hit", "stale", "miss", "bypass", "error"]
 Cause = Literal["cold", "expired", "invalidated", "damaged", "version"]
+Operation = Literal["read", "refresh", "warm"]
 Incident = Literal[
     "uncacheable",  # a value that would not come back exactly
     "oversize",  # a value above max_bytes
@@ -73,6 +75,37 @@ class Recorder(Protocol):
 
     def close(self) -> None:
         """Hand over what is still held, and stop."""
+
+
+class Trace(Protocol):
+    """What a Tracer makes of one operation: a read, a batch, a refresh or a warming."""
+
+    def source(self) -> AbstractContextManager[object]:
+        """Around each run of a source, in the thread and the context it runs in.
+
+        The source's exceptions pass through it, and go on. With a source that is given up after
+        `source_timeout_s` it may end after the operation has.
+        """
+
+    def read(self, event: ReadEvent) -> None:
+        """In place of `Recorder.read`: once for each key of a read that was answered or failed."""
+
+    def end(self) -> None:
+        """The operation is over, also if it was stopped; called once."""
+
+
+@runtime_checkable
+class Tracer(Protocol):
+    """What a Recorder may be besides: told of an operation when its source is about to run."""
+
+    def trace(
+        self, namespace: str, operation: Operation, passed_s: float, *, in_background: bool = False
+    ) -> Trace | None:
+        """Follow an operation that began `passed_s` seconds ago; None not to.
+
+        Called in its caller's thread and context. `in_background`: it will go on in others, and
+        may find that its source need not run. What this raises is logged, the operation goes on.
+        """
 
 
 class NoRecorder:

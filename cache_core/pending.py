@@ -1,4 +1,4 @@
-"""Invalidations that the store has not confirmed: kept, newest of a key only, within a bound."""
+"""Invalidations the store has not confirmed: kept, the newest of a key only, within a bound."""
 
 from __future__ import annotations
 
@@ -8,10 +8,26 @@ from collections.abc import Iterable
 
 from cache_core.logs import log
 
-_KEYS_MAX = 100_000
+_KEPT_MAX = 100_000
 _BATCH = 1_000
 
-Batch = dict[str, object]
+
+class PutOff:
+    """Keys to remove in one command: an entry goes with its lease, else its owner could write the
+    old value in between. Each is its own: what is put off again is told from what it was before."""
+
+    __slots__ = ("keys",)
+
+    def __init__(self, keys: tuple[str, ...]) -> None:
+        self.keys = keys
+
+
+Batch = dict[str, PutOff]
+
+
+def keys_of(batch: Batch) -> list[str]:
+    """All keys of a batch, in order."""
+    return [key for put_off in batch.values() for key in put_off.keys]
 
 
 class PendingInvalidations:
@@ -19,40 +35,65 @@ class PendingInvalidations:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        # Each with a mark of its own: a key put off again while it is being removed stays.
-        self._marks: Batch = {}
+        self._waiting: Batch = {}
         self.dropped = 0
 
     def __len__(self) -> int:
-        return len(self._marks)
+        return len(self._waiting)
 
     def keep(self, keys: Iterable[str]) -> None:
         """Put the removal of these keys off."""
         with self._lock:
             for key in keys:
-                if len(self._marks) >= _KEYS_MAX and key not in self._marks:
-                    self._marks.pop(next(iter(self._marks)))
-                    self.dropped += 1
-                    log.error(
-                        "invalidations_dropped",
-                        "too many invalidations wait for the store: %d were dropped so far",
-                        self.dropped,
-                        dropped=self.dropped,
-                    )
-                self._marks[key] = object()
+                slot = _slot_part(key)
+                before = self._waiting.pop(slot, None)
+                names = (key,) if before is None else tuple(dict.fromkeys((*before.keys, key)))
+                self._waiting[slot] = PutOff(names)
+            while len(self._waiting) > _KEPT_MAX:
+                self._waiting.pop(next(iter(self._waiting)))
+                self._drop(1)
 
-    def batch(self) -> Batch:
-        """Some that are to be removed next, oldest first; empty when none is left."""
+    def batch(self, keys: Iterable[str] | None = None) -> Batch:
+        """Some that are to be removed next, oldest first; of `keys`, if given, all that wait.
+
+        Empty when none is left.
+        """
         with self._lock:
-            return dict(itertools.islice(self._marks.items(), _BATCH))
+            if keys is None:
+                return dict(itertools.islice(self._waiting.items(), _BATCH))
+            slots = dict.fromkeys(map(_slot_part, keys))
+            return {slot: self._waiting[slot] for slot in slots if slot in self._waiting}
 
     def confirm(self, removed: Batch) -> None:
         """Forget what was removed, but for what was put off anew since."""
         with self._lock:
-            for key, mark in removed.items():
-                if self._marks.get(key) is mark:
-                    del self._marks[key]
+            for slot, put_off in removed.items():
+                if self._waiting.get(slot) is put_off:
+                    del self._waiting[slot]
+
+    def give_up(self) -> None:
+        """Drop all: nobody will ask the store any more."""
+        with self._lock:
+            left = len(self._waiting)
+            self._waiting.clear()
+            if left:
+                self._drop(left)
+
+    def _drop(self, number: int) -> None:
+        self.dropped += number
+        log.error(
+            "invalidations_dropped",
+            "invalidations that waited for the store are lost: %d so far; what they concern may be "
+            "served until it expires",
+            self.dropped,
+            dropped=self.dropped,
+        )
 
     def after_fork(self) -> None:
         """The parent carries its own out; doing so twice is harmless, losing one is not."""
         self._lock = threading.Lock()
+
+
+def _slot_part(key: str) -> str:
+    """What an entry and its lease have in common: the part in braces; of other keys, all."""
+    return key.rpartition("{")[2]

@@ -18,7 +18,6 @@ from dataclasses import replace
 
 from cache_core.call import Answer, Call, Look, served
 from cache_core.compute import Compute
-from cache_core.events import Recorder
 from cache_core.flights import Flight
 from cache_core.freshness import is_due_early
 from cache_core.guard import GuardedStore
@@ -28,13 +27,14 @@ from cache_core.refresh import Refresher
 from cache_core.sharing import Sharing
 from cache_core.steps import Ask, Steps
 from cache_core.stores.base import StoreError
+from cache_core.tee import Tee
 from cache_core.timing import Timing
 
 
 class ReadPath:
     """Reads through a store. Its generators are carried out by `steps.run` or `steps.run_async`."""
 
-    def __init__(self, store: GuardedStore, recorder: Recorder, timing: Timing) -> None:
+    def __init__(self, store: GuardedStore, recorder: Tee, timing: Timing) -> None:
         self.store = store
         self.recorder = recorder
         self.timing = timing
@@ -99,7 +99,7 @@ class ReadPath:
                 steps = self.sharing.lead(flight, self.sharing.win_or_wait(call, look, flight))
                 if call.policy.source_timeout_s is None:
                     return (yield from steps)
-                self.sharing.lead_beside(call, steps)
+                yield from self.sharing.lead_beside(call, steps)
             answer = yield from self.sharing.join(call, flight, look, leads)
             if answer is not None:
                 return answer
@@ -123,7 +123,7 @@ class ReadPath:
                     steps = self.sharing.lead(flight, unstored)
                     if call.policy.source_timeout_s is None:
                         return (yield from steps)
-                    self.sharing.lead_beside(call, steps)
+                    yield from self.sharing.lead_beside(call, steps)
                 answer = yield from self.sharing.join(call, flight, kept, leads)
             except Exception:
                 stale = None if kept is None else self.compute.stale_if_error(call, kept)

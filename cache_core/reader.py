@@ -8,19 +8,20 @@ from typing import Any
 from cache_core.batch import Batch
 from cache_core.batch_source import SourceMany
 from cache_core.call import Answer, Call, Look, Read
-from cache_core.events import ReadEvent, Recorder, read_event
+from cache_core.events import ReadEvent, read_event
 from cache_core.logs import log
 from cache_core.near import Copy, copied
 from cache_core.read_path import ReadPath
 from cache_core.steps import Steps, run, run_async
+from cache_core.stopwatch import Stopwatch
 from cache_core.stores.base import CacheCoreError, StoreError, StoreUnavailableError
-from cache_core.timing import Timing
+from cache_core.tee import Tee
 
 
 class Reader:
     """What cached functions read through. `is_on`: False sends every read to its source."""
 
-    def __init__(self, path: ReadPath, recorder: Recorder, is_on: Callable[[], bool]) -> None:
+    def __init__(self, path: ReadPath, recorder: Tee, is_on: Callable[[], bool]) -> None:
         self._path = path
         self._store = path.store
         self._recorder = recorder
@@ -52,23 +53,27 @@ class Reader:
         return await self._read_async(call)
 
     def _read(self, call: Call) -> Read[Any]:
-        clock = Stopwatch(self._timing)
+        clock = Stopwatch(self._timing, self._recorder)
         try:
-            answer = run(self._steps(call, clock), self._store)
-        except Exception:
-            self._report_errors([call], clock)
+            answer = run(self._steps(call, clock), self._store, clock)
+        except BaseException as exc:
+            self._report_end([call], clock, exc)
             raise
         self._report(call, answer, clock, clock.passed_s())
+        if clock.trace is not None:
+            clock.end()
         return answer.read
 
     async def _read_async(self, call: Call) -> Read[Any]:
-        clock = Stopwatch(self._timing)
+        clock = Stopwatch(self._timing, self._recorder)
         try:
-            answer = await run_async(self._steps(call, clock), self._store)
-        except Exception:
-            self._report_errors([call], clock)
+            answer = await run_async(self._steps(call, clock), self._store, clock)
+        except BaseException as exc:
+            self._report_end([call], clock, exc)
             raise
         self._report(call, answer, clock, clock.passed_s())
+        if clock.trace is not None:
+            clock.end()
         return answer.read
 
     def warm(self, call: Call) -> bool:
@@ -79,7 +84,11 @@ class Reader:
         """
         if not self._is_on():
             raise CacheCoreError("caching is off, so nothing would be kept")
-        answer = run(self._path.read(call, lambda: None, take_stale=False), self._store)
+        clock = Stopwatch(self._timing, self._recorder, "warm")
+        try:
+            answer = run(self._path.read(call, _ignore, take_stale=False), self._store, clock)
+        finally:
+            clock.end()
         if answer.read.outcome == "bypass":
             raise StoreUnavailableError("the store is out of reach, so nothing would be kept")
         if answer.ran_s is None:
@@ -89,21 +98,29 @@ class Reader:
 
     def renew(self, call: Call) -> Read[Any]:
         """Compute a call anew and replace what is stored."""
-        return run(self._renewing(call), self._store).read
+        clock = Stopwatch(self._timing, self._recorder, "refresh")
+        try:
+            return run(self._renewing(call), self._store, clock).read
+        finally:
+            clock.end()
 
     async def renew_async(self, call: Call) -> Read[Any]:
         """The same from a coroutine."""
-        return (await run_async(self._renewing(call), self._store)).read
+        clock = Stopwatch(self._timing, self._recorder, "refresh")
+        try:
+            return (await run_async(self._renewing(call), self._store, clock)).read
+        finally:
+            clock.end()
 
     def read_many(self, calls: Sequence[Call], source_many: SourceMany | None) -> list[Read[Any]]:
         """Read many calls of one namespace, all different."""
         if not calls:
             return []
-        clock = Stopwatch(self._timing)
+        clock = Stopwatch(self._timing, self._recorder)
         try:
-            answers = run(self._many(calls, source_many, clock), self._store)
-        except Exception:
-            self._report_errors(calls, clock)
+            answers = run(self._many(calls, source_many, clock), self._store, clock)
+        except BaseException as exc:
+            self._report_end(calls, clock, exc)
             raise
         return self._report_many(calls, answers, clock)
 
@@ -113,11 +130,11 @@ class Reader:
         """The same from a coroutine."""
         if not calls:
             return []
-        clock = Stopwatch(self._timing)
+        clock = Stopwatch(self._timing, self._recorder)
         try:
-            answers = await run_async(self._many(calls, source_many, clock), self._store)
-        except Exception:
-            self._report_errors(calls, clock)
+            answers = await run_async(self._many(calls, source_many, clock), self._store, clock)
+        except BaseException as exc:
+            self._report_end(calls, clock, exc)
             raise
         return self._report_many(calls, answers, clock)
 
@@ -181,7 +198,7 @@ class Reader:
         read = answer.read
         outcome = read.outcome
         came_from_store = outcome in ("hit", "stale")
-        self._recorder.read(
+        (clock.trace or self._recorder).read(
             read_event(
                 call.namespace,
                 outcome,
@@ -200,12 +217,17 @@ class Reader:
         share_s = clock.shared_out(len(calls))
         for call, answer in zip(calls, answers, strict=True):
             self._report(call, answer, clock, share_s)
+        clock.end()
         return [answer.read for answer in answers]
 
-    def _report_errors(self, calls: Sequence[Call], clock: Stopwatch) -> None:
-        share_s = clock.shared_out(len(calls))
-        for call in calls:
-            self._recorder.read(ReadEvent(call.namespace, "error", clock.began_s, share_s))
+    def _report_end(self, calls: Sequence[Call], clock: Stopwatch, exc: BaseException) -> None:
+        """Report reads that gave no value; one that was stopped is not counted."""
+        if isinstance(exc, Exception):
+            share_s = clock.shared_out(len(calls))
+            told = clock.trace or self._recorder
+            for call in calls:
+                told.read(ReadEvent(call.namespace, "error", clock.began_s, share_s))
+        clock.end()
 
     def report_peek(self, call: Call, look: Look, clock: Stopwatch, together: int) -> None:
         """Report a read that had no source to turn to, one of `together`."""
@@ -224,27 +246,5 @@ class Reader:
         )
 
 
-class Stopwatch:
-    """When a read began, and when the store first answered it."""
-
-    __slots__ = ("_began", "_monotonic", "began_s", "store_s")
-
-    def __init__(self, timing: Timing) -> None:
-        self._monotonic = timing.monotonic
-        self.began_s = timing.clock()
-        self._began = self._monotonic()
-        self.store_s: float | None = None
-
-    def passed_s(self) -> float:
-        return self._monotonic() - self._began
-
-    def shared_out(self, reads: int) -> float:
-        """The share of each of so many reads in the time that passed; they end now, not early."""
-        passed_s = self.passed_s()
-        share_s = passed_s / reads
-        self.began_s += passed_s - share_s
-        self._began += passed_s - share_s
-        return share_s
-
-    def store_answered(self) -> None:
-        self.store_s = self.passed_s()
+def _ignore() -> None:
+    """When the store answered is of no interest."""

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 from cache_core.background import Background
 from cache_core.call import Answer, Call, Look
 from cache_core.envelope import GENERATION_BYTES
+from cache_core.logs import in_short, log
 from cache_core.pauses import Pauses
 from cache_core.steps import Ask, Sleep, Steps, run, run_async
+from cache_core.stopwatch import Stopwatch
 from cache_core.stores.base import LeaseWrite, StoreError
 
 if TYPE_CHECKING:
@@ -73,23 +75,26 @@ class Refresher:
             if self._cooling.lasts(call.entry_key, self._path.timing.monotonic()):
                 return
             self._refreshing.add(call.entry_key)
-        steps = self._steps(call, look)
+        stopwatch = Stopwatch(self._path.timing, self._path.recorder, "refresh")
+        stopwatch.trace_in_background(call.namespace)
+        steps = self._steps(call, look, stopwatch)
         begin = self._begin_task if call.is_async else self._begin_job
-        if not begin(call, steps):
+        if not begin(call, steps, stopwatch):
             steps.close()
             self._ended(call, None)
             self._path.recorder.count(call.namespace, "refresh_skipped")
 
-    def _begin_job(self, _: Call, steps: Steps[None]) -> bool:
-        return self._workers.submit(lambda: run(steps, self._path.store))
+    def _begin_job(self, _: Call, steps: Steps[None], stopwatch: Stopwatch) -> bool:
+        return self._workers.submit(lambda: run(steps, self._path.store, stopwatch))
 
-    def _begin_task(self, call: Call, steps: Steps[None]) -> bool:
+    def _begin_task(self, call: Call, steps: Steps[None], stopwatch: Stopwatch) -> bool:
         if len(self._tasks) >= _TASKS_MAX:
             # A loop that was closed without further ado never says that its tasks are over.
             self._tasks -= {task for task in self._tasks if task.get_loop().is_closed()}
             if len(self._tasks) >= _TASKS_MAX:
                 return False
-        task = asyncio.get_running_loop().create_task(run_async(steps, self._path.store))
+        work = run_async(steps, self._path.store, stopwatch)
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(lambda ended: self._task_ended(ended, call))
         return True
@@ -99,8 +104,11 @@ class Refresher:
         # A loop that closes cancels tasks before their first step: they never say they ended.
         with self._lock:
             self._refreshing.discard(call.entry_key)
+        # As in a thread; otherwise asyncio would say it, with the text of the exception.
+        if not task.cancelled() and (exc := task.exception()) is not None:
+            log.error("background_failed", "a refresh failed: %s", in_short(exc))
 
-    def _steps(self, call: Call, seen: Look) -> Steps[None]:
+    def _steps(self, call: Call, seen: Look, stopwatch: Stopwatch) -> Steps[None]:
         token = os.urandom(GENERATION_BYTES)
         answer = None
         try:
@@ -118,6 +126,7 @@ class Refresher:
                     self._path.recorder.count(call.namespace, "refreshed")
         finally:
             self._ended(call, answer)
+            stopwatch.end()
 
     def _ended(self, call: Call, answer: Answer | None) -> None:
         """An attempt that stored nothing is not repeated before the pause is over."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import os
 import threading
 from collections.abc import Iterator, Sequence
@@ -19,14 +20,17 @@ from cache_core.envelope import GENERATION_BYTES
 from cache_core.events import Outcome, Recorder
 from cache_core.flights import Abandoned, Flight, Flights
 from cache_core.guard import GuardedStore
-from cache_core.steps import Ask, Sleep, Steps, Wait, WaitedOutError, run, run_async
+from cache_core.steps import Ask, Beside, Sleep, Steps, Wait, WaitedOutError, run, run_async
+from cache_core.stopwatch import Stopwatch
 from cache_core.stores.base import LeaseWrite, Put, StoreError, StoreRejectedError
 from cache_core.timing import Timing
 
 # Losing a generation costs misses, never correctness, so this only bounds what they occupy.
 _GENERATION_TTL_S = 30 * 86_400.0
-# The longest gap is what a waiter may come late, the shortest what a quick source costs in polls.
-_FIRST_GAP_S, _GAP_GROWTH, _LONGEST_GAP_S = 0.01, 1.6, 0.1
+# A gap is what a waiter may come late: a share of the time the source has taken so far. That is
+# some 40 polls for a source of a second and 70 for one of ten.
+_GAP_SHARE = 0.08
+_SHORTEST_GAP_S, _LONGEST_GAP_S = 0.01, 0.5
 _BIDS_IN_VAIN_MAX = 5
 
 
@@ -84,10 +88,12 @@ class Sharing:
 
     def gaps(self) -> Iterator[float]:
         """Growing gaps between polls, seconds, spread so that waiters do not poll in step."""
-        gap_s = _FIRST_GAP_S
+        waited_s = 0.0
         while True:
-            yield gap_s * (0.75 + 0.5 * self._timing.draw())
-            gap_s = min(gap_s * _GAP_GROWTH, _LONGEST_GAP_S)
+            gap_s = min(max(waited_s * _GAP_SHARE, _SHORTEST_GAP_S), _LONGEST_GAP_S)
+            gap_s *= 0.75 + 0.5 * self._timing.draw()
+            yield gap_s
+            waited_s += gap_s
 
     # Flights
 
@@ -107,21 +113,30 @@ class Sharing:
         flight.future.set_result(answer)
         return answer
 
-    def lead_beside(self, call: Call, steps: Steps[Answer]) -> None:
+    def lead_beside(self, call: Call, steps: Steps[Answer]) -> Steps[None]:
         """Carry a flight on beside its caller, who waits for it no longer than the policy says."""
+        quiet = _quietly(steps)
+        yield Beside(lambda stopwatch: self._begin_beside(call, quiet, stopwatch), call.namespace)
+
+    def _begin_beside(self, call: Call, steps: Steps[None], stopwatch: Stopwatch | None) -> None:
         if call.is_async:
-            task = asyncio.get_running_loop().create_task(run_async(_quietly(steps), self._store))
+            work = run_async(steps, self._store, stopwatch)
+            task = asyncio.get_running_loop().create_task(work)
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         else:
             # A thread of its own: sources that hang must not take the places of others.
+            context = contextvars.copy_context()
             beside = threading.Thread(
-                target=run, args=(_quietly(steps), self._store), name="cache-source", daemon=True
+                target=context.run,
+                args=(run, steps, self._store, stopwatch),
+                name="cache-source",
+                daemon=True,
             )
             try:
                 beside.start()
             except RuntimeError:  # no more threads: then the caller has to wait
-                run(_quietly(steps), self._store)
+                run(steps, self._store, stopwatch)
 
     def join(
         self, call: Call, flight: Flight, look: Look | None = None, is_own: bool = False

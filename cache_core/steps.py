@@ -15,6 +15,8 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from cache_core.stopwatch import Stopwatch
+
 T = TypeVar("T")
 
 
@@ -28,25 +30,53 @@ class Ask:
 
     call: Callable[[Any], Any]
 
-    def do(self, store: Any) -> Any:
+    def do(self, store: Any, _: Stopwatch | None = None) -> Any:
         return self.call(store)
 
-    async def do_async(self, store: Any) -> Any:
+    async def do_async(self, store: Any, _: Stopwatch | None = None) -> Any:
         return await self.call(store.aio)
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Call the source; what it raises comes back as an exception."""
+    """Call the source, traced if somebody traces; what it raises comes back as an exception."""
 
     call: Callable[[], Any]
+    namespace: str
 
-    def do(self, _: Any) -> Any:
-        return self.call()
+    def do(self, _: Any, stopwatch: Stopwatch | None = None) -> Any:
+        trace = None if stopwatch is None else stopwatch.traced(self.namespace)
+        if trace is None:
+            return self.call()
+        with trace.source():
+            return self.call()
 
-    async def do_async(self, _: Any) -> Any:
+    async def do_async(self, _: Any, stopwatch: Stopwatch | None = None) -> Any:
+        trace = None if stopwatch is None else stopwatch.traced(self.namespace)
+        if trace is None:
+            return await self._result()
+        with trace.source():
+            return await self._result()
+
+    async def _result(self) -> Any:
         result = self.call()
         return await result if inspect.isawaitable(result) else result
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Have a source run beside the caller, who goes on at once: `begin` is given its stopwatch."""
+
+    begin: Callable[[Stopwatch | None], None]
+    namespace: str
+
+    def do(self, _: Any, stopwatch: Stopwatch | None = None) -> None:
+        if stopwatch is not None:
+            stopwatch.traced(self.namespace)  # here, where the caller's context is
+        self.begin(stopwatch)
+
+    async def do_async(self, store: Any, stopwatch: Stopwatch | None = None) -> None:
+        self.do(store, stopwatch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +86,14 @@ class Wait:
     future: concurrent.futures.Future[Any]
     timeout_s: float
 
-    def do(self, _: Any) -> Any:
+    def do(self, _: Any, __: Stopwatch | None = None) -> Any:
         # Not result(timeout): a source's own TimeoutError must stay apart from ours.
         done, _pending = concurrent.futures.wait([self.future], self.timeout_s)
         if not done:
             raise WaitedOutError
         return self.future.result()
 
-    async def do_async(self, _: Any) -> Any:
+    async def do_async(self, _: Any, __: Stopwatch | None = None) -> Any:
         # Shielded: a reader that is cancelled must not cancel what others wait for.
         waiting = asyncio.shield(asyncio.wrap_future(self.future))
         # A reader that gave up never looks at the outcome; asyncio would complain of that.
@@ -80,14 +110,14 @@ class Sleep:
 
     seconds: float
 
-    def do(self, _: Any) -> None:
+    def do(self, _: Any, __: Stopwatch | None = None) -> None:
         time.sleep(self.seconds)
 
-    async def do_async(self, _: Any) -> None:
+    async def do_async(self, _: Any, __: Stopwatch | None = None) -> None:
         await asyncio.sleep(self.seconds)
 
 
-Step = Ask | Source | Wait | Sleep
+Step = Ask | Source | Beside | Wait | Sleep
 Steps = Generator[Step, Any, T]
 
 
@@ -95,13 +125,13 @@ class WaitedOutError(Exception):
     """A `Wait` took longer than its timeout. Apart from TimeoutError, which a source may raise."""
 
 
-def run(steps: Steps[T], store: Any) -> T:
-    """Carry the steps out on this thread."""
+def run(steps: Steps[T], store: Any, stopwatch: Stopwatch | None = None) -> T:
+    """Carry the steps out on this thread. `stopwatch`: of the operation they belong to."""
     try:
         step = next(steps)
         while True:
             try:
-                result = step.do(store)
+                result = step.do(store, stopwatch)
             except BaseException as exc:  # noqa: BLE001
                 step = steps.throw(exc)
             else:
@@ -111,13 +141,13 @@ def run(steps: Steps[T], store: Any) -> T:
         return answer
 
 
-async def run_async(steps: Steps[T], store: Any) -> T:
+async def run_async(steps: Steps[T], store: Any, stopwatch: Stopwatch | None = None) -> T:
     """Carry the steps out for a coroutine: the store's `aio` and the source are awaited."""
     try:
         step = next(steps)
         while True:
             try:
-                result = await step.do_async(store)
+                result = await step.do_async(store, stopwatch)
             except BaseException as exc:  # noqa: BLE001
                 step = steps.throw(exc)
             else:

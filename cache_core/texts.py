@@ -6,6 +6,7 @@ whatever they say, so stored bytes need no other check than that they are UTF-8.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from cache_core.packing import Add
 from cache_core.parts import EXPAND_MAX, Parts, UndecodableError
 
 _LISTED = 64  # so few texts are as quick to write among the JSON
+_KEPT_CHARACTERS = 2_000
 _SAMPLE = 64
 _DISTINCT_SHARE = 0.75
 _REPEATED_ABOVE_BYTES = 6.0
@@ -43,7 +45,9 @@ def unpack(content: list[Any], parts: Parts) -> pa.Array:
     """The texts `pack` was given, in one piece. Raises UndecodableError."""
     how = content[0]
     if how == "list":
-        return pa.array(content[1], type=pa.large_string())
+        found = tuple(content[1])
+        few = sum(map(len, filter(None, found))) <= _KEPT_CHARACTERS
+        return _listed(found) if few else _listed.__wrapped__(found)
     if how == "rows":
         return _restore(content[1], parts)
     if how != "names":
@@ -52,6 +56,12 @@ def unpack(content: list[Any], parts: Parts) -> pa.Array:
     names = _restore(content[3], parts)
     parts.spend(len(codes) * int(np.diff(_ends(names)).max()))
     return names.take(pa.array(codes))
+
+
+@lru_cache(maxsize=256)
+def _listed(found: tuple[str | None, ...]) -> pa.Array:
+    """Names of columns and categories, mostly: the same again and again. Nobody alters them."""
+    return pa.array(found, type=pa.large_string())
 
 
 def _repeats(texts: pa.LargeStringArray) -> bool:
@@ -94,8 +104,9 @@ def _restore(content: list[Any], parts: Parts) -> pa.LargeStringArray:
     if width > _WIDEST_LENGTH:
         raise UndecodableError("lengths whose sum may overflow")
     lengths = np.frombuffer(parts.take(lengths_at), f"<u{width}")
-    ends = np.zeros(len(lengths) + 1, np.int64)
-    np.cumsum(lengths.astype(np.int64), out=ends[1:])
+    ends = np.empty(len(lengths) + 1, np.int64)
+    ends[0] = 0
+    np.cumsum(lengths, dtype=np.int64, out=ends[1:])
     text = parts.take(text_at)
     if ends[-1] != len(text):
         raise UndecodableError("texts of other lengths than they say")

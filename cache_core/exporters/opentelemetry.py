@@ -8,19 +8,31 @@ client span, which is for the instrumentation of the Redis client.
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from cache_core.events import Cause, Incident, Outcome, ReadEvent
+from cache_core.events import Cause, Incident, Operation, Outcome, ReadEvent
 from cache_core.exporters.labels import BUCKETS_S, NamespaceLabels
+from cache_core.exporters.watched import DROPPED, IS_DOWN, LOST, PENDING, WatchedCaches
 
 try:
     from opentelemetry import metrics, trace
+
+    from cache_core.exporters.opentelemetry_spans import (
+        UNTOLD,
+        Attributes,
+        OperationTrace,
+        SpanMaker,
+    )
 except ImportError as exc:
     raise ImportError(
         'OpenTelemetryRecorder needs opentelemetry-api: pip install "opentelemetry-api>=1.38"'
     ) from exc
+
+if TYPE_CHECKING:
+    from cache_core.cache import Cache
 
 Spans = Literal["none", "misses", "all"]
 
@@ -35,17 +47,22 @@ class OpenTelemetryRecorder:
     and a counter `cache.incidents`. Reads have no counter of their own, as requests have none in
     the conventions for HTTP: the histogram's count is theirs, and each record costs some 10 us.
 
-    A span is made when its read has ended, and begins when the read began; its parent is the
-    caller's current span. Attributes: `cache.namespace`, `cache.outcome`, `cache.cause` of a miss,
-    `cache.store.duration`; never a key or a value. Where the source ran there is an event
-    `cache.source` with its `cache.source.duration`. It is no span of its own: spans that the source
-    made were begun before this one was, so they belong to the caller's span.
+    Spans: `cache read <namespace>` begins when the read began; its parent is the caller's current
+    span. Where the read runs its source, `cache source <namespace>` is its child and current
+    meanwhile, so the spans that the source makes are children of that. `cache refresh` and
+    `cache warm` are the same for `refresh()` and `warm()`. A refresh in the background has a trace
+    of its own with a link to the span that set it off. Attributes: `cache.namespace`,
+    `cache.outcome`, `cache.cause` of a miss, `cache.near` (true) of a hit by this process's own
+    copy, `cache.store.duration`, and for a batch that ran a source, which is one span,
+    `cache.batch.size` and its worst outcome. Never a key or a value. Of a source's exception type
+    and stack are recorded, not the text: a failing query quotes what users typed.
 
     Nothing is built for a provider that keeps nothing.
 
     Args:
         meter_provider, tracer_provider: by default the global ones, also when set later.
-        spans: "misses" for reads that were not served from the cache, "all", or "none".
+        spans: "misses" for reads that were not served from the cache, and whatever ran a source;
+            "all"; or "none".
         clock_ns: Unix time in nanoseconds.
     """
 
@@ -66,34 +83,67 @@ class OpenTelemetryRecorder:
         self._read_s = _duration(meter, "cache.read.duration", "A read, its source included")
         self._source_s = _duration(meter, "cache.source.duration", "The source, where it ran")
         self._store_s = _duration(meter, "cache.store.duration", "The store's first answer")
+        self._meter = meter
+        self._watched: WatchedCaches | None = None
+        self._watching = threading.Lock()
         self._tracer_provider = tracer_provider
         self._tracer = trace.get_tracer("cache_core", tracer_provider=tracer_provider)
         self._spans = spans
         self._clock_ns = clock_ns
         self._namespaces = NamespaceLabels()
-        self._kinds: dict[tuple[str, Outcome, Cause | None], _Kind] = {}
+        self._kinds: dict[tuple[str, Outcome, Cause | None, bool], _Kind] = {}
 
     def read(self, event: ReadEvent) -> None:
-        """Count one read, and make its span."""
+        """Count one read that ran no source, and make its span."""
+        kind = self._counted(event)
+        if kind.has_span and not self._keeps_no_spans():
+            self._make_span(event, kind)
+
+    def _counted(self, event: ReadEvent) -> _Kind:
         kind = self._kind_of(event)
         self._read_s.record(event.latency_s, kind.attributes)
         if event.source_s is not None:
             self._source_s.record(event.source_s, kind.of_namespace)
         if event.store_s is not None:
             self._store_s.record(event.store_s, kind.of_namespace)
-        if kind.has_span and not self._keeps_no_spans():
-            self._make_span(event, kind)
+        return kind
+
+    def trace(
+        self, namespace: str, operation: Operation, passed_s: float, *, in_background: bool = False
+    ) -> OperationTrace | None:
+        """Make the spans of an operation that runs a source, and of the source."""
+        if self._spans == "none" or self._keeps_no_spans():
+            return None
+
+        def counted(event: ReadEvent) -> Attributes:
+            return self._counted(event).attributes
+
+        spans = SpanMaker(self._tracer, self._clock_ns, self._namespaces.label(namespace))
+        return OperationTrace(spans, operation, passed_s, counted, in_background=in_background)
 
     def count(self, namespace: str, incident: Incident, number: int = 1) -> None:
         """Count something beside the reads."""
         namespace = self._namespaces.label(namespace)
         self._incidents.add(number, {"cache.namespace": namespace, "cache.incident": incident})
 
+    def watch(self, cache: Cache) -> None:
+        """Also tell, whenever metrics are collected, how a cache and its store are doing.
+
+        `cache.store.down` (1 or 0), `cache.invalidations.pending`, `cache.invalidations.dropped`
+        (keys) and `cache.figures.lost` (minutes and hours), with the attribute `cache.store`. What
+        they are is told by `cache_core.exporters.watched`.
+        """
+        with self._watching:
+            if self._watched is None:
+                self._watched = _watched_by(self._meter)
+        self._watched.add(cache)
+
     def close(self) -> None:
         """Nothing is held; providers are shut down by whoever made them."""
 
     def _kind_of(self, event: ReadEvent) -> _Kind:
-        key = (self._namespaces.label(event.namespace), event.outcome, event.cause)
+        namespace = self._namespaces.label(event.namespace)
+        key = (namespace, event.outcome, event.cause, event.is_near)
         kind = self._kinds.get(key)
         if kind is None:
             kind = self._kinds[key] = _kind(*key, spans=self._spans)
@@ -115,8 +165,6 @@ class OpenTelemetryRecorder:
         if span.is_recording():
             if event.store_s is not None:
                 span.set_attribute("cache.store.duration", event.store_s)
-            if event.source_s is not None:
-                span.add_event("cache.source", {"cache.source.duration": event.source_s}, end_ns)
             if event.outcome == "error":
                 span.set_status(trace.StatusCode.ERROR)
         span.end(end_ns)
@@ -125,18 +173,22 @@ class OpenTelemetryRecorder:
 class _Kind(NamedTuple):
     """What reads of a namespace, an outcome and a cause have in common."""
 
-    attributes: dict[str, str]
+    attributes: dict[str, str | bool]
     of_namespace: dict[str, str]
     span_name: str
     has_span: bool
 
 
-def _kind(namespace: str, outcome: Outcome, cause: Cause | None, *, spans: Spans) -> _Kind:
-    attributes: dict[str, str] = {"cache.namespace": namespace, "cache.outcome": outcome}
+def _kind(
+    namespace: str, outcome: Outcome, cause: Cause | None, is_near: bool, *, spans: Spans
+) -> _Kind:
+    attributes: dict[str, str | bool] = {"cache.namespace": namespace, "cache.outcome": outcome}
     if cause is not None:
         attributes["cache.cause"] = cause
+    if is_near:
+        attributes["cache.near"] = True
     if outcome == "error":
-        attributes["error.type"] = "_OTHER"  # the convention's word for a type that is not told
+        attributes["error.type"] = UNTOLD
     return _Kind(
         attributes,
         {"cache.namespace": namespace},
@@ -149,3 +201,24 @@ def _duration(meter: metrics.Meter, name: str, description: str) -> metrics.Hist
     return meter.create_histogram(
         name, "s", description, explicit_bucket_boundaries_advisory=BUCKETS_S
     )
+
+
+def _watched_by(meter: metrics.Meter) -> WatchedCaches:
+    """Caches whose state the meter asks for."""
+    watched = WatchedCaches()
+
+    def observe(field: str) -> Callable[[metrics.CallbackOptions], Iterable[metrics.Observation]]:
+        return lambda _: [
+            metrics.Observation(getattr(state, field), {"cache.store": store})
+            for store, state in watched.by_store().items()
+        ]
+
+    meter.create_observable_gauge("cache.store.down", [observe("is_down")], "1", IS_DOWN)
+    meter.create_observable_up_down_counter(
+        "cache.invalidations.pending", [observe("pending")], "{key}", PENDING
+    )
+    meter.create_observable_counter(
+        "cache.invalidations.dropped", [observe("dropped")], "{key}", DROPPED
+    )
+    meter.create_observable_counter("cache.figures.lost", [observe("lost")], "{period}", LOST)
+    return watched

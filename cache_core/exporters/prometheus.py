@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import threading
 import weakref
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
 
 from cache_core.events import Cause, Incident, Outcome, ReadEvent
 from cache_core.exporters.labels import BUCKETS_S, NamespaceLabels
+from cache_core.exporters.watched import DROPPED, IS_DOWN, LOST, PENDING, WatchedCaches
 
 try:
-    from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram
+    from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, Metric
+    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+    from prometheus_client.registry import Collector
 except ImportError as exc:
     raise ImportError(
         'PrometheusRecorder needs prometheus-client: pip install "prometheus-client>=0.23"'
     ) from exc
+
+if TYPE_CHECKING:
+    from cache_core.cache import Cache
 
 
 class PrometheusRecorder:
@@ -23,8 +30,8 @@ class PrometheusRecorder:
     Metrics: `cache_reads_total{namespace,outcome,cause}` (`cause` is empty unless the outcome is
     "miss"), `cache_incidents_total{namespace,incident}`, and histograms in seconds:
     `cache_read_seconds{namespace,outcome}`, `cache_source_seconds{namespace}`,
-    `cache_store_seconds{namespace}`. Labels never hold a key; from the 201st namespace on they say
-    "other".
+    `cache_store_seconds{namespace}`. A hit by this process's own copy is counted as the incident
+    "near_hit" too. Labels never hold a key; from the 201st namespace on they say "other".
 
     Several recorders of one registry count in the same metrics, and closing one removes nothing:
     a process may open and close caches while it is scraped.
@@ -43,6 +50,8 @@ class PrometheusRecorder:
         if metrics is None:
             metrics = self._reads[kind] = self._metrics.of_reads(*kind)
         metrics.reads.inc()
+        if event.is_near:
+            metrics.near_hits.inc()
         metrics.read_s.observe(event.latency_s)
         if event.source_s is not None:
             metrics.source_s.observe(event.source_s)
@@ -54,6 +63,16 @@ class PrometheusRecorder:
         namespace = self._metrics.namespaces.label(namespace)
         self._metrics.incidents.labels(namespace, incident).inc(number)
 
+    def watch(self, cache: Cache) -> None:
+        """Also show, whenever the registry is scraped, how a cache and its store are doing.
+
+        `cache_store_down{store}` (1 or 0), `cache_invalidations_pending{store}`,
+        `cache_invalidations_dropped_total{store}` (keys) and `cache_figures_lost_total{store}`
+        (minutes and hours). What they are is told by `cache_core.exporters.watched`. The cache is
+        not kept alive.
+        """
+        self._metrics.states.watched.add(cache)
+
     def close(self) -> None:
         """Nothing is held."""
 
@@ -62,6 +81,7 @@ class _ReadMetrics(NamedTuple):
     """Those of one kind of read, looked up once."""
 
     reads: Counter
+    near_hits: Counter
     read_s: Histogram
     source_s: Histogram
     store_s: Histogram
@@ -104,13 +124,41 @@ class _Metrics:
             buckets=BUCKETS_S,
         )
 
+        self.states = _States()
+        registry.register(self.states)
+
     def of_reads(self, namespace: str, outcome: Outcome, cause: Cause | None) -> _ReadMetrics:
         return _ReadMetrics(
             self.reads.labels(namespace, outcome, cause or ""),
+            self.incidents.labels(namespace, "near_hit"),
             self.read_s.labels(namespace, outcome),
             self.source_s.labels(namespace),
             self.store_s.labels(namespace),
         )
+
+
+class _States(Collector):
+    """Asks the caches that are watched when somebody scrapes."""
+
+    def __init__(self) -> None:
+        self.watched = WatchedCaches()
+
+    def collect(self) -> Iterator[Metric]:
+        states = self.watched.by_store()
+        for family, field in _families():
+            for store, state in states.items():
+                family.add_metric([store], getattr(state, field))
+            yield family
+
+
+def _families() -> list[tuple[GaugeMetricFamily | CounterMetricFamily, str]]:
+    labels = ["store"]
+    return [
+        (GaugeMetricFamily("cache_store_down", IS_DOWN, labels=labels), "is_down"),
+        (GaugeMetricFamily("cache_invalidations_pending", PENDING, labels=labels), "pending"),
+        (CounterMetricFamily("cache_invalidations_dropped", DROPPED, labels=labels), "dropped"),
+        (CounterMetricFamily("cache_figures_lost", LOST, labels=labels), "lost"),
+    ]
 
 
 _made: weakref.WeakKeyDictionary[CollectorRegistry, _Metrics] = weakref.WeakKeyDictionary()

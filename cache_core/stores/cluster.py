@@ -9,17 +9,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from types import TracebackType
-from typing import Self, TypeVar
+from typing import TypeVar
 
 from cache_core.stores.arguments import checked_start
+from cache_core.stores.asking import Asking
 from cache_core.stores.base import (
-    FieldPut,
-    LeaseWrite,
-    Put,
     StoreInfo,
     StoreUnavailableError,
-    Touch,
     checked_prefix,
 )
 from cache_core.stores.cluster_aio import AsyncClusterStore
@@ -36,7 +32,7 @@ from cache_core.stores.redis_errors import FAILURES
 _T = TypeVar("_T")
 
 
-class ClusterStore:
+class ClusterStore(Asking):
     """Implements Store on a Redis Cluster, 5 or later.
 
     An entry and its lease must lie in one slot, by the same part in braces; all else may lie
@@ -56,6 +52,7 @@ class ClusterStore:
     """
 
     kind = "cluster"
+    _commands: ClusterCommands
 
     def __init__(
         self, url: str, *, prefix: str, timeout_s: float = 1.0, connect_timeout_s: float = 0.5
@@ -83,43 +80,8 @@ class ClusterStore:
     def __repr__(self) -> str:
         return f"ClusterStore({self.address!r}, prefix={self.prefix!r})"
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
-        return self._ask(self._commands.get_many(keys)) if keys else []
-
-    def add_then_get(self, adds: Sequence[Put], keys: Sequence[str]) -> list[bytes | None]:
-        return self._ask(self._commands.add_then_get(adds, keys)) if adds or keys else []
-
-    def put_many(self, puts: Sequence[Put]) -> None:
-        if puts:
-            self._ask(self._commands.put_many(puts))
-
-    def settle(self, writes: Sequence[LeaseWrite]) -> list[bool]:
-        return self._ask(self._commands.settle(writes)) if writes else []
-
-    def touch(self, touches: Sequence[Touch]) -> None:
-        if touches:
-            self._ask(self._commands.touch(touches))
-
     def remove(self, keys: Sequence[str]) -> int:
         return self._run("remove", self._router.removed(self._commands, keys)) if keys else 0
-
-    def put_fields(self, fields: Sequence[FieldPut]) -> None:
-        if fields:
-            self._ask(self._commands.put_fields(fields))
-
-    def get_fields(self, keys: Sequence[str]) -> list[dict[str, bytes]]:
-        return self._ask(self._commands.get_fields(keys)) if keys else []
 
     def scan(self, start: str) -> Iterator[list[str]]:
         checked_start(start)

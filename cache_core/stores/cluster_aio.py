@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Callable, Collection, Sequence
 from typing import TypeVar
 
-from cache_core.stores.base import LeaseWrite, Put, StoreUnavailableError, Touch
+from cache_core.stores.asking import AsyncAsking
+from cache_core.stores.base import StoreUnavailableError
 from cache_core.stores.cluster_commands import ClusterCommands
 from cache_core.stores.cluster_errors import cluster_error
 from cache_core.stores.cluster_routing import Failed, Outcome, Round, Rounds, Router
@@ -21,8 +22,10 @@ from cache_core.stores.redis_line import Lines
 _T = TypeVar("_T")
 
 
-class AsyncClusterStore:
+class AsyncClusterStore(AsyncAsking):
     """Implements AsyncStore; made by ClusterStore, whose arguments see."""
+
+    _commands: ClusterCommands
 
     def __init__(
         self,
@@ -42,23 +45,6 @@ class AsyncClusterStore:
         self._timeout_s = timeout_s
         self._closed = False
         self._lines = PerLoop(lambda: _NodeLines(target, connect_timeout_s, known))
-
-    async def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
-        return await self._ask(self._commands.get_many(keys)) if keys else []
-
-    async def add_then_get(self, adds: Sequence[Put], keys: Sequence[str]) -> list[bytes | None]:
-        return await self._ask(self._commands.add_then_get(adds, keys)) if adds or keys else []
-
-    async def put_many(self, puts: Sequence[Put]) -> None:
-        if puts:
-            await self._ask(self._commands.put_many(puts))
-
-    async def settle(self, writes: Sequence[LeaseWrite]) -> list[bool]:
-        return await self._ask(self._commands.settle(writes)) if writes else []
-
-    async def touch(self, touches: Sequence[Touch]) -> None:
-        if touches:
-            await self._ask(self._commands.touch(touches))
 
     async def remove(self, keys: Sequence[str]) -> int:
         if not keys:

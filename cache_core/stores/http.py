@@ -6,6 +6,7 @@ hand it the network, and there each step gets only the time that is left.
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 import weakref
@@ -13,8 +14,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import certifi
 import httpcore
-import httpx
 
 from cache_core.stores.deadline import Deadline
 from cache_core.stores.pool import Pool, PoolExhaustedError
@@ -60,8 +61,12 @@ class Body:
 
 
 def tls_context() -> ssl.SSLContext:
-    """httpx's own: certifi's roots, and SSL_CERT_FILE where an office sets one."""
-    return httpx.create_ssl_context()
+    """Trusts certifi's roots; where an office sets SSL_CERT_FILE or SSL_CERT_DIR, those instead."""
+    if file := os.environ.get("SSL_CERT_FILE"):
+        return ssl.create_default_context(cafile=file)
+    if folder := os.environ.get("SSL_CERT_DIR"):
+        return ssl.create_default_context(capath=folder)
+    return ssl.create_default_context(cafile=certifi.where())
 
 
 class _Connection:

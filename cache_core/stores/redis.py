@@ -9,8 +9,7 @@ from __future__ import annotations
 import time
 import weakref
 from collections.abc import Iterator, Sequence
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 try:
     import hiredis  # noqa: F401
@@ -21,14 +20,10 @@ except ImportError as exc:
     ) from exc
 
 from cache_core.stores.arguments import checked_start
+from cache_core.stores.asking import Asking
 from cache_core.stores.base import (
     ChangeListener,
-    FieldPut,
-    LeaseWrite,
-    Put,
-    StoreInfo,
     StoreUnavailableError,
-    Touch,
     checked_prefix,
 )
 from cache_core.stores.commands import Commands, Exchange
@@ -48,7 +43,7 @@ from cache_core.stores.tracking import RedisTracking
 _T = TypeVar("_T")
 
 
-class RedisStore:
+class RedisStore(Asking):
     """Implements Store on a Redis server, 5 or later.
 
     Args:
@@ -88,17 +83,6 @@ class RedisStore:
     def __repr__(self) -> str:
         return f"RedisStore({self.address!r}, prefix={self.prefix!r})"
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
     def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
         if len(keys) < 2:
             return self._ask(self._commands.get_many(keys)) if keys else []
@@ -113,45 +97,10 @@ class RedisStore:
         except FAILURES as exc:
             raise self._translated(exc, "get_many") from exc
 
-    def add_then_get(self, adds: Sequence[Put], keys: Sequence[str]) -> list[bytes | None]:
-        if not adds:
-            return self.get_many(keys)
-        return self._ask(self._commands.add_then_get(adds, keys))
-
-    def put_many(self, puts: Sequence[Put]) -> None:
-        if puts:
-            self._ask(self._commands.put_many(puts))
-
-    def settle(self, writes: Sequence[LeaseWrite]) -> list[bool]:
-        return self._ask(self._commands.settle(writes)) if writes else []
-
-    def touch(self, touches: Sequence[Touch]) -> None:
-        if touches:
-            self._ask(self._commands.touch(touches))
-
-    def remove(self, keys: Sequence[str]) -> int:
-        return self._ask(self._commands.remove(keys)) if keys else 0
-
-    def put_fields(self, fields: Sequence[FieldPut]) -> None:
-        if fields:
-            self._ask(self._commands.put_fields(fields))
-
-    def get_fields(self, keys: Sequence[str]) -> list[dict[str, bytes]]:
-        return self._ask(self._commands.get_fields(keys)) if keys else []
-
     def scan(self, start: str) -> Iterator[list[str]]:
         checked_start(start)
         self._check_open("scan")
         return self._batches(start)
-
-    def ping(self) -> None:
-        self._ask(self._commands.ping())
-
-    def now_s(self) -> float:
-        return self._ask(self._commands.time())
-
-    def info(self) -> StoreInfo:
-        return self._ask(self._commands.info())
 
     def track(self, listener: ChangeListener) -> RedisTracking:
         """Tell `listener` of changes, over one more connection; Redis 6 or later."""

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 import redis
 
-from cache_core.stores.base import LeaseWrite, Put, StoreUnavailableError, Touch
+from cache_core.stores.asking import AsyncAsking
+from cache_core.stores.base import StoreUnavailableError
 from cache_core.stores.commands import Commands, Exchange
 from cache_core.stores.loops import PerLoop, hear_hangups
 from cache_core.stores.redis_connection import pack
@@ -24,7 +25,7 @@ from cache_core.stores.replies import raise_errors
 _T = TypeVar("_T")
 
 
-class AsyncRedisStore:
+class AsyncRedisStore(AsyncAsking):
     """Implements AsyncStore; made by RedisStore, whose arguments see."""
 
     def __init__(
@@ -54,31 +55,6 @@ class AsyncRedisStore:
             return commands.listed(reply, len(keys))
         except FAILURES as exc:
             raise self._translated(exc, "get_many") from exc
-
-    async def add_then_get(self, adds: Sequence[Put], keys: Sequence[str]) -> list[bytes | None]:
-        if not adds:
-            return await self.get_many(keys)
-        return await self._ask(self._commands.add_then_get(adds, keys))
-
-    async def put_many(self, puts: Sequence[Put]) -> None:
-        if puts:
-            await self._ask(self._commands.put_many(puts))
-
-    async def settle(self, writes: Sequence[LeaseWrite]) -> list[bool]:
-        return await self._ask(self._commands.settle(writes)) if writes else []
-
-    async def touch(self, touches: Sequence[Touch]) -> None:
-        if touches:
-            await self._ask(self._commands.touch(touches))
-
-    async def remove(self, keys: Sequence[str]) -> int:
-        return await self._ask(self._commands.remove(keys)) if keys else 0
-
-    async def ping(self) -> None:
-        await self._ask(self._commands.ping())
-
-    async def now_s(self) -> float:
-        return await self._ask(self._commands.time())
 
     async def aclose(self) -> None:
         self._lines.close_running()

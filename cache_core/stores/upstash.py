@@ -7,23 +7,21 @@ status, and drops the good replies of a pipeline for one bad. So the API is spok
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 try:
+    import anyio  # noqa: F401  # httpcore's, for coroutines
     import httpcore  # noqa: F401
-    import httpx  # noqa: F401
 except ImportError as exc:
-    raise ImportError("an https:// store needs httpx: pip install 'httpx>=0.28,<0.29'") from exc
+    raise ImportError(
+        "an https:// store needs httpcore: pip install 'httpcore[asyncio]>=1.0.9,<1.1'"
+    ) from exc
 
 from cache_core.stores.arguments import checked_start
+from cache_core.stores.asking import Asking
 from cache_core.stores.base import (
-    FieldPut,
     LeaseWrite,
-    Put,
-    StoreInfo,
     StoreUnavailableError,
-    Touch,
     checked_prefix,
 )
 from cache_core.stores.commands import Command, Commands, Exchange
@@ -35,7 +33,7 @@ from cache_core.stores.upstash_aio import AsyncUpstashStore
 _T = TypeVar("_T")
 
 
-class UpstashStore:
+class UpstashStore(Asking):
     """Implements Store on Upstash Redis, or on another server that speaks its REST API.
 
     Args:
@@ -76,59 +74,16 @@ class UpstashStore:
     def __repr__(self) -> str:
         return f"UpstashStore({self.address!r}, prefix={self.prefix!r})"
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
     def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
         return self._run("get_many", self._rest.get_many(keys)) if keys else []
 
-    def add_then_get(self, adds: Sequence[Put], keys: Sequence[str]) -> list[bytes | None]:
-        if not adds:
-            return self.get_many(keys)
-        return self._ask(self._commands.add_then_get(adds, keys))
-
-    def put_many(self, puts: Sequence[Put]) -> None:
-        if puts:
-            self._ask(self._commands.put_many(puts))
-
     def settle(self, writes: Sequence[LeaseWrite]) -> list[bool]:
         return self._run("settle", self._rest.settle(writes), repeatable=False) if writes else []
-
-    def touch(self, touches: Sequence[Touch]) -> None:
-        if touches:
-            self._ask(self._commands.touch(touches))
-
-    def remove(self, keys: Sequence[str]) -> int:
-        return self._ask(self._commands.remove(keys)) if keys else 0
-
-    def put_fields(self, fields: Sequence[FieldPut]) -> None:
-        if fields:
-            self._ask(self._commands.put_fields(fields))
-
-    def get_fields(self, keys: Sequence[str]) -> list[dict[str, bytes]]:
-        return self._ask(self._commands.get_fields(keys)) if keys else []
 
     def scan(self, start: str) -> Iterator[list[str]]:
         checked_start(start)
         self._check_open("scan")
         return self._batches(start)
-
-    def ping(self) -> None:
-        self._ask(self._commands.ping())
-
-    def now_s(self) -> float:
-        return self._ask(self._commands.time())
-
-    def info(self) -> StoreInfo:
-        return self._ask(self._commands.info())
 
     def close(self) -> None:
         self._closed = True

@@ -7,7 +7,8 @@ import ssl
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from cache_core.stores.base import LeaseWrite, Put, StoreUnavailableError, Touch
+from cache_core.stores.asking import AsyncAsking
+from cache_core.stores.base import LeaseWrite, StoreUnavailableError
 from cache_core.stores.commands import Command, Commands, Exchange
 from cache_core.stores.http_aio import AsyncHttp
 from cache_core.stores.loops import PerLoop, hear_hangups
@@ -16,7 +17,7 @@ from cache_core.stores.rest import LOST_CONNECTION, Requests, Rest
 _T = TypeVar("_T")
 
 
-class AsyncUpstashStore:
+class AsyncUpstashStore(AsyncAsking):
     """Implements AsyncStore; made by UpstashStore, whose arguments see."""
 
     def __init__(
@@ -37,32 +38,10 @@ class AsyncUpstashStore:
     async def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
         return await self._run("get_many", self._rest.get_many(keys)) if keys else []
 
-    async def add_then_get(self, adds: Sequence[Put], keys: Sequence[str]) -> list[bytes | None]:
-        if not adds:
-            return await self.get_many(keys)
-        return await self._ask(self._commands.add_then_get(adds, keys))
-
-    async def put_many(self, puts: Sequence[Put]) -> None:
-        if puts:
-            await self._ask(self._commands.put_many(puts))
-
     async def settle(self, writes: Sequence[LeaseWrite]) -> list[bool]:
         if not writes:
             return []
         return await self._run("settle", self._rest.settle(writes), repeatable=False)
-
-    async def touch(self, touches: Sequence[Touch]) -> None:
-        if touches:
-            await self._ask(self._commands.touch(touches))
-
-    async def remove(self, keys: Sequence[str]) -> int:
-        return await self._ask(self._commands.remove(keys)) if keys else 0
-
-    async def ping(self) -> None:
-        await self._ask(self._commands.ping())
-
-    async def now_s(self) -> float:
-        return await self._ask(self._commands.time())
 
     async def aclose(self) -> None:
         self._http.close_running()

@@ -6,6 +6,7 @@ import pytest
 
 from cache_core.breaker import Breaker
 from cache_core.stores import StoreUnavailableError
+from tests.cache.helpers import Clock
 
 
 class Store:
@@ -24,8 +25,8 @@ def store() -> Store:
 
 
 @pytest.fixture
-def breaker(store: Store) -> Breaker:
-    return Breaker("redis://there", store.ping, slow_s=0.5, probing=False)
+def breaker(store: Store, clock: Clock) -> Breaker:
+    return Breaker("redis://there", store.ping, slow_s=0.5, probing=False, monotonic=clock)
 
 
 def fail(breaker: Breaker, times: int) -> None:
@@ -43,11 +44,25 @@ def test_it_opens_at_the_third_failure_in_a_row(breaker: Breaker) -> None:
         breaker.check()
 
 
-def test_answers_that_take_too_long_are_failures(breaker: Breaker) -> None:
+def test_answers_that_take_too_long_one_after_the_other_are_failures(
+    breaker: Breaker, clock: Clock
+) -> None:
     for _ in range(3):
+        clock.advance(0.6)
         breaker.succeeded(took_s=0.6)
     with pytest.raises(StoreUnavailableError, match=r"takes longer than 0\.5 s"):
         breaker.check()
+
+
+def test_slow_answers_to_a_burst_of_calls_count_once(breaker: Breaker, clock: Clock) -> None:
+    for _ in range(40):
+        clock.advance(0.01)
+        breaker.succeeded(took_s=0.6)
+    breaker.check()
+    for _ in range(2):
+        clock.advance(0.6)
+        breaker.succeeded(took_s=0.6)
+    assert breaker.is_open
 
 
 def test_an_answer_to_a_question_from_before_does_not_close_it(breaker: Breaker) -> None:

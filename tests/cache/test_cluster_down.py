@@ -85,6 +85,30 @@ def test_invalidations_for_a_frozen_node_are_carried_out_when_it_goes_on(
         until(source.is_well)
 
 
+@pytest.mark.parametrize("fault", ["pause", "kill"])
+def test_entries_of_the_other_nodes_are_hits_while_one_is_gone(
+    cluster: RedisCluster, events: Events, fault: str
+) -> None:
+    """Though invalidations wait for the one that is gone, and though it is asked all the time."""
+    with filled(cluster, events) as source:
+        keeper = cluster.owner("down:g:n:ns")  # of what every entry needs
+        gone = next(node for node in cluster.primaries if node is not keeper)
+        getattr(gone, fault)()
+        for key in KEYS:
+            source.change(key)
+        for _ in range(6):  # those that can be are stored anew
+            source.read_all()
+        assert source.cache.pending_invalidations
+        assert not source.cache.is_store_down
+        before = len(events.reads)
+        source.read_all()
+        outcomes = [event.outcome for event in events.reads[before:]]
+        assert 0 < outcomes.count("bypass") < len(KEYS)
+        assert outcomes.count("hit") + outcomes.count("bypass") == len(KEYS)
+        if fault == "pause":
+            gone.resume()
+
+
 def test_a_killed_node_that_comes_back_serves_nothing_old(
     cluster: RedisCluster, events: Events
 ) -> None:
@@ -113,7 +137,9 @@ def test_a_replica_that_takes_over_serves_nothing_old(
 
 
 def test_a_dead_node_does_not_keep_callers_from_the_others(cluster: RedisCluster) -> None:
-    store = GuardedStore(open_store(cluster.url, prefix="down", timeout_s=SHORT_S), probing=False)
+    store = GuardedStore(
+        open_store(cluster.url, prefix="down", timeout_s=SHORT_S), background=False
+    )
     gone, live = (cluster.key_at(node, "down") for node in cluster.primaries[:2])
     store.put_many([Put(live, b"value", 60)])
     cluster.primaries[0].kill()

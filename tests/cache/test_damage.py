@@ -7,7 +7,7 @@ import pickle
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from cache_core import Cache, envelope
@@ -120,31 +120,54 @@ def test_get_many_leaves_out_what_is_damaged(cache: Cache, store: Store) -> None
     assert cache.get_many("ns", ["k"]) == {}
 
 
+SEAL = envelope.seal_of("e:ns:1:{digest}")
 SAMPLE = envelope.pack(
     envelope.Entry(
         1.0, 2.0, 3.0, 4.0, 0.5, b"g" * 8, ((b"t" * 8, b"u" * 8),),
         *envelope.encode_value(VALUE, {}),
-    )
+    ),
+    SEAL,
 )  # fmt: skip
 
 
 @given(st.binary(max_size=200))
 def test_foreign_bytes_are_never_an_entry(raw: bytes) -> None:
     with pytest.raises(envelope.DamagedEntryError):
-        envelope.unpack(raw)
+        envelope.unpack(raw, SEAL)
 
 
 @given(st.integers(0, len(SAMPLE) - 1), st.integers(1, 255))
 def test_no_altered_byte_goes_unnoticed(at: int, change: int) -> None:
     altered = SAMPLE[:at] + bytes([SAMPLE[at] ^ change]) + SAMPLE[at + 1 :]
     with pytest.raises(envelope.DamagedEntryError):
-        envelope.unpack(altered)
+        envelope.unpack(altered, SEAL)
 
 
 @given(st.integers(0, len(SAMPLE) - 1))
 def test_no_truncation_goes_unnoticed(length: int) -> None:
     with pytest.raises(envelope.DamagedEntryError):
-        envelope.unpack(SAMPLE[:length])
+        envelope.unpack(SAMPLE[:length], SEAL)
+
+
+@given(st.text(max_size=40))
+def test_an_entry_is_damaged_under_every_other_key(key: str) -> None:
+    assume(key != "e:ns:1:{digest}")
+    with pytest.raises(envelope.DamagedEntryError):
+        envelope.unpack(SAMPLE, envelope.seal_of(key))
+
+
+def test_an_entry_copied_to_another_key_is_a_miss(
+    cache: Cache, events: Events, store: Store
+) -> None:
+    """As a reply that was taken for another's would be."""
+    double = cache.cached("ns", ttl_s=60)(lambda number: 2 * number)
+    here, there = (double.key(number).removeprefix(f"{store.prefix}:") for number in (1, 2))
+    double(1)
+    (raw,) = store.get_many([here])
+    assert raw is not None
+    store.put_many([Put(there, raw, 60)])
+    assert double(2) == 4
+    assert events.outcomes == ["miss.cold", "miss.damaged"]
 
 
 @given(st.binary(max_size=100))

@@ -42,7 +42,7 @@ def beside(redis_server: RedisServer, prefix: str) -> Iterator[Store]:
 @pytest.fixture
 def cache(faulty_line: FaultyLine, prefix: str) -> Iterator[Cache]:
     store = open_store(f"redis://127.0.0.1:{faulty_line.port}/0", prefix=prefix, timeout_s=0.3)
-    guarded = GuardedStore(store, slow_s=60, probing=False)
+    guarded = GuardedStore(store, slow_s=60, background=False)
     # A reader that waits for a lease gives up before it expires, and then stores nothing.
     with Cache(guarded, recorder=Events(), timing=still(lease_s=600, wait_s=1)) as cache:
         yield cache
@@ -89,6 +89,7 @@ def test_a_bid_that_was_not_answered(
     assert function.read(1).outcome == "miss"
     assert function.read(1).outcome == "hit"
     finish_background(cache)
+    cache.store.replay.once()
     assert not leases(beside)
 
 
@@ -110,4 +111,5 @@ def test_a_write_that_did_not_reach_the_server(
     assert function.read(1).outcome == "miss"
     assert function.read(1).outcome == "hit"
     finish_background(cache)
+    cache.store.replay.once()
     assert not leases(beside)

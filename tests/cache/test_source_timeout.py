@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import threading
 from collections.abc import Callable
 
@@ -40,6 +41,13 @@ def test_a_source_in_time_is_a_miss_like_any_other(cache: Cache, events: Events)
     assert events.outcomes == ["miss.cold"]
     assert events.reads[0].source_s is not None
     assert events.incidents["shared"] == 0
+
+
+def test_a_source_sees_the_context_variables_of_its_caller(cache: Cache) -> None:
+    user = contextvars.ContextVar("user", default="nobody")
+    user.set("ada")
+    value = cache.get_or_compute("ns", "key", user.get, ttl_s=60, source_timeout_s=PATIENCE_S)
+    assert value == "ada"
 
 
 def test_the_sources_own_error_reaches_the_caller(cache: Cache) -> None:

@@ -35,7 +35,7 @@ def read(cache: Cache, value: object) -> object:
 def severed_cache(faulty_line: FaultyLine, clock: Clock, events: Events) -> Iterator[Cache]:
     """A cache on Redis over a line that the test cuts and mends."""
     store = open_store(f"redis://127.0.0.1:{faulty_line.port}/0", prefix=f"cut-{faulty_line.port}")
-    guarded = GuardedStore(store, probing=False)
+    guarded = GuardedStore(store, background=False)
     with Cache(guarded, recorder=events, timing=still(clock)) as cache:
         yield cache
 
@@ -71,7 +71,7 @@ def test_invalidating_and_closing_do_not_raise_while_the_server_refuses(
     refused_cache.invalidate("ns", "k")
     refused_cache.invalidate_tags(["t"])
     refused_cache.clear("ns")
-    assert refused_cache.pending_invalidations == 4
+    assert refused_cache.pending_invalidations == 3
     refused_cache.close()
 
 
@@ -184,6 +184,62 @@ def test_an_invalidation_made_while_the_line_is_cut_is_carried_out_before_the_ne
     assert read(severed_cache, "new") == "new"
     assert severed_cache.pending_invalidations == 0
     assert read(severed_cache, "newer") == "new"
+
+
+def test_who_reads_other_keys_does_not_carry_out_what_waits(
+    severed_cache: Cache, faulty_line: FaultyLine
+) -> None:
+    other = severed_cache.cached("other", ttl_s=60)(lambda: "kept")
+    other()
+    faulty_line.fault = "reset_on_accept"
+    drop_connections(severed_cache)
+    severed_cache.invalidate("ns", "k")
+    faulty_line.fault = None
+    severed_cache.store.breaker.probe()
+    asked = faulty_line.requests
+    assert other.read().outcome == "hit"
+    assert faulty_line.requests == asked + 1
+    assert severed_cache.pending_invalidations == 1
+
+
+def test_invalidations_are_carried_out_in_the_background_though_nobody_reads(
+    faulty_line: FaultyLine, events: Events
+) -> None:
+    prefix = f"replay-{faulty_line.port}"
+    store = open_store(f"redis://127.0.0.1:{faulty_line.port}/0", prefix=prefix)
+    with Cache(store, recorder=events, timing=still()) as cache:
+        read(cache, "old")
+        faulty_line.fault = "reset_on_accept"
+        drop_connections(cache)
+        cache.invalidate_tags(["t"])
+        assert cache.pending_invalidations == 1
+        faulty_line.fault = None
+        thread = cache.store.replay._thread
+        assert thread is not None
+        thread.join(PATIENCE_S)
+        assert cache.pending_invalidations == 0
+        assert cache.get_many("ns", ["k"]) == {}
+
+
+def test_closing_carries_out_what_waits_if_the_store_answers_by_then(
+    severed_cache: Cache, faulty_line: FaultyLine, own_look: Store
+) -> None:
+    read(severed_cache, "old")
+    (entry,) = [key for batch in own_look.scan("e:") for key in batch]
+    faulty_line.fault = "reset_on_accept"
+    drop_connections(severed_cache)
+    severed_cache.invalidate("ns", "k")
+    faulty_line.fault = None
+    severed_cache.close()
+    assert own_look.get_many([entry]) == [None]
+    assert severed_cache.store.pending.dropped == 0
+
+
+@pytest.fixture
+def own_look(severed_cache: Cache, redis_server: RedisServer) -> Iterator[Store]:
+    """What lies under the same prefix, past the line."""
+    with open_store(redis_server.url, prefix=severed_cache.store.prefix) as store:
+        yield store
 
 
 def drop_connections(cache: Cache) -> None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 import pytest
 
-from cache_core import connect
-from cache_core.events import Incident, ReadEvent
+from cache_core import Cache, connect
+from cache_core.events import Incident, Operation, ReadEvent, Trace
 from cache_core.settings import Settings
+from cache_core.stores import open_store
 from cache_core.tee import Tee
-from tests.cache.helpers import Events
+from tests.cache.helpers import Events, still
 from tests.telemetry.helpers import hit
 
 
@@ -63,6 +66,100 @@ def test_one_that_is_added_is_told_from_then_on() -> None:
     tee.add(events)
     tee.read(hit("after"))
     assert [event.namespace for event in events.reads] == ["after"]
+
+
+class Traces(Events):
+    """A recorder that traces, and keeps what it was told, in order; `breaks_at`: where it fails."""
+
+    def __init__(self, breaks_at: str | None = None) -> None:
+        super().__init__()
+        self.told: list[str] = []
+        self._breaks_at = breaks_at
+
+    def tell(self, what: str) -> None:
+        self.told.append(what)
+        if what == self._breaks_at:
+            raise RuntimeError("broken")
+
+    def trace(
+        self, namespace: str, operation: Operation, passed_s: float, *, in_background: bool = False
+    ) -> Trace | None:
+        self.tell("trace")
+        return OneTrace(self)
+
+
+class OneTrace:
+    def __init__(self, traces: Traces) -> None:
+        self._traces = traces
+
+    @contextmanager
+    def source(self) -> Iterator[None]:
+        self._traces.tell("enter")
+        try:
+            yield
+        finally:
+            self._traces.tell("leave")
+
+    def read(self, event: ReadEvent) -> None:
+        self._traces.read(event)
+        self._traces.tell("read")
+
+    def end(self) -> None:
+        self._traces.tell("end")
+
+
+WHOLE = ["trace", "enter", "leave", "read", "end"]
+
+
+def read_through(*recorders: Events) -> None:
+    """A read that is a miss, then a hit."""
+    store = open_store("memory://", prefix="test")
+    with Cache(store, recorder=Tee(*recorders), timing=still()) as cache:
+        for _ in range(2):
+            assert cache.get_or_compute("ns", "k", lambda: 7, ttl_s=60) == 7
+
+
+def test_a_recorder_that_traces_is_around_the_source_and_told_of_the_read_once() -> None:
+    plain, traces, other = Events(), Traces(), Traces()
+    read_through(plain, traces, other)
+    assert traces.told == other.told == WHOLE
+    assert plain.outcomes == traces.outcomes == other.outcomes == ["miss.cold", "hit"]
+
+
+@pytest.mark.parametrize("at", WHOLE)
+def test_one_that_fails_to_trace_fails_no_read(at: str, caplog: pytest.LogCaptureFixture) -> None:
+    plain, broken, traces = Events(), Traces(breaks_at=at), Traces()
+    read_through(plain, broken, traces)
+    assert plain.outcomes == traces.outcomes == ["miss.cold", "hit"]
+    assert traces.told == WHOLE
+    assert "RuntimeError at test_tee.py" in caplog.text
+
+
+def test_a_tracer_sees_the_sources_exception_and_cannot_swallow_it() -> None:
+    seen: list[object] = []
+
+    class Swallows(OneTrace):
+        @contextmanager
+        def source(self) -> Iterator[None]:
+            try:
+                yield
+            except LookupError as exc:
+                seen.append(exc)
+
+    class Swallowing(Traces):
+        def trace(self, *_: object, **__: object) -> Trace:
+            return Swallows(self)
+
+    def source() -> int:
+        raise LookupError
+
+    store = open_store("memory://", prefix="test")
+    with (
+        Cache(store, recorder=Swallowing(), timing=still()) as cache,
+        pytest.raises(LookupError) as raised,
+    ):
+        cache.get_or_compute("ns", "k", source, ttl_s=60)
+    assert seen == [raised.value]
 
 
 @pytest.mark.parametrize(

@@ -5,71 +5,18 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
 
 import pytest
 from opentelemetry import metrics, trace
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import InMemoryMetricReader, Metric
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 from cache_core import Cache
 from cache_core.exporters.opentelemetry import OpenTelemetryRecorder, Spans
 from cache_core.stores import Store
 from tests.cache.helpers import still
+from tests.exporters.sdk import END_NS, Sdk, attributes_of, id_of, parent_of
 from tests.telemetry.helpers import hit, miss
-
-END_NS = 1_700_000_000_000_000_000
-
-
-class Sdk:
-    """Providers whose metrics and spans can be read."""
-
-    def __init__(self) -> None:
-        self.reader = InMemoryMetricReader()
-        self.meters = MeterProvider([self.reader])
-        self.exporter = InMemorySpanExporter()
-        self.tracers = TracerProvider()
-        self.tracers.add_span_processor(SimpleSpanProcessor(self.exporter))
-
-    def recorder(self, spans: Spans = "misses") -> OpenTelemetryRecorder:
-        return OpenTelemetryRecorder(
-            self.meters, self.tracers, spans=spans, clock_ns=lambda: END_NS
-        )
-
-    @property
-    def spans(self) -> tuple[ReadableSpan, ...]:
-        return self.exporter.get_finished_spans()
-
-    def metrics(self) -> Sequence[Metric]:
-        data = self.reader.get_metrics_data()
-        assert data is not None
-        return data.resource_metrics[0].scope_metrics[0].metrics
-
-    def sums_s(self) -> dict[str, float]:
-        """Sums of the histograms, seconds."""
-        points = {metric.name: list(metric.data.data_points) for metric in self.metrics()}
-        return {name: found[0].sum for name, found in points.items() if hasattr(found[0], "sum")}
-
-    def points(self, name: str) -> dict[tuple[str, ...], float]:
-        """Sum of a counter, or count of a histogram, by its attributes' values."""
-        found: dict[tuple[str, ...], float] = {}
-        for metric in self.metrics():
-            for point in metric.data.data_points if metric.name == name else ():
-                values = tuple(str(value) for value in (point.attributes or {}).values())
-                found[values] = point.count if hasattr(point, "count") else point.value
-        return found
-
-
-@pytest.fixture
-def sdk() -> Iterator[Sdk]:
-    made = Sdk()
-    yield made
-    made.meters.shutdown()
-    made.tracers.shutdown()
 
 
 def test_reads_of_a_cache_are_counted(store: Store, sdk: Sdk) -> None:
@@ -81,6 +28,18 @@ def test_reads_of_a_cache_are_counted(store: Store, sdk: Sdk) -> None:
     assert sdk.points("cache.source.duration") == {("ns",): 1}
     assert sdk.points("cache.store.duration") == {("ns",): 3}
     assert sdk.points("cache.incidents") == {("ns", "invalidation"): 1}
+
+
+def test_a_hit_by_a_copy_near_by_has_an_attribute(store: Store, sdk: Sdk) -> None:
+    with Cache(store, recorder=sdk.recorder("all"), timing=still()) as cache:
+        for _ in range(4):  # a miss, a hit that leaves a copy, and two hits of the copy
+            cache.get_or_compute("ns", "k", lambda: 1, ttl_s=60, near_ttl_s=30)
+    assert sdk.points("cache.read.duration") == {
+        ("ns", "miss", "cold"): 1,
+        ("ns", "hit"): 1,
+        ("ns", "hit", "True"): 2,
+    }
+    assert [attributes_of(span).get("cache.near") for span in sdk.spans[2:]] == [None, True, True]
 
 
 def test_durations_are_in_seconds(sdk: Sdk) -> None:
@@ -115,15 +74,6 @@ def test_a_miss_is_a_span_of_the_time_it_took(sdk: Sdk) -> None:
     }
 
 
-def test_the_time_of_the_source_is_an_event_of_the_span(sdk: Sdk) -> None:
-    sdk.recorder().read(miss(source_s=0.25))
-    (event,) = sdk.spans[0].events
-    assert (event.name, dict(event.attributes or {})) == (
-        "cache.source",
-        {"cache.source.duration": 0.25},
-    )
-
-
 def test_a_span_is_a_child_of_the_callers(store: Store, sdk: Sdk) -> None:
     tracer = sdk.tracers.get_tracer("test")
     with (
@@ -131,9 +81,7 @@ def test_a_span_is_a_child_of_the_callers(store: Store, sdk: Sdk) -> None:
         tracer.start_as_current_span("request") as request,
     ):
         cache.get_or_compute("ns", "k", lambda: 1, ttl_s=60)
-    read = next(span for span in sdk.spans if span.name == "cache read ns")
-    assert read.parent is not None
-    assert read.parent.span_id == request.get_span_context().span_id
+    assert parent_of(sdk.span("cache read ns")) == id_of(request)
 
 
 def test_a_span_is_a_child_of_the_calling_tasks(store: Store, sdk: Sdk) -> None:
@@ -155,7 +103,7 @@ def test_a_span_is_a_child_of_the_calling_tasks(store: Store, sdk: Sdk) -> None:
             return await asyncio.gather(request(1), request(2))
 
         requests = asyncio.run(both())
-    parents = {span.parent.span_id for span in sdk.spans if span.parent is not None}
+    parents = {parent_of(span) for span in sdk.spans if span.name == "cache read ns"}
     assert parents == {span_id for _, span_id in requests}
 
 
@@ -191,7 +139,7 @@ def test_a_span_holds_no_key_and_no_value(store: Store, sdk: Sdk) -> None:
         for _ in range(2):
             cache.get_or_compute("ns", "ada@example.org", lambda: "secret value", ttl_s=60)
     said = "".join(span.to_json() for span in sdk.spans)
-    assert len(sdk.spans) == 2
+    assert len(sdk.spans) == 3
     assert "ada" not in said
     assert "secret" not in said
 

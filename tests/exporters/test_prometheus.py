@@ -51,6 +51,17 @@ def test_reads_of_a_cache_are_counted_by_outcome_and_cause(
     assert found["cache_store_seconds_count", "ns"] == 3
 
 
+def test_a_hit_by_a_copy_near_by_is_an_incident_too(
+    store: Store, registry: CollectorRegistry
+) -> None:
+    with Cache(store, recorder=PrometheusRecorder(registry), timing=still()) as cache:
+        for _ in range(4):  # a miss, a hit that leaves a copy, and two hits of the copy
+            cache.get_or_compute("ns", "k", lambda: 1, ttl_s=60, near_ttl_s=30)
+    found = scraped(registry)
+    assert found["cache_reads_total", "ns,hit,"] == 3
+    assert found["cache_incidents_total", "ns,near_hit"] == 2
+
+
 def test_durations_are_in_seconds(registry: CollectorRegistry) -> None:
     recorder = PrometheusRecorder(registry)
     recorder.read(miss(latency_s=0.3, source_s=0.25, store_s=0.002))

@@ -25,7 +25,7 @@ def test_a_store_that_does_not_answer_is_degraded_with_a_reason() -> None:
     assert not health.is_up
     assert health.latency_s is None
     shown = health.as_dict()
-    assert (shown["status"], shown["pending_invalidations"]) == ("degraded", 2)
+    assert (shown["status"], shown["pending_invalidations"]) == ("degraded", 1)
     assert "do-not-show-me" not in repr(shown)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -25,9 +26,12 @@ DEADLINE_S = 0.2
 SLOW_S = 0.1
 
 _NAMES = [f"name {number}" for number in range(20)]
-_THREADS = 8
-_TASKS = 16
-_CALM_READS = 300
+_THREADS = 4
+_TASKS = 24
+_ROUNDS = 2
+_FAULT_READS = 6_000
+_FAULT_S = 2.0
+_CALM_READS = 150
 # Whoever waits for a lease that nobody holds is noticed.
 _TIMING = Timing(lease_s=60)
 _MANY_EVERY = 50  # reads
@@ -227,7 +231,7 @@ class Readers:
 
 
 def flap(stage: Stage, faults: Sequence[Fault], loop: LoopThread) -> Account:
-    """Let many read while each fault comes and goes in turn, READS times in all."""
+    """Let many read while each fault comes and goes in turn, READS times in all or more."""
     account = Account()
     descriptors, threads = _descriptors(), _threads()
     stop = threading.Event()
@@ -249,9 +253,11 @@ def flap(stage: Stage, faults: Sequence[Fault], loop: LoopThread) -> Account:
         ]
         work += [pool.submit(by_thread.change, 0), pool.submit(asyncio.run, tasks())]
         try:
-            for fault in faults:
-                _flap_once(stage, fault, cache, events, READS // len(faults))
+            for fault in itertools.cycle(faults):
+                _flap_once(stage, fault, cache, events)
                 account.flaps += 1
+                if account.flaps >= _ROUNDS * len(faults) and len(events.reads) >= READS:
+                    break
         finally:
             stop.set()
         for done in work:
@@ -269,12 +275,12 @@ def flap(stage: Stage, faults: Sequence[Fault], loop: LoopThread) -> Account:
     return account
 
 
-def _flap_once(stage: Stage, fault: Fault, cache: Cache, events: Events, reads: int) -> None:
-    """One fault and the calm after it, each for so many reads."""
+def _flap_once(stage: Stage, fault: Fault, cache: Cache, events: Events) -> None:
+    """One fault and the calm after it, each for so many reads; a fault for not too long."""
     begun = len(events.reads)
     fault.begin(stage)
     try:
-        assert until(lambda: len(events.reads) >= begun + reads - _CALM_READS)
+        until(lambda: len(events.reads) >= begun + _FAULT_READS, _FAULT_S)
     finally:
         fault.end(stage)
     # Not the second that the prober would take, so that there is more of both.

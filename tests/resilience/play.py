@@ -128,7 +128,7 @@ class Play:
     def run(self) -> Account:
         store = self._stage.open(self._prefix, timeout_s=DEADLINE_S)
         self._stage.tested = store
-        guarded = GuardedStore(store, slow_s=SLOW_S, probing=False)
+        guarded = GuardedStore(store, slow_s=SLOW_S, background=False)
         with Cache(guarded, recorder=self._events, timing=still()) as cache:
             user = User(cache, self._world, self._face, self._loop)
             assert self._hits_come(cache, user, 20.0), self._events.outcomes[-10:]

@@ -24,11 +24,9 @@ T = TypeVar("T")
 class LoopThread:
     """An event loop that runs in a thread of its own until `stop`."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "coroutines") -> None:
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(
-            target=self._loop.run_forever, name="coroutines", daemon=True
-        )
+        self._thread = threading.Thread(target=self._loop.run_forever, name=name, daemon=True)
         self._thread.start()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -36,7 +34,9 @@ class LoopThread:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
 
     def stop(self) -> None:
-        """Shut the loop down as asyncio.run does."""
+        """Shut the loop down as asyncio.run does; safe to repeat."""
+        if self._loop.is_closed():
+            return
         self.run(self._loop.shutdown_asyncgens())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(20)

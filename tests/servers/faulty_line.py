@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ssl
-import threading
 from typing import Literal
+
+from tests.servers.coroutine_face import LoopThread
+from tests.servers.listener import Listener, hang_up
 
 LineFault = Literal["silent", "garbage", "reset_mid_reply", "drip", "reset_on_accept", "late"]
 
@@ -29,69 +30,32 @@ class FaultyLine:
         self.fault: LineFault | None = None
         self.late_s = 3.0
         self.requests = 0
-        self._loop = asyncio.new_event_loop()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._started = threading.Event()
-        self._stopped = asyncio.Event()
-        self._thread = threading.Thread(target=self._run, name="faulty-line", daemon=True)
-        self._thread.start()
-        if not self._started.wait(20):
-            raise RuntimeError("the faulty line did not start")
+        self._stopped = False
+        self._thread = LoopThread("faulty-line")
+        self.listen()
 
     def stop(self) -> None:
         """End the thread; safe to repeat."""
-        if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._stopped.set)
-            self._thread.join(20)
+        if not self._stopped:
+            self._stopped = True
+            self.refuse()
+            self._thread.stop()
 
     def refuse(self) -> None:
         """Close the port and every connection, as when the server's machine has no such service."""
-        asyncio.run_coroutine_threadsafe(self._refuse(), self._loop).result(20)
+        self._thread.run(self._listener.close())
 
     def listen(self) -> None:
         """Open the port again."""
-        asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(20)
+        self._listener = self._thread.run(self._listen())
+        self.port = self._listener.port
 
     # In the thread
 
-    def _run(self) -> None:
-        try:
-            self._loop.run_until_complete(self._serve())
-        finally:
-            self._loop.close()
-
-    async def _serve(self) -> None:
-        await self._listen()
-        self._started.set()
-        await self._stopped.wait()
-        await self._refuse()
-
-    async def _listen(self) -> None:
-        self._server = await asyncio.start_server(
-            self._connected,
-            *("127.0.0.1", self.port),
-            ssl=self._tls,
-            # Clients that leave without TLS's farewell are not waited for.
-            ssl_shutdown_timeout=0.1 if self._tls else None,
-        )
-        self.port = self._server.sockets[0].getsockname()[1]
-
-    async def _refuse(self) -> None:
-        # asyncio drops a connection that it accepted just before the close without closing it.
-        for listening in self._server.sockets:
-            self._loop.remove_reader(listening.fileno())
-        for _ in range(3):
-            await asyncio.sleep(0)
-        self._server.close()
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._server.wait_closed()
+    async def _listen(self) -> Listener:
+        return Listener(self._connected, self.port, tls=self._tls)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
         try:
             if self.fault == "reset_on_accept":
                 return
@@ -99,12 +63,9 @@ class FaultyLine:
             try:
                 await self._forward_both(reader, writer, to_reader, to_writer)
             finally:
-                await _closed(to_writer)
-        except (OSError, asyncio.CancelledError):
-            return  # an end is gone, or the line is being stopped: nothing more to forward
-        finally:
-            self._tasks.discard(task)
-            await _closed(writer)
+                hang_up(to_writer)
+        except OSError:
+            return  # an end is gone: nothing more to forward
 
     async def _forward_both(
         self,
@@ -148,9 +109,3 @@ class FaultyLine:
                 continue
             writer.write(data)
             await writer.drain()
-
-
-async def _closed(writer: asyncio.StreamWriter) -> None:
-    writer.close()
-    with contextlib.suppress(OSError, asyncio.CancelledError):
-        await writer.wait_closed()

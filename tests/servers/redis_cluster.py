@@ -98,14 +98,15 @@ class RedisCluster:
     def key_at(self, node: ClusterNode, prefix: str, stem: str = "k") -> str:
         """A key of a store that lies on a primary, as the slots were shared out at first."""
         keys = map(f"{stem}{{}}".format, itertools.count())
-        return next(key for key in keys if self._owner(f"{prefix}:{key}") is node)
+        return next(key for key in keys if self.owner(f"{prefix}:{key}") is node)
 
     def tag_at(self, node: ClusterNode, stem: str) -> str:
         """What to put in braces, so that keys lie on a primary, whatever their prefix."""
         tags = map(f"{stem}{{}}".format, itertools.count())
-        return next(tag for tag in tags if self._owner(tag) is node)
+        return next(tag for tag in tags if self.owner(tag) is node)
 
-    def _owner(self, name: str) -> ClusterNode:
+    def owner(self, name: str) -> ClusterNode:
+        """The primary that a name lies on, as the slots were shared out at first."""
         return self.primaries[key_slot(name.encode()) * 3 // REDIS_CLUSTER_HASH_SLOTS]
 
     def begin_to_move(self, slot: int, source: ClusterNode, target: ClusterNode) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from tests.servers.listener import hang_up
 
 
 @dataclass(frozen=True)
@@ -66,15 +67,11 @@ class LazyConnection:
         await writer.drain()
         return [await _reply(reader) for _ in commands]
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Safe to repeat; the next `ask` connects again."""
-        if self._ends is None:
-            return
-        _, writer = self._ends
-        self._ends = None
-        writer.close()
-        with contextlib.suppress(OSError):
-            await writer.wait_closed()
+        if self._ends is not None:
+            hang_up(self._ends[1])
+            self._ends = None
 
 
 async def _reply(reader: asyncio.StreamReader) -> Reply:

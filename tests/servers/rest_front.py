@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import ssl
 import threading
 from collections import Counter
@@ -18,6 +17,8 @@ from http import HTTPStatus
 from typing import Literal
 from urllib.parse import urlsplit
 
+from tests.servers.coroutine_face import LoopThread
+from tests.servers.listener import Listener
 from tests.servers.resp import LazyConnection
 from tests.servers.rest_protocol import Answer, Request, Translator, read_request
 
@@ -75,21 +76,20 @@ class RestFront:
         self._redis = (parts.hostname or "127.0.0.1", parts.port or 6379)
         self.token = token
         self.read_only_token = read_only_token
-        self.port = port
         self.fault: Fault | None = None
         self.refuses_script_flags = False
         self.counts = Counts()
         self.last_headers: dict[str, str] = {}
         self.last_path = ""
         self._writes = 0
-        self._loop = asyncio.new_event_loop()
-        self._open: set[asyncio.Task[None]] = set()
-        self._started = threading.Event()
-        self._stopped = asyncio.Event()
-        self._thread = threading.Thread(target=self._run, name="rest-front", daemon=True)
-        self._thread.start()
-        if not self._started.wait(20):
-            raise RuntimeError("the REST front did not start")
+        self._stopped = False
+        self._thread = LoopThread("rest-front")
+        try:
+            self._listener = self._thread.run(self._listen(port))
+        except OSError:
+            self._thread.stop()
+            raise
+        self.port = self._listener.port
 
     @property
     def url(self) -> str:
@@ -100,42 +100,24 @@ class RestFront:
 
     def stop(self) -> None:
         """End the thread; safe to repeat."""
-        if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._stopped.set)
-            self._thread.join(20)
+        if not self._stopped:
+            self._stopped = True
+            self._thread.run(self._listener.close())
+            self._thread.stop()
 
     # In the thread
 
-    def _run(self) -> None:
-        try:
-            self._loop.run_until_complete(self._serve())
-        finally:
-            self._loop.close()
-
-    async def _serve(self) -> None:
-        server = await asyncio.start_server(
-            self._connected, "127.0.0.1", self.port, limit=2**16, ssl=self._tls
-        )
-        self.port = server.sockets[0].getsockname()[1]
-        self._started.set()
-        await self._stopped.wait()
-        server.close()
-        for task in tuple(self._open):
-            task.cancel()
-        await asyncio.gather(*self._open, return_exceptions=True)
-        await server.wait_closed()
+    async def _listen(self, port: int) -> Listener:
+        return Listener(self._connected, port, tls=self._tls)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._open.add(task)
         backend = LazyConnection(*self._redis)
         try:
             while (request := await read_request(reader)) is not None:
                 self.counts.requests += 1
                 self.last_headers, self.last_path = request.headers, request.path
                 if self.fault == "silent":
-                    await self._stopped.wait()
+                    await reader.read()  # until the client gives up
                     return
                 if self.fault == "reset_before":
                     return
@@ -143,14 +125,10 @@ class RestFront:
                 if self.fault == "reset_after":
                     return
                 await self._send(writer, answer)
-        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            return  # the client left, or the front is being stopped
+        except (ConnectionError, asyncio.IncompleteReadError):
+            return  # the client left
         finally:
-            self._open.discard(task)
-            await backend.close()
-            writer.close()
-            with contextlib.suppress(ConnectionError):
-                await writer.wait_closed()
+            backend.close()
 
     async def _answer(self, request: Request, backend: LazyConnection) -> Answer:
         if canned := _canned(self.fault):
@@ -167,7 +145,7 @@ class RestFront:
         try:
             answer = translator.answer_of(work, await backend.ask(work.sent))
         except (OSError, asyncio.IncompleteReadError):
-            await backend.close()
+            backend.close()
             return _html(HTTPStatus.BAD_GATEWAY)
         self._writes += 1
         answer.headers["Upstash-Sync-Token"] = f"test-{self._writes}"

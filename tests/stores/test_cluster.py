@@ -228,7 +228,7 @@ def test_many_tasks_at_once_each_get_their_own_values(redis_cluster: RedisCluste
             *(store.aio.get_many([keys[at], keys[-1 - at]]) for at in range(50))
         )
 
-    with open_store(redis_cluster.url, prefix="tasks", timeout_s=10) as store:
+    with open_store(redis_cluster.url, prefix="tasks", timeout_s=10, connect_timeout_s=10) as store:
         found = asyncio.run(read_all(store))
     assert found == [[b"k%d" % at, b"k%d" % (49 - at)] for at in range(50)]
 

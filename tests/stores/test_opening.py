@@ -147,7 +147,7 @@ def run_python(script: str) -> str:
 def test_importing_the_stores_loads_no_driver() -> None:
     script = (
         "import sys, cache_core.stores\n"
-        "print(sorted({'redis', 'upstash_redis', 'httpx', 'streamlit'} & set(sys.modules)))"
+        "print(sorted({'redis', 'httpcore', 'httpx', 'streamlit'} & set(sys.modules)))"
     )
     assert run_python(script) == "[]"
 
@@ -157,7 +157,9 @@ def test_importing_the_stores_loads_no_driver() -> None:
     [
         ("redis", "redis://host/0", "pip install 'redis[hiredis]"),
         ("hiredis", "redis://host/0", "pip install 'redis[hiredis]"),
-        ("httpx", "https://host.example", "pip install 'httpx"),
+        ("httpcore", "https://host.example", "pip install 'httpcore[asyncio]"),
+        ("anyio", "https://host.example", "pip install 'httpcore[asyncio]"),
+        ("certifi", "https://host.example", "pip install 'httpcore[asyncio]"),
     ],
 )
 def test_a_missing_driver_says_what_to_install(module: str, url: str, advice: str) -> None:

@@ -28,7 +28,9 @@ def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
 @pytest.mark.parametrize("fault", ["silent", "reset_mid_reply"])
 def test_reads_of_an_outage_are_counted_once(stage: Stage, fault: LineFault) -> None:
     """Silent lines and cut ones carry a flush to the server and lose its answer."""
-    guarded = GuardedStore(stage.open(f"outage-{fault}", timeout_s=0.5), slow_s=60, probing=False)
+    guarded = GuardedStore(
+        stage.open(f"outage-{fault}", timeout_s=0.5), slow_s=60, background=False
+    )
     recorder, events = SharedRecorder(guarded, interval_s=0.02), Events()
     with Cache(guarded, recorder=recorder, timing=still()) as cache:
         cache.observe(events)
