@@ -14,8 +14,9 @@ from cache_core.events import Outcome, Recorder
 from cache_core.guard import GuardedStore
 from cache_core.leases import LeaseKeeper
 from cache_core.logs import in_short, log
+from cache_core.pauses import Pauses
 from cache_core.steps import Ask, Source, Steps
-from cache_core.stores.base import LeaseWrite, Put, StoreError, Touch
+from cache_core.stores.base import LeaseWrite, Put, StoreError, StoreUnavailableError, Touch
 from cache_core.timing import Timing
 
 _ERRAND_PLACES = 256
@@ -35,7 +36,7 @@ class Compute:
         self._keeper = LeaseKeeper(store, timing.lease_s, timing.monotonic)
         self._errands = Background(1, "cache-errands", waiting=_ERRAND_PLACES)
         self._warned: set[str] = set()
-        self._slid: dict[str, float] = {}
+        self._slid = Pauses(_SLID_MAX)
 
     def under_lease(self, call: Call, look: Look, token: bytes) -> Steps[Answer]:
         """Run the source while holding its lease, and store what it returns."""
@@ -233,11 +234,17 @@ class Compute:
             self._keeper.drop(call.lease_key, token)
 
     def give_back(self, writes: list[LeaseWrite]) -> None:
-        """Release or shorten leases without making the caller wait; at worst they expire."""
+        """Release or shorten leases without making the caller wait; at worst they expire.
+
+        While the store is out of reach releases wait with the invalidations. Otherwise the readers
+        that come when it is back would wait for leases that nobody holds.
+        """
 
         def settle() -> None:
             try:
                 self._store.settle(writes)
+            except StoreUnavailableError:
+                self._store.forget([write.lease_key for write in writes if not write.hold_s])
             except StoreError as exc:
                 log.info("lease_left", "a lease could not be given back, it will expire: %s", exc)
 
@@ -248,11 +255,9 @@ class Compute:
         if not math.isinf(entry.fresh_until_s):
             return
         now = self._timing.monotonic()
-        if now < self._slid.get(call.entry_key, 0.0):
+        if self._slid.lasts(call.entry_key, now):
             return
-        if len(self._slid) >= _SLID_MAX:
-            self._slid = {key: until for key, until in self._slid.items() if until > now}
-        self._slid[call.entry_key] = now + call.policy.ttl_s * _SLIDE_SHARE
+        self._slid.set(call.entry_key, now + call.policy.ttl_s * _SLIDE_SHARE)
         touches = [Touch(call.entry_key, call.policy.ttl_s)]
 
         def touch() -> None:

@@ -107,7 +107,7 @@ class Flights:
         """Say under which lease and generations a flight runs; `own` if this process holds it."""
         with self._lock:
             if flight.holder != holder:
-                self._hold_no_more(flight)
+                self._forget_holder(flight)
             flight.holder = holder
             flight.generations = generations
             if own and holder is not None:
@@ -126,7 +126,7 @@ class Flights:
         with self._lock:
             if self._by_key.get(flight.key) is flight:
                 del self._by_key[flight.key]
-            self._hold_no_more(flight)
+            self._forget_holder(flight)
 
     def void(self, keys: list[str] | None = None) -> None:
         """Let no later reader join a flight for `keys`; None: only count the invalidation."""
@@ -135,7 +135,8 @@ class Flights:
             for key in keys or ():
                 self._by_key.pop(key, None)
 
-    def _hold_no_more(self, flight: Flight) -> None:
+    def _forget_holder(self, flight: Flight) -> None:
+        """What was noted last of the lease it runs under. The lock is held."""
         held = (flight.key, flight.holder or b"")
         if self._by_holder.get(held) is flight:
             del self._by_holder[held]

@@ -13,6 +13,7 @@ from cache_core.call import Answer, Call, Look
 from cache_core.envelope import GENERATION_BYTES
 from cache_core.flights import running_loop
 from cache_core.logs import in_short, log
+from cache_core.pauses import Pauses
 from cache_core.steps import Ask, Sleep, Steps, run, run_async
 from cache_core.stopwatch import Stopwatch
 from cache_core.stores.base import LeaseWrite, StoreError
@@ -36,7 +37,7 @@ class Refresher:
         self._lock = threading.Lock()
         # With its event loop: one that is closed without further ado never says that it ended.
         self._refreshing: dict[str, asyncio.AbstractEventLoop | None] = {}
-        self._cooling: dict[str, float] = {}
+        self._cooling = Pauses(_COOLING_MAX)
         # The loop itself holds tasks only weakly.
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -76,7 +77,7 @@ class Refresher:
                 loop = self._refreshing[call.entry_key]
                 if loop is None or not loop.is_closed():
                     return
-            if self._path.timing.monotonic() < self._cooling.get(call.entry_key, 0.0):
+            if self._cooling.lasts(call.entry_key, self._path.timing.monotonic()):
                 return
             self._refreshing[call.entry_key] = running_loop() if call.is_async else None
         stopwatch = Stopwatch(self._path.timing, self._path.recorder, "refresh")
@@ -139,11 +140,9 @@ class Refresher:
         with self._lock:
             self._refreshing.pop(call.entry_key, None)
             if answer is not None and answer.stored:
-                self._cooling.pop(call.entry_key, None)
-                return
-            if len(self._cooling) >= _COOLING_MAX:
-                self._cooling = {key: at for key, at in self._cooling.items() if at > now}
-            self._cooling[call.entry_key] = now + self._path.timing.pause_s
+                self._cooling.end(call.entry_key)
+            else:
+                self._cooling.set(call.entry_key, now + self._path.timing.pause_s)
 
     def close(self) -> None:
         """Let refreshes under way end."""

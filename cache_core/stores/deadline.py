@@ -7,6 +7,7 @@ the time that is left.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -35,6 +36,12 @@ class Deadline:
             yield
         finally:
             self._calls.ends = before
+
+    @property
+    def ends(self) -> float:
+        """When the present call must be over, on the clock; infinity outside of a call."""
+        ends: float | None = getattr(self._calls, "ends", None)
+        return math.inf if ends is None else ends
 
     def left_s(self, limit_s: float) -> float:
         """Seconds the next step may take: `limit_s`, or less when the call has less left.

@@ -9,9 +9,8 @@ from __future__ import annotations
 import os
 import socket
 import ssl
-import threading
 import weakref
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,11 +18,10 @@ import certifi
 import httpcore
 
 from cache_core.stores.deadline import Deadline
+from cache_core.stores.pool import Pool, PoolExhaustedError
 from cache_core.stores.replies import NoAnswerError
 
-# Equal limits: with fewer connections kept alive than allowed, httpcore 1.0.9 may close one that
-# another thread was just given (encode/httpcore issue 1110). Above any number of threads in calls.
-MAX_CONNECTIONS = 4096
+MAX_CONNECTIONS = 128  # in all threads together, or on one event loop
 KEEPALIVE_S = 60.0
 # Above the largest record Upstash keeps (100 MB); without a bound an answer could fill the memory.
 ANSWER_BYTES_MAX = 128 * 1024 * 1024
@@ -71,50 +69,76 @@ def tls_context() -> ssl.SSLContext:
     return ssl.create_default_context(cafile=certifi.where())
 
 
-class Http:
-    """Shared by threads. Raises what httpcore raises, and NoAnswerError.
+class _Connection:
+    """Serves one request at a time: connects when it must, and again after `disconnect`."""
 
-    Proxy variables of the environment are not followed, redirections neither.
+    def __init__(self, make: Callable[[], httpcore.HTTPConnection]) -> None:
+        self._make = make
+        self._http: httpcore.HTTPConnection | None = None
+
+    def ready(self) -> httpcore.HTTPConnection:
+        """For the next request: one that the server has not ended, or that is yet to connect."""
+        if self._http is not None and (self._http.is_closed() or self._http.has_expired()):
+            self.disconnect()
+        if self._http is None:
+            self._http = self._make()
+        return self._http
+
+    def disconnect(self) -> None:
+        http, self._http = self._http, None
+        if http is not None:
+            http.close()
+
+
+class Http:
+    """Requests to one server, shared by threads. Raises what httpcore raises, and NoAnswerError.
+
+    httpcore's own pool is not used: what it does for a request grows with the square of its
+    connections, and what was connecting when it is closed stays open. Proxy variables of the
+    environment are not followed, redirections neither.
     """
 
-    def __init__(self, *, timeout_s: float, connect_timeout_s: float) -> None:
+    def __init__(self, url: str, *, connect_timeout_s: float) -> None:
         self.deadline = Deadline()
-        self._timeout_s = timeout_s
-        self._connect_timeout_s = connect_timeout_s
+        self._origin = httpcore.URL(url).origin
+        self._timeouts = {"connect": connect_timeout_s}
         self.tls = tls_context()
-        self._begin()
-
-    def _begin(self) -> None:
         self._network = Network(self.deadline)
-        self._pool = httpcore.ConnectionPool(
-            ssl_context=self.tls,
-            max_connections=MAX_CONNECTIONS,
-            max_keepalive_connections=MAX_CONNECTIONS,
-            keepalive_expiry=KEEPALIVE_S,
-            network_backend=self._network,
+        self._pool: Pool[_Connection] = Pool(lambda: _Connection(self._new), MAX_CONNECTIONS)
+
+    def _new(self) -> httpcore.HTTPConnection:
+        return httpcore.HTTPConnection(
+            self._origin, self.tls, keepalive_expiry=KEEPALIVE_S, network_backend=self._network
         )
 
     def post(self, url: str, headers: Headers, body: bytes) -> Answer:
         """Called within `deadline`."""
-        timeouts = {"connect": self._connect_timeout_s, "pool": self._timeout_s}
+        try:
+            connection = self._pool.take(self.deadline.ends)
+        except PoolExhaustedError as exc:
+            raise httpcore.PoolTimeout("no connection came free in time") from exc
         found = Body()
-        with self._pool.stream(
-            "POST", url, headers=headers, content=body, extensions={"timeout": timeouts}
-        ) as response:
-            for piece in response.iter_stream():
-                found.add(piece)
-            return found.answer(response.status, response.headers)
+        try:
+            with connection.ready().stream(
+                "POST", url, headers=headers, content=body, extensions={"timeout": self._timeouts}
+            ) as response:
+                for piece in response.iter_stream():
+                    found.add(piece)
+                return found.answer(response.status, response.headers)
+        except BaseException:
+            connection.disconnect()
+            raise
+        finally:
+            self._pool.give(connection)
 
     def close(self) -> None:
-        """Close all connections, those too that other threads are just making."""
+        """Refuse further requests; those under way may end. Safe to repeat."""
         self._pool.close()
-        self._network.close()
 
     def after_fork(self) -> None:
-        """In the child: a pool of its own. The old one's lock may never be opened again."""
-        self._inherited = self._pool
-        self._network.abandon()
-        self._begin()
+        """In the child: connections of its own."""
+        self._network.close()
+        self._pool.after_fork()
 
 
 class Network(httpcore.NetworkBackend):
@@ -123,8 +147,6 @@ class Network(httpcore.NetworkBackend):
     def __init__(self, deadline: Deadline) -> None:
         self._inner = httpcore.SyncBackend()
         self._deadline = deadline
-        self._lock = threading.Lock()
-        self._closed = False
         self._streams: weakref.WeakSet[_Stream] = weakref.WeakSet()
 
     def connect_tcp(
@@ -157,28 +179,14 @@ class Network(httpcore.NetworkBackend):
         raise last
 
     def close(self) -> None:
-        """Close all connections, and each that comes about from now on."""
-        with self._lock:
-            self._closed = True
-        self.abandon()
-
-    def abandon(self) -> None:
-        """Close this process's end of all connections, without a word to the other.
-
-        In a forked child: no lock is taken, which may be held for ever there.
-        """
+        """Close this process's end of all connections, without a word to the other."""
         for stream in list(self._streams):
             stream.close()
 
     def _kept(self, inner: httpcore.NetworkStream) -> _Stream:
         stream = _Stream(inner, self)
-        with self._lock:
-            if not self._closed:
-                self._streams.add(stream)
-                return stream
-        # httpcore's pool forgets a connection that comes about after it was closed.
-        stream.close()
-        raise httpcore.ConnectError("closed while it connected")
+        self._streams.add(stream)
+        return stream
 
 
 class _Stream(httpcore.NetworkStream):

@@ -17,26 +17,43 @@ from cache_core.stores.loops import bury_transport
 class AsyncHttp:
     """Used on the loop it was made on. Raises what httpcore raises, and NoAnswerError."""
 
-    def __init__(self, tls: ssl.SSLContext, connect_timeout_s: float) -> None:
-        self._connect_timeout_s = connect_timeout_s
+    def __init__(self, url: str, tls: ssl.SSLContext, connect_timeout_s: float) -> None:
+        self._origin = httpcore.URL(url).origin
+        self._tls = tls
+        self._timeouts = {"connect": connect_timeout_s}
         self._network = _Network()
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=tls,
-            max_connections=MAX_CONNECTIONS,
-            max_keepalive_connections=MAX_CONNECTIONS,
-            keepalive_expiry=KEEPALIVE_S,
-            network_backend=self._network,
-        )
+        self._places = asyncio.Semaphore(MAX_CONNECTIONS)
+        self._idle: list[httpcore.AsyncHTTPConnection] = []
 
     async def post(self, url: str, headers: Headers, body: bytes) -> Answer:
-        timeouts = {"connect": self._connect_timeout_s}
-        found = Body()
-        async with self._pool.stream(
-            "POST", url, headers=headers, content=body, extensions={"timeout": timeouts}
-        ) as response:
-            async for piece in response.aiter_stream():
-                found.add(piece)
+        async with self._places:
+            connection = await self._taken()
+            found = Body()
+            try:
+                async with connection.stream(
+                    *("POST", url),
+                    headers=headers,
+                    content=body,
+                    extensions={"timeout": self._timeouts},
+                ) as response:
+                    async for piece in response.aiter_stream():
+                        found.add(piece)
+            except BaseException:
+                await connection.aclose()
+                raise
+            self._idle.append(connection)
             return found.answer(response.status, response.headers)
+
+    async def _taken(self) -> httpcore.AsyncHTTPConnection:
+        """A connection that the server has not ended, or that is yet to connect."""
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.is_closed() and not connection.has_expired():
+                return connection
+            await connection.aclose()
+        return httpcore.AsyncHTTPConnection(
+            self._origin, self._tls, keepalive_expiry=KEEPALIVE_S, network_backend=self._network
+        )
 
     def close(self) -> None:
         """Give all connections up at once; calls under way fail. Safe to repeat."""
@@ -46,6 +63,7 @@ class AsyncHttp:
 
     def bury(self) -> None:
         """The same when the loop was closed."""
+        self._network.closed = True
         for stream in list(self._network.streams):
             bury_transport(stream.transport)
 
@@ -54,8 +72,8 @@ class _Network(httpcore.AsyncNetworkBackend):
     """asyncio's own streams, so that they can be given up without waiting."""
 
     def __init__(self) -> None:
-        self.closed = False
         self.streams: weakref.WeakSet[_Stream] = weakref.WeakSet()
+        self.closed = False
 
     async def connect_tcp(
         self,
@@ -72,9 +90,9 @@ class _Network(httpcore.AsyncNetworkBackend):
             raise httpcore.ConnectTimeout("connecting took too long") from exc
         except OSError as exc:
             raise httpcore.ConnectError(str(exc)) from exc
-        if self.closed:  # while it connected: httpcore's pool knows nothing of it
+        if self.closed:
             writer.transport.abort()
-            raise httpcore.ConnectError("closed while it connected")
+            raise httpcore.ConnectError("connections were given up")
         stream = _Stream(reader, writer)
         self.streams.add(stream)
         return stream

@@ -61,7 +61,7 @@ class UpstashStore(Asking):
         self.address = self._rest.url
         self._timeout_s = timeout_s
         self._closed = False
-        self._http = Http(timeout_s=timeout_s, connect_timeout_s=connect_timeout_s)
+        self._http = Http(self._rest.url, connect_timeout_s=connect_timeout_s)
         self.aio = AsyncUpstashStore(
             self._rest,
             self._commands,
@@ -130,7 +130,7 @@ class UpstashStore(Asking):
             answer = self._http.post(*request)
         except LOST_CONNECTION:
             # A server that was restarted leaves connections that only look alive.
-            if not repeatable:
+            if not repeatable or self._closed:
                 raise
             answer = self._http.post(*request)
         return self._rest.replies(answer, len(commands))

@@ -33,7 +33,7 @@ class AsyncUpstashStore(AsyncAsking):
         self._commands = commands
         self._timeout_s = timeout_s
         self._closed = False
-        self._http = PerLoop(lambda: AsyncHttp(tls, connect_timeout_s))
+        self._http = PerLoop(lambda: AsyncHttp(rest.url, tls, connect_timeout_s))
 
     async def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
         return await self._run("get_many", self._rest.get_many(keys)) if keys else []
@@ -76,15 +76,14 @@ class AsyncUpstashStore(AsyncAsking):
             raise self._rest.translated(exc, operation, self._timeout_s) from exc
 
     async def _replies(self, commands: Sequence[Command], repeatable: bool) -> list[Any]:
-        http = self._http.get()
         request = self._rest.request(commands)
         if not repeatable:
             await hear_hangups()
         try:
-            answer = await http.post(*request)
+            answer = await self._http.get().post(*request)
         except LOST_CONNECTION:
             # A server that was restarted leaves connections that only look alive.
             if not repeatable or self._closed:
                 raise
-            answer = await http.post(*request)
+            answer = await self._http.get().post(*request)
         return self._rest.replies(answer, len(commands))

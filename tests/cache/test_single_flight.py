@@ -246,6 +246,15 @@ def test_absent_generations_prove_nothing_so_nobody_joins_under_them() -> None:
     assert flights.held_here("k", b"holder", (None,)) is None
 
 
+def test_a_flight_that_lost_its_lease_to_another_process_is_not_kept_under_it() -> None:
+    flights = Flights()
+    flight, _ = flights.join_or_open("k", None, None, (b"generation",))
+    flights.note(flight, b"ours", (b"generation",), own=True)
+    flights.note(flight, b"theirs", (b"generation",), own=False)
+    flights.end(flight)
+    assert not flights._by_holder
+
+
 def test_a_store_without_room_for_a_lease_hangs_nobody() -> None:
     with Cache(MemoryStore(max_entries=1), recorder=Events(), timing=still()) as cache:
         assert read(cache, lambda: 1) == 1

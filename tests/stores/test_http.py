@@ -16,7 +16,7 @@ from tests.servers.rest_front import RestFront
 def test_a_connection_made_while_closing_is_closed_too(
     rest_front: RestFront, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    http = Http(timeout_s=10, connect_timeout_s=10)
+    http = Http(rest_front.url, connect_timeout_s=10)
     made: list[Any] = []
     connect = httpcore.SyncBackend.connect_tcp
 
@@ -27,8 +27,8 @@ def test_a_connection_made_while_closing_is_closed_too(
         return stream
 
     monkeypatch.setattr(httpcore.SyncBackend, "connect_tcp", closing_meanwhile)
-    with http.deadline.within(10), pytest.raises(httpcore.ConnectError, match="closed"):
-        http.post(rest_front.url, [], b"")
+    with http.deadline.within(10):
+        http.post(rest_front.url, [], b"")  # a request under way may end
     assert [connected.fileno() for connected in made] == [-1]
 
 
@@ -39,7 +39,7 @@ def test_a_connection_made_while_closing_a_loop_is_closed_too(
     connect = asyncio.open_connection
 
     async def post() -> None:
-        http = AsyncHttp(tls_context(), 10)
+        http = AsyncHttp(rest_front.url, tls_context(), 10)
 
         async def closing_meanwhile(*arguments: Any) -> Any:
             reader, writer = await connect(*arguments)
@@ -48,7 +48,7 @@ def test_a_connection_made_while_closing_a_loop_is_closed_too(
             return reader, writer
 
         monkeypatch.setattr(asyncio, "open_connection", closing_meanwhile)
-        with pytest.raises(httpcore.ConnectError, match="closed"):
+        with pytest.raises(httpcore.ConnectError, match="given up"):
             await http.post(rest_front.url, [], b"")
 
     asyncio.run(post())

@@ -195,7 +195,7 @@ def a_lock_of(store: Any) -> Any:
     """One that every call on the store takes, or the first that makes a connection."""
     if store.kind == "memory":
         return store._lock
-    return store._pool._lock if store.kind == "redis" else store._http._pool._optional_thread_lock
+    return store._pool._lock if store.kind == "redis" else store._http._pool._lock
 
 
 def test_a_child_does_not_wait_for_locks_of_the_parents_threads(store_place: StorePlace) -> None:
