@@ -68,7 +68,7 @@ def alter(value: Any) -> None:
 def version_of(key: str, value: Any) -> int:
     """The version a value tells of. It is exactly what the source gave."""
     version: int = value["version"] if key == "dict" else value[0]
-    assert value == PAYLOADS[key](version)
+    assert value == PAYLOADS[key](version), f"somebody altered {value}"
     return version
 
 
@@ -182,7 +182,8 @@ class NearModel(RuleBasedStateMachine):
                 read.advance()
         if read.is_over:
             self.reads.remove(named)
-            assert version_of(key, read.value) >= read.oldest_allowed
+            version = version_of(key, read.value)
+            assert version >= read.oldest_allowed, f"{version}, not {read.oldest_allowed} or later"
             alter(read.value)
 
     # Changing
@@ -282,7 +283,7 @@ def check(open_replicas: Callable[[Clock], Sequence[Replica]], examples: int) ->
         machine,
         settings=settings(
             max_examples=examples,
-            stateful_step_count=40,
+            stateful_step_count=20,
             deadline=None,
             suppress_health_check=list(HealthCheck),
         ),

@@ -24,7 +24,7 @@ def test_where_changes_are_heard_one_by_one() -> None:
         store = TellingStore()
         return [TellingReplica(store, clock, NEAR_BYTES) for _ in range(2)]
 
-    check(open_replicas, 60)
+    check(open_replicas, 100)
 
 
 def test_where_changes_are_not_heard() -> None:
@@ -32,7 +32,7 @@ def test_where_changes_are_not_heard() -> None:
         store = MemoryStore(prefix="p")
         return [Replica(store, clock, NEAR_BYTES) for _ in range(2)]
 
-    check(open_replicas, 40)
+    check(open_replicas, 80)
 
 
 def test_where_redis_tells_two_and_a_third_reads_over_rest(
@@ -55,4 +55,4 @@ def test_where_redis_tells_two_and_a_third_reads_over_rest(
             told = [TrackingReplica(store, clock, NEAR_BYTES) for store in (first, second)]
             return [*told, Replica(third, clock, NEAR_BYTES)]
 
-        check(open_replicas, 12)
+        check(open_replicas, 60)
