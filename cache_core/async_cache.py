@@ -32,9 +32,16 @@ class AsyncCache:
         policy: Policy | None = None,
         **rules: Any,
     ) -> T:
-        """As Cache.get_or_compute; the source is an `async def` function."""
+        """As Cache.get_or_compute; the source returns an awaitable, as `async def` functions do."""
         call = self._cache.call_by_hand(
-            namespace, key, source, ttl_s=ttl_s, tags=tags, policy=policy, rules=rules
+            namespace,
+            key,
+            source,
+            ttl_s=ttl_s,
+            tags=tags,
+            policy=policy,
+            rules=rules,
+            is_async=True,
         )
         value: T = await self._cache.reader.value_async(call)
         return value

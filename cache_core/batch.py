@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 from cache_core.batch_source import Computed, SourceMany, ask_sources
 from cache_core.call import Answer, Call, Look, served
@@ -33,6 +33,7 @@ class Batch:
         self._source_many = source_many
         self._answers: dict[int, Answer] = {}
         self._epoch = path.flights.epoch
+        self._began = path.timing.monotonic()
         self._known = [path.flights.at(call.entry_key) for call in calls]
 
     def steps(self) -> Steps[list[Answer]]:
@@ -42,7 +43,7 @@ class Batch:
             raws = yield Ask(lambda store: store.get_many(names))
         except StoreError:
             self._path.recorder.count(self._calls[0].namespace, "store_error")
-            return (yield from self.off())
+            return (yield from self.off([self._path.stale_copy(call) for call in self._calls]))
         self._on_answer()
         looks = self._judge_all(dict(zip(names, raws, strict=True)))
         causes = [look.cause for look in looks]
@@ -59,19 +60,31 @@ class Batch:
                 self._answers[at] = yield from self._path.resolve(call, looks[at], self._known[at])
         return [replace(self._answers[at], cause=cause) for at, cause in enumerate(causes)]
 
-    def off(self) -> Steps[list[Answer]]:
-        """Answers of the source alone: one call for all where that is possible."""
-        positions = range(len(self._calls))
+    def off(self, kept: Sequence[Look | None] = ()) -> Steps[list[Answer]]:
+        """Answers of the source alone: one call for all where that is possible.
+
+        `kept`: what may be served where the source fails, by position.
+        """
+        compute = self._path.compute
+
+        def stand_in(at: int) -> Answer | None:
+            look = kept[at] if kept else None
+            return None if look is None else compute.stale_if_error(self._calls[at], look)
+
         sourced = yield from ask_sources(
-            self._calls, positions, self._source_many, self._path.timing, lambda _: False
+            self._calls,
+            range(len(self._calls)),
+            self._source_many,
+            self._path.timing,
+            lambda at: stand_in(at) is not None,
         )
-        for exc in sourced.failed.values():
-            raise exc
-        made = [sourced.computed[at] for at in positions]
-        return [
-            self._path.compute.bypassed(call, one.value, one.source_s)
-            for call, one in zip(self._calls, made, strict=True)
-        ]
+        for at, made in sourced.computed.items():
+            self._answers[at] = compute.bypassed(self._calls[at], made.value, made.source_s)
+        for at, exc in sourced.failed.items():
+            if (answer := stand_in(at)) is None:
+                raise exc
+            self._answers[at] = answer
+        return [self._answers[at] for at in range(len(self._calls))]
 
     def _names(self) -> list[str]:
         """Every key that is read: entries, leases, and each generation once."""
@@ -95,7 +108,7 @@ class Batch:
                 continue
             if look.standing == "fresh":
                 if outcome_of_fresh == "hit":
-                    self._path.hit(call, look, self._epoch)
+                    self._path.hit(call, look, self._epoch, self._began)
                 self._answers[at] = served(call, look, outcome_of_fresh, now_s)
             elif look.standing == "stale":
                 self._path.refresher.refresh_later(call, look)
@@ -158,7 +171,7 @@ class Batch:
             raws = yield Ask(lambda store: store.add_then_get(puts, names))
         except StoreRejectedError:
             raise
-        except BaseException:  # cut off before the answer: leases may be ours all the same
+        except BaseException:  # cut off before the answer: the leases may be ours all the same
             self._give_back(list(led), token)
             raise
         return self._judge_all(dict(zip(names, raws, strict=True)))
@@ -201,12 +214,13 @@ class Batch:
     ) -> None:
         """Answer keys whose source failed from their stale entries, if each of them has one."""
         stale = {at: self._path.compute.stale_if_error(self._calls[at], looks[at]) for at in failed}
-        served_stale = [at for at, answer in stale.items() if answer is not None]
-        for at in served_stale:
-            self._answers[at] = cast("Answer", stale[at])
+        for at, answer in stale.items():
+            if answer is None:
+                continue
+            self._answers[at] = answer
             self._path.compute.source_failed(self._calls[at], failed[at])
-        # As for a single key, the leases that are kept are the pause.
-        self._give_back(served_stale, token, self._path.timing.pause_s)
+            # As for a single key, the leases that are kept are the pause.
+            self._give_back([at], token, self._path.compute.pause_s(looks[at]))
 
     def _store(
         self,
@@ -216,22 +230,22 @@ class Batch:
         computed: Mapping[int, Computed],
     ) -> Steps[None]:
         compute = self._path.compute
-        entries: dict[int, Entry | None] = {}
+        entries: dict[int, tuple[Entry | None, bool]] = {}
         for at, made in computed.items():
             entries[at] = (
                 compute.make_entry(
                     self._calls[at], made.value, looks[at], made.created_s, made.source_s
                 )
                 if token is not None
-                else None
+                else (None, False)
             )
         stored: dict[int, bool] = {}
         if token is not None and entries:
             writes = [
-                LeaseWrite(self._calls[at].lease_key, token)
-                if entry is None
-                else compute.lease_write(self._calls[at], entry, token)
-                for at, entry in entries.items()
+                compute.lease_write(self._calls[at], entry, token)
+                if entry is not None and keeps
+                else LeaseWrite(self._calls[at].lease_key, token)
+                for at, (entry, keeps) in entries.items()
             ]
             try:
                 kept = yield Ask(lambda store: store.settle(writes))
@@ -246,7 +260,11 @@ class Batch:
                 compute.bypassed(call, made.value, made.source_s)
                 if token is None
                 else compute.computed(
-                    call, made.value, entries[at], made.source_s, stored.get(at, False)
+                    call,
+                    made.value,
+                    entries[at][0],
+                    made.source_s,
+                    entries[at][1] and stored.get(at, False),
                 )
             )
 

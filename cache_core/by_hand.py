@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -28,8 +27,12 @@ def call_by_hand(
     tags: Tags,
     policy: Policy | None,
     rules: dict[str, Any],
+    is_async: bool = False,
 ) -> Call:
-    """The call that reads `key` of a namespace. ValueError if the rules will not do."""
+    """The call that reads `key` of a namespace. ValueError if the rules will not do.
+
+    `is_async`: whether it is read from a coroutine. The source does not tell: it may be a lambda.
+    """
     if policy is None:
         if ttl_s is None:
             raise ValueError("say how long the answer stays fresh: ttl_s=...")
@@ -43,7 +46,7 @@ def call_by_hand(
         list(tags() if callable(tags) else tags),
         source,
         f"{namespace} (by hand)",
-        inspect.iscoroutinefunction(source),
+        is_async,
     )
 
 

@@ -49,7 +49,7 @@ class Compute:
             # The lease that is kept is the pause: nobody tries the source again while it lasts.
             # Not for one that is fresh still: who comes after its end must not wait for nothing.
             is_paused = fallback is not None and look.standing != "fresh"
-            pause_s = self._timing.pause_s if is_paused else 0.0
+            pause_s = self.pause_s(look) if is_paused else 0.0
             self.give_back([LeaseWrite(call.lease_key, token, pause_s)])
             if fallback is None:
                 raise
@@ -62,13 +62,13 @@ class Compute:
             self.drop([call], token)
         source_s = self._timing.monotonic() - began
         try:
-            entry = self.make_entry(call, value, look, created_s, source_s)
+            entry, keeps = self.make_entry(call, value, look, created_s, source_s)
         except BaseException:  # `cache_if` is the user's, and may raise
             self.give_back([LeaseWrite(call.lease_key, token)])
             raise
-        if entry is None:
+        if entry is None or not keeps:
             self.give_back([LeaseWrite(call.lease_key, token)])
-            return self.computed(call, value, None, source_s, stored=False)
+            return self.computed(call, value, entry, source_s, stored=False)
         try:
             writes = [self.lease_write(call, entry, token)]
             (stored,) = yield Ask(lambda store: store.settle(writes))
@@ -77,6 +77,9 @@ class Compute:
             # A server that is full refuses the write and would still take the lease back.
             self.give_back([LeaseWrite(call.lease_key, token)])
             stored = False
+        except BaseException:  # cut off before the answer: the lease may be ours still
+            self.give_back([LeaseWrite(call.lease_key, token)])
+            raise
         if not stored:
             self._recorder.count(call.namespace, "not_stored")
         return self.computed(call, value, entry, source_s, stored)
@@ -99,6 +102,8 @@ class Compute:
     def stale_if_error(self, call: Call, look: Look) -> Answer | None:
         """The answer of an entry that may be served because its source fails, if there is one."""
         if look.standing == "gone" or look.before is None:
+            return None
+        if self._timing.clock() >= look.before.error_until_s:  # its source took its time to fail
             return None
         try:
             look.value = look.before.value(call.models)
@@ -128,6 +133,12 @@ class Compute:
             namespace=call.namespace,
         )
 
+    def pause_s(self, look: Look) -> float:
+        """How long to leave a failing source alone: no longer than there is something to serve."""
+        assert look.before is not None, "only an entry that was found is served"
+        left_s = look.before.error_until_s - self._timing.clock()
+        return max(min(self._timing.pause_s, left_s), 0.0)
+
     def computed(
         self, call: Call, value: object, entry: Entry | None, source_s: float, stored: bool
     ) -> Answer:
@@ -138,21 +149,24 @@ class Compute:
 
     def make_entry(
         self, call: Call, value: object, look: Look, created_s: float, source_s: float
-    ) -> Entry | None:
-        """The entry to store, or None when the policy or the value forbids it; counted."""
+    ) -> tuple[Entry | None, bool]:
+        """The entry that others copy, None if there can be none, and whether to store it; counted.
+
+        What the policy refuses has an entry too: who shares it must not be handed the same object.
+        """
         if None in look.generations:
             # Invalidated at once, or something foreign lies there: nothing to tie the entry to.
             pairs = zip(call.generation_keys, look.generations, strict=True)
             self.free([name for name, generation in pairs if generation is None])
             self._recorder.count(call.namespace, "not_stored")
-            return None
+            return self._pack(call, value, look, created_s, source_s), False
         if call.policy.cache_if is not None and not call.policy.cache_if(value):
             self._recorder.count(call.namespace, "refused")
-            return None
+            return self._pack(call, value, look, created_s, source_s, warns=False), False
         entry = self._pack(call, value, look, created_s, source_s)
         if entry is None:
             self._recorder.count(call.namespace, "uncacheable")
-            return None
+            return None, False
         if len(entry.body) > call.policy.max_bytes:
             self._recorder.count(call.namespace, "oversize")
             self._warn_once(
@@ -160,19 +174,27 @@ class Compute:
                 f"a value of {len(entry.body):,} bytes is not cached: "
                 f"max_bytes is {call.policy.max_bytes:,}",
             )
-            return None
+            return entry, False
         if look.before is not None:
             same = look.before.body == entry.body
             self._recorder.count(call.namespace, "unchanged" if same else "changed")
-        return entry
+        return entry, True
 
     def _pack(
-        self, call: Call, value: object, look: Look, created_s: float, source_s: float
+        self,
+        call: Call,
+        value: object,
+        look: Look,
+        created_s: float,
+        source_s: float,
+        *,
+        warns: bool = True,
     ) -> Entry | None:
         try:
             wrapped, compressed, body = envelope.encode_value(value, call.models)
         except UncacheableError as exc:
-            self._warn_once(call, f"a value is not cached: {exc}")
+            if warns:
+                self._warn_once(call, f"a value is not cached: {exc}")
             return None
         fresh_s = call.policy.fresh_s(value, self._timing.draw())
         # What slides is bounded by the store's expiry alone, which each read moves.

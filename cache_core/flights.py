@@ -10,6 +10,7 @@ have come after the flight's source started. Two ways to know:
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from concurrent.futures import Future
 from typing import Any
@@ -21,10 +22,21 @@ class Abandoned:
     """What a flight yields when its leader was stopped before an answer: begin again."""
 
 
-class Flight:
-    """One computation, or one wait for another process's computation."""
+def running_loop() -> asyncio.AbstractEventLoop | None:
+    """The event loop that runs on this thread, if any."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
-    __slots__ = ("epoch", "future", "generations", "holder", "key")
+
+class Flight:
+    """One computation, or one wait for another process's computation.
+
+    `stopped`: what ended it before an answer, if it is no Exception.
+    """
+
+    __slots__ = ("_loop", "epoch", "future", "generations", "holder", "key", "stopped")
 
     def __init__(self, key: str, epoch: int) -> None:
         self.key = key
@@ -32,6 +44,13 @@ class Flight:
         self.holder: bytes | None = None
         self.generations: Generations = ()
         self.epoch = epoch
+        self.stopped: BaseException | None = None
+        self._loop = running_loop()
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether it will never end: its event loop was closed in the middle of it."""
+        return self._loop is not None and self._loop.is_closed()
 
 
 class Flights:
@@ -64,11 +83,10 @@ class Flights:
         """
         with self._lock:
             flight = self._by_key.get(key)
-            if flight is not None and (
-                flight is not known
-                or (holder is not None and self._same(flight, holder, generations))
-            ):
-                return flight, False
+            if flight is not None and not flight.is_dead:
+                is_same = holder is not None and self._same(flight, holder, generations)
+                if flight is not known or is_same:
+                    return flight, False
             flight = Flight(key, self._epoch)
             self._by_key[key] = flight
             return flight, True
@@ -77,7 +95,7 @@ class Flights:
         """The same while the store is out of reach: any invalidation of this process counts."""
         with self._lock:
             flight = self._by_key.get(key)
-            if flight is not None and flight.epoch == self._epoch:
+            if flight is not None and flight.epoch == self._epoch and not flight.is_dead:
                 return flight, False
             flight = Flight(key, self._epoch)
             self._by_key[key] = flight
@@ -88,7 +106,8 @@ class Flights:
     ) -> None:
         """Say under which lease and generations a flight runs; `own` if this process holds it."""
         with self._lock:
-            self._forget_holder(flight)
+            if flight.holder != holder:
+                self._forget_holder(flight)
             flight.holder = holder
             flight.generations = generations
             if own and holder is not None:
@@ -98,7 +117,9 @@ class Flights:
         """The flight of this process that holds the lease of `key`, if it may be joined."""
         with self._lock:
             flight = self._by_holder.get((key, holder))
-            return flight if flight and self._same(flight, holder, generations) else None
+            if flight is None or flight.is_dead:
+                return None
+            return flight if self._same(flight, holder, generations) else None
 
     def end(self, flight: Flight) -> None:
         """Forget a flight; those who joined it keep its future."""

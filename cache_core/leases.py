@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import threading
 import time
 from collections.abc import Callable
 
+from cache_core.flights import running_loop
 from cache_core.logs import log
 from cache_core.stores.base import LeaseWrite, Store, StoreError
 
@@ -25,6 +27,7 @@ class LeaseKeeper:
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._held: dict[tuple[str, bytes], float] = {}
+        self._loops: dict[tuple[str, bytes], asyncio.AbstractEventLoop] = {}
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -32,6 +35,8 @@ class LeaseKeeper:
         """Keep a lease that was just won until `drop`."""
         with self._lock:
             self._held[lease_key, token] = self._monotonic() + self._lease_s / 3
+            if (loop := running_loop()) is not None:
+                self._loops[lease_key, token] = loop
             if self._thread is None:
                 thread = threading.Thread(target=self._tick, name="cache-leases", daemon=True)
                 # No more threads: the next lease tries again, this one runs out if it must.
@@ -42,16 +47,25 @@ class LeaseKeeper:
     def drop(self, lease_key: str, token: bytes) -> None:
         """Stop renewing a lease. Safe to repeat."""
         with self._lock:
-            self._held.pop((lease_key, token), None)
+            self._let_go((lease_key, token))
+
+    def _let_go(self, held: tuple[str, bytes]) -> None:
+        self._held.pop(held, None)
+        self._loops.pop(held, None)
 
     def _tick(self) -> None:
         while not self._stop.wait(self._lease_s / 6):
             self.renew()
 
     def renew(self) -> None:
-        """Renew what is due; a lease that was voided is let go."""
+        """Renew what is due; a lease that was voided is let go.
+
+        So is one whose event loop was closed without ending its tasks: they never drop it.
+        """
         now = self._monotonic()
         with self._lock:
+            for held in [held for held, loop in self._loops.items() if loop.is_closed()]:
+                self._let_go(held)
             due = [held for held, at in self._held.items() if at <= now]
         if not due:
             return
@@ -64,7 +78,7 @@ class LeaseKeeper:
         with self._lock:
             for held, alive in zip(due, kept, strict=True):
                 if not alive:
-                    self._held.pop(held, None)
+                    self._let_go(held)
                 elif held in self._held:
                     self._held[held] = now + self._lease_s / 3
 

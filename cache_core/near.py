@@ -108,13 +108,17 @@ class NearCache:
         copy = self._copies.get(entry_key)
         return None if copy is None or self._monotonic() >= copy.stale_until else copy
 
-    def put(self, call: Call, look: Look, seen_epoch: int) -> None:
-        """Keep a copy of a fresh entry that the store showed when the epoch was `seen_epoch`."""
+    def put(self, call: Call, look: Look, seen_epoch: int, seen_at: float) -> None:
+        """Keep a copy of a fresh entry that the store showed.
+
+        `seen_epoch`, `seen_at`: the epoch, and the monotonic clock, before the store was asked. A
+        copy's time runs from there: the store may have been changed ever since.
+        """
         entry = look.before
         assert entry is not None, "only an entry that was found has a copy"
         size_bytes = len(entry.body) + len(call.entry_key) + _OVERHEAD_BYTES
         now, now_s = self._monotonic(), self._clock()
-        until = now + min(call.policy.near_ttl_s, entry.fresh_until_s - now_s)
+        until = min(seen_at + call.policy.near_ttl_s, now + entry.fresh_until_s - now_s)
         stale_until = now + entry.error_until_s - now_s if call.policy.stale_if_error_s else until
         copy = Copy(entry, look.value, call.generation_keys, until, stale_until, size_bytes)
         with self._lock:

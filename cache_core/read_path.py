@@ -52,7 +52,7 @@ class ReadPath:
 
         `take_stale`: False computes what is stale at once, not in the background.
         """
-        epoch = self.flights.epoch
+        epoch, began = self.flights.epoch, self.timing.monotonic()
         known = self.flights.at(call.entry_key)
         names: Sequence[str] = call.names if known is None else [*call.names, call.lease_key]
         try:
@@ -62,20 +62,23 @@ class ReadPath:
         on_answer()
         look = self.sharing.judge(call, raws, with_lease=known is not None)
         if look.standing == "fresh":
-            self.hit(call, look, epoch)
+            self.hit(call, look, epoch, began)
             return served(call, look, "hit", self.timing.clock())
         if look.standing == "stale" and not take_stale:
             look.standing = "error"  # from here on it is served only if the source fails
         answer = yield from self.resolve(call, look, known)
         return replace(answer, cause=look.cause)
 
-    def hit(self, call: Call, look: Look, epoch: int) -> None:
-        """What a fresh entry brings beside its value: a copy near by, a longer life, a refresh."""
+    def hit(self, call: Call, look: Look, epoch: int, began: float) -> None:
+        """What a fresh entry brings beside its value: a copy near by, a longer life, a refresh.
+
+        `epoch`, `began`: of invalidations and on the monotonic clock, when the read began.
+        """
         entry, policy = look.before, call.policy
         assert entry is not None
         if policy.near_ttl_s:
             self.watch.follow(call.namespace)
-            self.near.put(call, look, epoch)
+            self.near.put(call, look, epoch, began)
         if policy.sliding:
             self.compute.slide(call, entry)
         elif policy.early_refresh and is_due_early(
@@ -114,7 +117,7 @@ class ReadPath:
     def bypass(self, call: Call) -> Steps[Answer]:
         """The answer of the source alone, while the store is out of reach."""
         self.recorder.count(call.namespace, "store_error")
-        kept = self._stale_copy(call)
+        kept = self.stale_copy(call)
         while True:
             flight, leads = self.flights.join_or_open_blind(call.entry_key)
             try:
@@ -133,7 +136,7 @@ class ReadPath:
             if answer is not None:
                 return answer
 
-    def _stale_copy(self, call: Call) -> Look | None:
+    def stale_copy(self, call: Call) -> Look | None:
         """The copy near by that the policy lets stand in for a failing source."""
         copy = self.near.get_stale(call.entry_key) if call.policy.stale_if_error_s else None
         return None if copy is None else Look((), None, "error", before=copy.entry)

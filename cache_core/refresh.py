@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import os
 import threading
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 from cache_core.background import Background
 from cache_core.call import Answer, Call, Look
 from cache_core.envelope import GENERATION_BYTES
+from cache_core.flights import running_loop
 from cache_core.logs import in_short, log
 from cache_core.pauses import Pauses
 from cache_core.steps import Ask, Sleep, Steps, run, run_async
@@ -33,7 +35,8 @@ class Refresher:
         self._path = path
         self._workers = Background(_WORKERS, "cache-refresh")
         self._lock = threading.Lock()
-        self._refreshing: set[str] = set()
+        # With its event loop: one that is closed without further ado never says that it ended.
+        self._refreshing: dict[str, asyncio.AbstractEventLoop | None] = {}
         self._cooling = Pauses(_COOLING_MAX)
         # The loop itself holds tasks only weakly.
         self._tasks: set[asyncio.Task[None]] = set()
@@ -71,10 +74,12 @@ class Refresher:
         """
         with self._lock:
             if call.entry_key in self._refreshing:
-                return
+                loop = self._refreshing[call.entry_key]
+                if loop is None or not loop.is_closed():
+                    return
             if self._cooling.lasts(call.entry_key, self._path.timing.monotonic()):
                 return
-            self._refreshing.add(call.entry_key)
+            self._refreshing[call.entry_key] = running_loop() if call.is_async else None
         stopwatch = Stopwatch(self._path.timing, self._path.recorder, "refresh")
         stopwatch.trace_in_background(call.namespace)
         steps = self._steps(call, look, stopwatch)
@@ -85,7 +90,8 @@ class Refresher:
             self._path.recorder.count(call.namespace, "refresh_skipped")
 
     def _begin_job(self, _: Call, steps: Steps[None], stopwatch: Stopwatch) -> bool:
-        return self._workers.submit(lambda: run(steps, self._path.store, stopwatch))
+        context = contextvars.copy_context()  # as a task has it: sources may look into it
+        return self._workers.submit(lambda: context.run(run, steps, self._path.store, stopwatch))
 
     def _begin_task(self, call: Call, steps: Steps[None], stopwatch: Stopwatch) -> bool:
         if len(self._tasks) >= _TASKS_MAX:
@@ -103,7 +109,7 @@ class Refresher:
         self._tasks.discard(task)
         # A loop that closes cancels tasks before their first step: they never say they ended.
         with self._lock:
-            self._refreshing.discard(call.entry_key)
+            self._refreshing.pop(call.entry_key, None)
         # As in a thread; otherwise asyncio would say it, with the text of the exception.
         if not task.cancelled() and (exc := task.exception()) is not None:
             log.error("background_failed", "a refresh failed: %s", in_short(exc))
@@ -132,7 +138,7 @@ class Refresher:
         """An attempt that stored nothing is not repeated before the pause is over."""
         now = self._path.timing.monotonic()
         with self._lock:
-            self._refreshing.discard(call.entry_key)
+            self._refreshing.pop(call.entry_key, None)
             if answer is not None and answer.stored:
                 self._cooling.end(call.entry_key)
             else:

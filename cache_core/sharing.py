@@ -105,8 +105,9 @@ class Sharing:
             self.flights.end(flight)
             flight.future.set_exception(exc)
             raise
-        except BaseException:  # this caller was stopped; that is no answer for the others
+        except BaseException as exc:  # this caller was stopped; that is no answer for the others
             self.flights.end(flight)
+            flight.stopped = exc
             flight.future.set_result(Abandoned)
             raise
         self.flights.end(flight)
@@ -126,9 +127,9 @@ class Sharing:
             task.add_done_callback(self._tasks.discard)
         else:
             # A thread of its own: sources that hang must not take the places of others.
-            context = contextvars.copy_context()
+            # In the caller's context, as a task would be: sources may look up whom they answer.
             beside = threading.Thread(
-                target=context.run,
+                target=contextvars.copy_context().run,
                 args=(run, steps, self._store, stopwatch),
                 name="cache-source",
                 daemon=True,
@@ -141,7 +142,7 @@ class Sharing:
     def join(
         self, call: Call, flight: Flight, look: Look | None = None, is_own: bool = False
     ) -> Steps[Answer | None]:
-        """The answer of a flight, as a copy of one's own; None if it was abandoned.
+        """The answer of a flight, as a copy of one's own; None to begin again.
 
         `look`: what to serve stale when the policy's `source_timeout_s` passes. `is_own`: the
         flight computes for this very reader.
@@ -163,11 +164,18 @@ class Sharing:
                 "its value is kept for the next read"
             ) from None
         if answer is Abandoned:
+            if is_own and flight.stopped is not None:
+                raise flight.stopped  # by its source: asking it again would have no end
             return None
+        outcome: Outcome = "miss" if answer.read.outcome == "hit" else answer.read.outcome
+        if answer.entry is None and not is_own:
+            # What cannot be copied may be an iterator, a cursor: it is its first reader's alone.
+            if limit_s is not None:
+                return None
+            return (yield from self._compute.unstored(call, outcome))
         if not is_own:
             self._recorder.count(call.namespace, "shared")
         value = answer.entry.value(call.models) if answer.entry else answer.read.value
-        outcome: Outcome = "miss" if answer.read.outcome == "hit" else answer.read.outcome
         read = replace(answer.read, value=value, outcome=outcome)
         return Answer(read, answer.entry, ran_s=answer.ran_s if is_own else None)
 
@@ -239,7 +247,7 @@ class Sharing:
 
 def _quietly(steps: Steps[Answer]) -> Steps[None]:
     """The same steps; what they raise reaches those who wait through the flight alone."""
-    with contextlib.suppress(Exception):
+    with contextlib.suppress(BaseException):
         yield from steps
 
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import inspect
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from cache_core.events import Trace
 from cache_core.stopwatch import Stopwatch
 
 T = TypeVar("T")
@@ -45,7 +47,12 @@ class Source:
     namespace: str
 
     def do(self, _: Any, stopwatch: Stopwatch | None = None) -> Any:
-        trace = None if stopwatch is None else stopwatch.traced(self.namespace)
+        try:
+            return self._called(None if stopwatch is None else stopwatch.traced(self.namespace))
+        except StopIteration as exc:
+            raise _CarriedError(exc) from None
+
+    def _called(self, trace: Trace | None) -> Any:
         if trace is None:
             return self.call()
         with trace.source():
@@ -94,14 +101,21 @@ class Wait:
         return self.future.result()
 
     async def do_async(self, _: Any, __: Stopwatch | None = None) -> Any:
-        # Shielded: a reader that is cancelled must not cancel what others wait for.
-        waiting = asyncio.shield(asyncio.wrap_future(self.future))
-        # A reader that gave up never looks at the outcome; asyncio would complain of that.
-        waiting.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
-        done, _pending = await asyncio.wait([waiting], timeout=self.timeout_s)
-        if not done:
-            raise WaitedOutError
-        return waiting.result()
+        # Not wrap_future: a reader that is cancelled must not cancel what others wait for, and
+        # asyncio has exceptions of its own in place of some.
+        loop, ended = asyncio.get_running_loop(), asyncio.Event()
+
+        def wake(_: object) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits there
+                loop.call_soon_threadsafe(ended.set)
+
+        self.future.add_done_callback(wake)
+        try:
+            async with asyncio.timeout(self.timeout_s):
+                await ended.wait()
+        except TimeoutError:
+            raise WaitedOutError from None
+        return self.future.result()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +139,14 @@ class WaitedOutError(Exception):
     """A `Wait` took longer than its timeout. Apart from TimeoutError, which a source may raise."""
 
 
+class _CarriedError(Exception):
+    """Takes a source's StopIteration through the generators, which cannot raise it (PEP 479)."""
+
+    def __init__(self, stop: StopIteration) -> None:
+        super().__init__(stop)
+        self.stop = stop
+
+
 def run(steps: Steps[T], store: Any, stopwatch: Stopwatch | None = None) -> T:
     """Carry the steps out on this thread. `stopwatch`: of the operation they belong to."""
     try:
@@ -139,6 +161,8 @@ def run(steps: Steps[T], store: Any, stopwatch: Stopwatch | None = None) -> T:
     except StopIteration as stop:
         answer: T = stop.value
         return answer
+    except _CarriedError as exc:
+        raise exc.stop from None
 
 
 async def run_async(steps: Steps[T], store: Any, stopwatch: Stopwatch | None = None) -> T:

@@ -91,8 +91,11 @@ class RedisTracking:
                 return
             self._starts = tuple(dict.fromkeys((*self._starts, *starts)))
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
+                # No more threads: until the next namespace tries again, nothing is told.
+                with contextlib.suppress(RuntimeError):
+                    thread.start()
+                    self._thread = thread
             else:
                 self._interrupt()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 from typing import Any
 
 import pytest
@@ -202,3 +203,52 @@ def test_the_source_of_many_may_be_async_or_not(cache: Cache, is_awaited: bool) 
         return [found.value for found in await double.read_many([(1,), (2,)])]
 
     assert asyncio.run(run()) == [2, 4]
+
+
+def test_an_exception_that_asyncio_has_its_own_of_reaches_who_waits_unchanged(
+    cache: Cache,
+) -> None:
+    """Not as asyncio's CancelledError: nobody cancelled the task that waits."""
+    failure = concurrent.futures.CancelledError("of a thread pool")
+
+    async def run() -> list[object]:
+        began, go_on = asyncio.Event(), asyncio.Event()
+
+        @cache.cached("ns", ttl_s=60)
+        async def read() -> str:
+            began.set()
+            await go_on.wait()
+            raise failure
+
+        leader = asyncio.ensure_future(read())
+        await began.wait()
+        (flight,) = cache._path.flights._by_key.values()
+        waiter = asyncio.ensure_future(read())
+        await somebody_waits_for(flight)
+        go_on.set()
+        return list(await asyncio.gather(leader, waiter, return_exceptions=True))
+
+    assert asyncio.run(run()) == [failure, failure]
+
+
+def test_a_lambda_that_gives_a_coroutine_is_refreshed_too(
+    ticking_cache: Cache, clock: Clock
+) -> None:
+    values = iter(["old", "new"])
+
+    async def fetch() -> str:
+        return next(values)
+
+    async def read() -> str:
+        return await ticking_cache.aio.get_or_compute(
+            "ns", "k", lambda: fetch(), ttl_s=60, stale_while_revalidate_s=60
+        )
+
+    async def run() -> list[str]:
+        first = await read()
+        clock.advance(61)
+        second = await read()
+        await asyncio.gather(*ticking_cache._path.refresher._tasks)
+        return [first, second, await read()]
+
+    assert asyncio.run(run()) == ["old", "old", "new"]

@@ -217,3 +217,39 @@ def test_a_value_above_max_bytes_is_returned_and_not_kept(cache: Cache, events: 
         assert read(cache, lambda: large, max_bytes=2_000) == large
     assert events.outcomes == ["miss.cold", "miss.cold"]
     assert events.incidents["oversize"] == 2
+
+
+def test_a_source_may_raise_stop_iteration(cache: Cache) -> None:
+    empty: list[int] = []
+    with pytest.raises(StopIteration):
+        read(cache, lambda: next(iter(empty)))
+
+
+def test_what_a_slow_source_leaves_too_late_is_not_served(
+    ticking_cache: Cache, clock: Clock
+) -> None:
+    """The time for errors counts when the source has failed, not when it began."""
+    read(ticking_cache, lambda: 1, stale_if_error_s=10)
+    clock.advance(65)
+
+    def fails_late() -> int:
+        clock.advance(6)
+        raise LookupError("down")
+
+    with pytest.raises(LookupError, match="down"):
+        read(ticking_cache, fails_late, stale_if_error_s=10)
+
+
+def test_the_pause_is_no_longer_than_there_is_something_to_serve(
+    open_cache: OpenCache, clock: Clock
+) -> None:
+    """Or readers would wait for a lease under which nobody computes."""
+    cache = open_cache(timing=still(clock, pause_s=600.0))
+    source = Flaky()
+    read(cache, source, stale_if_error_s=10)
+    source.failure = RuntimeError("down")
+    clock.advance(69.999)
+    assert read(cache, source, stale_if_error_s=10) == "value 1"
+    clock.advance(1)
+    source.failure = None
+    assert read(cache, source, stale_if_error_s=10) == "value 3"

@@ -13,8 +13,9 @@ from cache_core.envelope import Entry
 from cache_core.keys import tag_generation_key
 from cache_core.near import NearCache
 from cache_core.stores import Store
+from cache_core.stores.memory import MemoryStore
 from tests.cache.conftest import OpenCache
-from tests.cache.helpers import Clock, Events
+from tests.cache.helpers import Clock, Events, still
 from tests.cache.tracked import wait_until_heard
 from tests.servers.meter import Meter
 
@@ -25,7 +26,7 @@ def put(
     """Keep a copy of an entry of so many bytes, as a read that found it would."""
     call = replace(bare_call("ns", {}, name, (tag,)), policy=Policy(ttl_s=60, near_ttl_s=10))
     entry = Entry(0.0, 1e12, 1e12, 1e12, 0.1, b"", (), False, False, b"x" * size_bytes)
-    near.put(call, Look((), None, "fresh", before=entry, value=[]), seen_epoch)
+    near.put(call, Look((), None, "fresh", before=entry, value=[]), seen_epoch, Clock()())
 
 
 def _read(cache: Cache, **rules: Any) -> object:
@@ -255,3 +256,21 @@ def test_a_value_with_an_alterable_part_is_each_callers_own(cache: Cache) -> Non
     for _ in range(3):
         names()[0].append("b")
     assert names() == (["a"],)
+
+
+def test_the_time_of_a_copy_runs_from_before_the_store_was_asked(clock: Clock) -> None:
+    """Or it would be served for longer after a change than near_ttl_s, by what the read took."""
+    store = MemoryStore()
+    with Cache(store, recorder=Events(), timing=still(clock)) as cache:
+        _read(cache)
+        look = store.get_many
+
+        def slow_look(keys: list[str]) -> list[bytes | None]:
+            found = look(keys)
+            clock.advance(4)
+            return found
+
+        store.get_many = slow_look  # type: ignore[method-assign, assignment]
+        _read(cache)
+        (copy,) = cache._path.near._copies.values()
+        assert copy.until == clock() + 6

@@ -114,3 +114,49 @@ def test_a_coroutine_source_goes_on_as_well(cache: Cache) -> None:
         raise AssertionError("the value was never kept")
 
     asyncio.run(scenario())
+
+
+def test_a_source_that_is_stopped_stops_its_reader_and_is_not_asked_again(cache: Cache) -> None:
+    asked: list[int] = []
+
+    def stopped() -> str:
+        asked.append(1)
+        if len(asked) > 3:
+            return "asked in vain"
+        raise SystemExit(3)
+
+    with pytest.raises(SystemExit):
+        cache.get_or_compute("ns", "key", stopped, ttl_s=60, source_timeout_s=PATIENCE_S)
+    assert len(asked) == 1
+
+
+def test_a_coroutine_source_that_is_cancelled_is_not_asked_again(cache: Cache) -> None:
+    asked: list[int] = []
+
+    @cache.cached("slow", ttl_s=60, source_timeout_s=PATIENCE_S)
+    async def cancelled() -> str:
+        asked.append(1)
+        if len(asked) > 3:
+            return "asked in vain"
+        raise asyncio.CancelledError
+
+    async def scenario() -> list[object]:
+        return list(
+            await asyncio.gather(asyncio.ensure_future(cancelled()), return_exceptions=True)
+        )
+
+    (outcome,) = asyncio.run(scenario())
+    assert isinstance(outcome, asyncio.CancelledError)
+    assert len(asked) == 1
+
+
+def test_a_lambda_that_gives_a_coroutine_is_awaited_too(cache: Cache) -> None:
+    async def fetch() -> int:
+        return 7
+
+    async def scenario() -> int:
+        return await cache.aio.get_or_compute(
+            "ns", "key", lambda: fetch(), ttl_s=60, source_timeout_s=PATIENCE_S
+        )
+
+    assert asyncio.run(scenario()) == 7

@@ -68,15 +68,16 @@ def request_to(server: Server) -> bytes:
 
 @contextlib.contextmanager
 def connection(server: Server, tls: ssl.SSLContext | None) -> Iterator[socket.socket]:
-    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as plain:
-        if tls is None:
-            yield plain
-            return
+    line = socket.socket()
+    if tls is not None:
         trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         trusting.check_hostname = False
         trusting.verify_mode = ssl.CERT_NONE
-        with trusting.wrap_socket(plain) as wrapped:
-            yield wrapped
+        line = trusting.wrap_socket(line)  # once connected and reset, it would be lost in here
+    with line:
+        line.settimeout(20)
+        line.connect(("127.0.0.1", server.port))
+        yield line
 
 
 class Crowd:

@@ -380,3 +380,19 @@ def test_a_forked_child_may_track_anew(opening: Open, own_redis_server: RedisSer
         return told
 
     assert in_a_fork(in_child) == str([EVERYTHING, "e:1"])
+
+
+def test_without_a_thread_to_spare_nothing_is_told_and_nothing_fails(
+    opening: Open, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_more_threads(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    listener = Listener()
+    tracking = opening(redis_server.url).track(listener)
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", no_more_threads)
+        tracking.follow(["g:"])
+    tracking.follow(["e:"])
+    listener.wait_for(EVERYTHING)
+    tracking.close()
