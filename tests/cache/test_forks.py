@@ -18,7 +18,7 @@ from tests.servers.places import StorePlace
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 
 READERS = 4
-FORKS = 8
+FORKS = 5
 _CHILD_ENDS_S = 60
 
 
