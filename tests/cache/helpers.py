@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -55,6 +56,16 @@ class Events:
     def outcomes(self) -> list[str]:
         """Outcome of each read, a miss with its cause: `miss.cold`."""
         return [f"{e.outcome}.{e.cause}" if e.cause else e.outcome for e in self.reads]
+
+
+def until(happened: Callable[[], bool], patience_s: float = PATIENCE_S) -> bool:
+    """Wait for it; False if it did not come about."""
+    ends = time.monotonic() + patience_s
+    while not happened():
+        if time.monotonic() > ends:
+            return False
+        time.sleep(0.005)
+    return True
 
 
 def absolute(number: int) -> int:

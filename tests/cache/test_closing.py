@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -12,8 +13,7 @@ import pytest
 
 from cache_core import Cache
 from cache_core.stores import Store
-from tests.cache.helpers import Events, HeldSource, still, threads
-from tests.resilience.flapping import until
+from tests.cache.helpers import Events, HeldSource, still, threads, until
 from tests.servers.places import StorePlace
 
 READERS = 8
@@ -62,15 +62,16 @@ def test_tasks_reading_are_answered_by_their_source(store_place: StorePlace) -> 
             return number
 
         async def read(first: int) -> None:
-            while not (closed.is_set() and ended.is_set()):
-                assert await function(first % 50) == first % 50
-                first += 1
-                if first % 50 == 0:
+            for number in itertools.count(first):
+                was_closed = closed.is_set()
+                assert await function(number % 50) == number % 50
+                if number == first + 100:
                     began.set()
-                    ended.set() if closed.is_set() else None
+                if was_closed:
+                    return
                 await asyncio.sleep(0)
 
-        closed, began, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        closed, began = asyncio.Event(), asyncio.Event()
         reading = [asyncio.create_task(read(first)) for first in range(READERS)]
         await began.wait()
         await cache.aio.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,13 +12,13 @@ from contextlib import contextmanager
 import pytest
 
 from cache_core import Cache
-from tests.cache.helpers import PATIENCE_S, Events, HeldSource, still, threads
+from tests.cache.helpers import PATIENCE_S, Events, HeldSource, still, threads, until
 from tests.servers.places import StorePlace
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 
 READERS = 4
-FORKS = 8
+FORKS = 5
 _CHILD_ENDS_S = 60
 
 
@@ -82,6 +81,7 @@ def readers(cache: Cache) -> Iterator[None]:
 
 def test_children_forked_while_threads_read_do_all_that_their_parent_does(cache: Cache) -> None:
     def in_child() -> None:
+        cache._functions.clear()  # those of the parent, of which this makes its own
         for namespace in ("stale", "near", "sliding"):
             function = cache.cached(namespace, ttl_s=60, near_ttl_s=0.05)(echo)
             assert [function(number) for number in range(20)] == list(range(20))
@@ -91,14 +91,9 @@ def test_children_forked_while_threads_read_do_all_that_their_parent_does(cache:
         cache.clear("near")
         cache.close()
 
-    # The namespaces belong to the parent's functions; in the child they are made anew.
-    def in_child_alone() -> None:
-        cache._functions.clear()
-        in_child()
-
     with readers(cache):
         for _ in range(FORKS):
-            in_a_child(in_child_alone)()
+            in_a_child(in_child)()
     assert cache.get_or_compute("ns", "k", lambda: "still there", ttl_s=60) == "still there"
 
 
@@ -138,7 +133,6 @@ def test_a_child_does_not_wait_for_computations_of_its_parent_for_ever(
             assert found == "the parent's"
 
         check = in_a_child(in_child)
-        time.sleep(0)  # the child may go first
         source.go_on.set()
         assert under_way.result(PATIENCE_S) == "the parent's"
         check()
@@ -156,10 +150,7 @@ def test_a_child_refreshes_what_is_stale_by_threads_of_its_own(cache: Cache) -> 
         return cache.get_or_compute("ns", "k", source, **rules)  # type: ignore[arg-type]
 
     def in_child() -> None:
-        ends = time.monotonic() + PATIENCE_S
-        while not computed.is_set():
-            assert read() == 1
-            assert time.monotonic() < ends, "nothing was refreshed"
+        assert until(lambda: read() == 1 and computed.is_set()), "nothing was refreshed"
 
     with readers(cache):  # the parent's own refreshers are at work
         read()

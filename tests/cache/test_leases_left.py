@@ -5,7 +5,6 @@ Nobody holds it, so whoever reads the key then would wait until it expires.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,7 +14,7 @@ from cache_core import Cache
 from cache_core.cached import CachedFunction
 from cache_core.guard import GuardedStore
 from cache_core.stores import Store, open_store
-from tests.cache.helpers import PATIENCE_S, Events, finish_background, still
+from tests.cache.helpers import Events, finish_background, still, until
 from tests.servers.faulty_line import FaultyLine
 from tests.servers.redis_server import RedisServer
 
@@ -54,10 +53,7 @@ def leases(store: Store) -> list[str]:
 
 def mend(line: FaultyLine, cache: Cache) -> None:
     """Make the line whole again, after what was to be given back could not be."""
-    ends = time.monotonic() + PATIENCE_S
-    while cache._path.compute._errands._taken:
-        assert time.monotonic() < ends, "the errands do not end"
-        time.sleep(0.01)
+    assert until(lambda: not cache._path.compute._errands._taken)
     line.fault = None
     line.listen()
     cache.store.breaker.probe()

@@ -16,7 +16,7 @@ import psutil
 from cache_core import Cache
 from cache_core.guard import GuardedStore
 from cache_core.timing import Timing
-from tests.cache.helpers import PATIENCE_S, Events
+from tests.cache.helpers import Events, until
 from tests.resilience.faults import Fault
 from tests.resilience.stages import Stage
 from tests.servers.coroutine_face import LoopThread
@@ -26,17 +26,17 @@ DEADLINE_S = 0.2
 SLOW_S = 0.1
 
 _NAMES = [f"name {number}" for number in range(20)]
-_THREADS = 4
-_TASKS = 24
+_THREADS = 8
+_TASKS = 16
 _ROUNDS = 2
-_FAULT_READS = 6_000
-_FAULT_S = 2.0
+_FAULT_READS = 5_500
+_FAULT_S = 1.0  # a store that is only slow is asked again and again
 _CALM_READS = 150
+_MANY_EVERY = 10  # calls; the others read one key
+_TOGETHER = 10
+_CHANGE_EVERY_S = 0.03
 # Whoever waits for a lease that nobody holds is noticed.
 _TIMING = Timing(lease_s=60)
-_MANY_EVERY = 50  # reads
-_TOGETHER = 4
-_CHANGE_EVERY_S = 0.03
 
 # Entries that end by invalidation only; that are refreshed beside readers; with copies near by.
 _RULES: dict[str, dict[str, Any]] = {
@@ -44,16 +44,6 @@ _RULES: dict[str, dict[str, Any]] = {
     "stale": {"ttl_s": 0.05, "stale_while_revalidate_s": 60},
     "near": {"ttl_s": 60, "near_ttl_s": 0.05},
 }
-
-
-def until(happened: Callable[[], bool], patience_s: float = PATIENCE_S) -> bool:
-    """Wait for it; False if it did not come about."""
-    ends = time.monotonic() + patience_s
-    while not happened():
-        if time.monotonic() > ends:
-            return False
-        time.sleep(0.005)
-    return True
 
 
 class Data:

@@ -13,7 +13,6 @@ from tests.servers.coroutine_face import LoopThread
 _NAMES = {
     "refused",
     "silent",
-    "server_frozen",
     "reset_mid_reply",
     "each_reply_3_s_late",
     "each_reply_0.15_s_late",
@@ -45,4 +44,4 @@ def test_readers_notice_nothing_but_the_time(
     # All this says something only if the store came and went.
     assert account.reads >= READS
     assert account.outcomes == {"hit", "stale", "miss", "bypass"}
-    assert account.invalidations > 100
+    assert account.invalidations > 50

@@ -9,8 +9,7 @@ import pytest
 from cache_core import Cache
 from cache_core.guard import GuardedStore
 from cache_core.telemetry import WINDOWS, MetricsReader, SharedRecorder
-from tests.cache.helpers import Events, still
-from tests.resilience.flapping import until
+from tests.cache.helpers import Events, still, until
 from tests.resilience.stages import Stage, set_up
 from tests.servers.faulty_line import LineFault
 
