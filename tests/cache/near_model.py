@@ -232,9 +232,9 @@ class NearModel(RuleBasedStateMachine):
     @rule(replica=numbers)
     def all_changes_are_heard(self, replica: int) -> None:
         replica %= len(self.replicas)
-        self.replicas[replica].hear_all()
-        if self.replicas[replica].hears:
-            self.learn(replica, self.promises)
+        hearing = self.replicas[replica]
+        hearing.hear_all()
+        self.learn(replica, [p for p in self.promises if hearing.hears(self.namespace_of(p.key))])
 
     @rule(replica=numbers)
     def line_is_lost(self, replica: int) -> None:

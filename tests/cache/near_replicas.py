@@ -9,6 +9,7 @@ import redis
 
 from cache_core import Cache
 from cache_core.call import Call
+from cache_core.keys import entries_start
 from cache_core.near import NearCache, copied
 from cache_core.steps import Sleep, Wait
 from cache_core.stores import Put, Store
@@ -60,9 +61,8 @@ class Replica:
         self.near: NearCache = self.cache._path.near
         self.near._max_bytes = near_bytes
 
-    @property
-    def hears(self) -> bool:
-        """Whether it will have heard of all changes so far when `hear_all` returns."""
+    def hears(self, namespace: str) -> bool:
+        """Whether it is told of changes in a namespace; if so, `hear_all` brings all so far."""
         return False
 
     def hear_one(self) -> None:
@@ -85,8 +85,7 @@ class TellingReplica(Replica):
         super().__init__(store, clock, near_bytes)
         self._is_lost = False
 
-    @property
-    def hears(self) -> bool:
+    def hears(self, namespace: str) -> bool:
         return not self._is_lost
 
     @property
@@ -96,11 +95,11 @@ class TellingReplica(Replica):
         return told
 
     def hear_one(self) -> None:
-        if self._told is not None and self._told.waiting and self.hears:
+        if self._told is not None and self._told.waiting and not self._is_lost:
             self._told.tell()
 
     def hear_all(self) -> None:
-        while self._told is not None and self._told.waiting and self.hears:
+        while self._told is not None and self._told.waiting and not self._is_lost:
             self._told.tell()
 
     def lose_line(self) -> None:
@@ -122,9 +121,13 @@ class TrackingReplica(Replica):
         super().__init__(store, clock, near_bytes)
         self._connect: Any = None
 
+    def hears(self, namespace: str) -> bool:
+        """Not before the first copy of the namespace: only then is anything listened to."""
+        return self._tracking is not None and entries_start(namespace) in self._tracking._heard
+
     @property
-    def hears(self) -> bool:
-        return self._connect is None
+    def _is_lost(self) -> bool:
+        return self._connect is not None
 
     @property
     def _tracking(self) -> RedisTracking | None:
@@ -134,7 +137,7 @@ class TrackingReplica(Replica):
 
     def hear_all(self) -> None:
         """What the server tells comes in order: when a mark is heard, all before it was."""
-        if self._tracking is None or not self.hears:
+        if self._tracking is None or self._is_lost:
             return
         wait_until_heard(self.cache)
         mark = f"g:t:{uuid4().hex}"
@@ -143,7 +146,7 @@ class TrackingReplica(Replica):
 
     def lose_line(self) -> None:
         tracking = self._tracking
-        if tracking is None or not self.hears:
+        if tracking is None or self._is_lost:
             return
 
         def refused() -> Any:
@@ -158,6 +161,6 @@ class TrackingReplica(Replica):
         return not tracking._heard
 
     def find_line(self) -> None:
-        if self._tracking is not None and not self.hears:
+        if self._tracking is not None and self._is_lost:
             self._tracking._connect, self._connect = self._connect, None
             wait_until_heard(self.cache)
