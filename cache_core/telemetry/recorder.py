@@ -200,16 +200,15 @@ class SharedRecorder:
         self.problem = None
 
     def close(self) -> None:
-        """Hand over what is left and stop. With a dead store that takes one deadline."""
+        """Hand over what is left and stop. With a dead store that takes two deadlines at most.
+
+        Tried also if a flush that was under way fails: the store may have come back meanwhile.
+        """
         if self._closed:
             return
         self._closed = True
         self._stop.set()
-        failed_before = self.failed_flushes
-        with self._flush_lock:
-            # A flush that was under way when we came, and failed, has shown what another would do.
-            if self.failed_flushes == failed_before:
-                self._flush()
+        self.flush()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(_PATIENCE_S)
 
