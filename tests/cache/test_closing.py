@@ -17,6 +17,8 @@ from tests.cache.helpers import Events, HeldSource, still, threads, until
 from tests.servers.places import StorePlace
 
 READERS = 8
+KEYS = 10
+BEGUN = 30  # reads of each
 
 
 def descriptors() -> int:
@@ -27,9 +29,9 @@ def read_until(stop: threading.Event, began: threading.Barrier, read: Callable[[
     """How many reads were right; raises what a read raises."""
     number = 0
     while not stop.is_set():
-        assert read(number % 50) == number % 50
+        assert read(number % KEYS) == number % KEYS
         number += 1
-        if number == 100:
+        if number == BEGUN:
             began.wait(30)
     return number
 
@@ -45,7 +47,7 @@ def test_threads_reading_are_answered_by_their_source(store_place: StorePlace) -
         cache.close()
         last = function.read(1)
         stop.set()
-        assert all(done.result() >= 100 for done in reading)
+        assert all(done.result() >= BEGUN for done in reading)
     assert (last.value, last.outcome) == (1, "bypass")
     assert until(lambda: descriptors() <= before), "connections are left open"
 
@@ -64,8 +66,8 @@ def test_tasks_reading_are_answered_by_their_source(store_place: StorePlace) -> 
         async def read(first: int) -> None:
             for number in itertools.count(first):
                 was_closed = closed.is_set()
-                assert await function(number % 50) == number % 50
-                if number == first + 100:
+                assert await function(number % KEYS) == number % KEYS
+                if number == first + BEGUN:
                     began.set()
                 if was_closed:
                     return
