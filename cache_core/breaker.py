@@ -8,9 +8,12 @@ from collections.abc import Callable
 
 from cache_core.logs import log
 from cache_core.stores.base import StoreError, StoreUnavailableError
+from cache_core.stores.forks import renewed
 
 _FAILURES_TO_OPEN = 3
 _PROBE_EVERY_S = 1.0
+# A trial whose outcome is not told by then (its caller was stopped, say) is followed by another.
+_TRIAL_S = 2.0
 
 
 class Breaker:
@@ -18,8 +21,11 @@ class Breaker:
 
     An answer that took longer than `slow_s` counts as a failure too: a cache slower than that is
     worse than none. Slow answers that were waited for at the same time count once: a burst of calls
-    that keeps this process busy makes them all slow. After a probe that went well one more failure
-    opens it again, so that a store that answers pings and nothing else costs one deadline a second.
+    that keeps this process busy makes them all slow.
+
+    After a probe that went well one call is let through as a trial, and the others when it was
+    answered. If it was not, it opens again: so a store that answers pings and nothing else costs
+    one caller a deadline a second.
 
     Args:
         name: of what is behind it, for the log.
@@ -46,6 +52,8 @@ class Breaker:
         self._monotonic = monotonic
         self._slow_at = float("-inf")  # when the slow answer came that was counted last
         self._failures = 0
+        self._on_trial = False
+        self._next_trial_at = 0.0
         self._cause = ""
         self._closed = threading.Event()
         self.prober: threading.Thread | None = None
@@ -56,9 +64,19 @@ class Breaker:
         return self._failures >= _FAILURES_TO_OPEN
 
     def check(self) -> None:
-        """Raise StoreUnavailableError at once while it is open."""
-        if self._failures >= _FAILURES_TO_OPEN:
+        """Raise StoreUnavailableError at once while it is open, or on trial with another call."""
+        if self._failures and (self._failures >= _FAILURES_TO_OPEN or not self._may_try()):
             raise StoreUnavailableError(f"{self._cause}; not asked again until it answers")
+
+    def _may_try(self) -> bool:
+        if not self._on_trial:
+            return True
+        with self._lock:
+            now = self._monotonic()
+            if now < self._next_trial_at:
+                return False
+            self._next_trial_at = now + _TRIAL_S
+            return True
 
     def succeeded(self, took_s: float = 0.0) -> None:
         """Note an answer, and how long it took."""
@@ -69,6 +87,7 @@ class Breaker:
                 # One that was asked before it opened says nothing of now.
                 if self._failures < _FAILURES_TO_OPEN:
                     self._failures = 0
+                    self._on_trial, self._next_trial_at = False, 0.0
 
     def _was_slow(self, took_s: float) -> None:
         now = self._monotonic()
@@ -85,6 +104,7 @@ class Breaker:
                 return
             self._cause = cause
             self._failures += 1
+            self._on_trial, self._next_trial_at = False, 0.0
             if self._failures != _FAILURES_TO_OPEN:
                 return
             log.warning(
@@ -122,6 +142,7 @@ class Breaker:
             if self._failures >= _FAILURES_TO_OPEN:
                 log.warning("store_up", "store %s answers again", self._name, store=self._name)
                 self._failures = _FAILURES_TO_OPEN - 1
+                self._on_trial, self._next_trial_at = True, 0.0
         return True
 
     def _probe_until_up(self) -> None:
@@ -136,5 +157,7 @@ class Breaker:
     def after_fork(self) -> None:
         """The prober stayed in the parent: the next call finds out."""
         self._lock = threading.Lock()
+        self._closed = renewed(self._closed)
         self.prober = None
+        self._on_trial = False
         self._failures = min(self._failures, _FAILURES_TO_OPEN - 1)

@@ -16,7 +16,7 @@ from cache_core.leases import LeaseKeeper
 from cache_core.logs import in_short, log
 from cache_core.pauses import Pauses
 from cache_core.steps import Ask, Source, Steps
-from cache_core.stores.base import LeaseWrite, Put, StoreError, StoreUnavailableError, Touch
+from cache_core.stores.base import LeaseWrite, Put, StoreError, Touch
 from cache_core.timing import Timing
 
 _ERRAND_PLACES = 256
@@ -236,17 +236,16 @@ class Compute:
     def give_back(self, writes: list[LeaseWrite]) -> None:
         """Release or shorten leases without making the caller wait; at worst they expire.
 
-        While the store is out of reach releases wait with the invalidations. Otherwise the readers
-        that come when it is back would wait for leases that nobody holds.
+        Where that fails, releases wait with the invalidations. Otherwise the readers that come
+        when the store is back would wait for leases that nobody holds.
         """
 
         def settle() -> None:
             try:
                 self._store.settle(writes)
-            except StoreUnavailableError:
-                self._store.forget([write.lease_key for write in writes if not write.hold_s])
             except StoreError as exc:
-                log.info("lease_left", "a lease could not be given back, it will expire: %s", exc)
+                log.info("lease_left", "a lease could not be given back, it waits: %s", exc)
+                self._store.forget([write.lease_key for write in writes if not write.hold_s])
 
         self._errands.submit(settle)
 

@@ -65,7 +65,7 @@ class GuardedStore:
         began = time.monotonic()
         try:
             found = self._store.get_many(keys)
-        except StoreUnavailableError as exc:
+        except StoreError as exc:
             _note_failure(self.breaker, exc)
             raise
         self.breaker.succeeded(time.monotonic() - began)
@@ -130,12 +130,13 @@ class GuardedStore:
 
     def _attempt(self, call: Callable[[], T]) -> T:
         self.breaker.check()
+        began = time.monotonic()
         try:
             result = call()
-        except StoreUnavailableError as exc:
+        except StoreError as exc:
             _note_failure(self.breaker, exc)
             raise
-        self.breaker.succeeded()
+        self.breaker.succeeded(time.monotonic() - began)
         return result
 
     # Invalidations
@@ -155,6 +156,8 @@ class GuardedStore:
 
     def _clear_way(self, keys: Iterable[str]) -> None:
         """Carry out what was put off for these keys."""
+        if self.breaker.is_open:
+            self.breaker.check()
         self.replay.wake()
         wanted = list(keys)
         while batch := self.pending.batch(wanted):
@@ -191,7 +194,7 @@ class GuardedAsyncStore:
         began = time.monotonic()
         try:
             found = await self._aio.get_many(keys)
-        except StoreUnavailableError as exc:
+        except StoreError as exc:
             _note_failure(self._breaker, exc)
             raise
         self._breaker.succeeded(time.monotonic() - began)
@@ -249,15 +252,18 @@ class GuardedAsyncStore:
 
     async def _attempt(self, call: Callable[[], Awaitable[T]]) -> T:
         self._breaker.check()
+        began = time.monotonic()
         try:
             result = await call()
-        except StoreUnavailableError as exc:
+        except StoreError as exc:
             _note_failure(self._breaker, exc)
             raise
-        self._breaker.succeeded()
+        self._breaker.succeeded(time.monotonic() - began)
         return result
 
     async def _clear_way(self, keys: Iterable[str]) -> None:
+        if self._breaker.is_open:
+            self._breaker.check()
         self._replay.wake()
         wanted = list(keys)
         while batch := self._pending.batch(wanted):
@@ -265,9 +271,14 @@ class GuardedAsyncStore:
             self._pending.confirm(batch)
 
 
-def _note_failure(breaker: Breaker, exc: StoreUnavailableError) -> None:
-    """A part that is down has a count of its own in the store; the others go on being asked."""
-    if not isinstance(exc, StorePartUnavailableError):
+def _note_failure(breaker: Breaker, exc: StoreError) -> None:
+    """A part that is down has a count of its own in the store; the others go on being asked.
+
+    What is rejected was answered: the store is there.
+    """
+    if not isinstance(exc, StoreUnavailableError):
+        breaker.succeeded()
+    elif not isinstance(exc, StorePartUnavailableError):
         breaker.failed(str(exc))
 
 

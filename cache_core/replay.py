@@ -15,6 +15,7 @@ from cache_core.stores.base import (
     StorePartUnavailableError,
     StoreUnavailableError,
 )
+from cache_core.stores.forks import renewed
 
 _EVERY_S = 1.0
 # A store that refuses (a read-only token, say) will refuse the next second as well.
@@ -104,4 +105,5 @@ class Replay:
     def after_fork(self) -> None:
         """The thread stayed in the parent."""
         self._lock = threading.Lock()
+        self._closed = renewed(self._closed)
         self._thread = None

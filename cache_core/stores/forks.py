@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import weakref
 from typing import Protocol
 
@@ -20,6 +21,14 @@ _forkables: weakref.WeakSet[Forkable] = weakref.WeakSet()
 def mend_after_fork(thing: Forkable) -> None:
     """Have `thing.after_fork()` called in every child forked from now on, while it lives."""
     _forkables.add(thing)
+
+
+def renewed(event: threading.Event) -> threading.Event:
+    """An event in the same state, whose lock no thread of the parent held."""
+    fresh = threading.Event()
+    if event.is_set():
+        fresh.set()
+    return fresh
 
 
 def _in_child() -> None:

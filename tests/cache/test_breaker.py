@@ -102,6 +102,29 @@ def test_after_a_probe_and_an_answer_it_takes_three_again(breaker: Breaker) -> N
     assert not breaker.is_open
 
 
+def test_after_a_probe_one_call_is_let_through_on_trial(breaker: Breaker, clock: Clock) -> None:
+    fail(breaker, 3)
+    breaker.probe()
+    breaker.check()
+    with pytest.raises(StoreUnavailableError):
+        breaker.check()
+    breaker.succeeded()
+    breaker.check()
+    breaker.check()
+
+
+def test_a_trial_that_is_never_told_of_is_followed_by_another(
+    breaker: Breaker, clock: Clock
+) -> None:
+    fail(breaker, 3)
+    breaker.probe()
+    breaker.check()
+    clock.advance(2)
+    breaker.check()
+    with pytest.raises(StoreUnavailableError):
+        breaker.check()
+
+
 def test_a_child_process_finds_out_for_itself(breaker: Breaker) -> None:
     fail(breaker, 3)
     breaker.after_fork()
