@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -49,16 +50,44 @@ class Batch:
         causes = [look.cause for look in looks]
         self._take_servable(looks, "hit")
         led = self._open_flights(looks)
+        answers = self._answers
+        if led and self._calls[0].policy.source_timeout_s is not None:
+            # From here on `self._answers` and `looks` are those of whoever computes beside.
+            answers, looks = dict(answers), list(looks)
+            yield from self._join_led(led, looks, answers)
+        else:
+            yield from self._lead(led, looks)
+        # Only now wait for others: whoever waits has already answered those who wait for it.
+        for at, call in enumerate(self._calls):
+            if at not in answers:
+                answers[at] = yield from self._path.resolve(call, looks[at], self._known[at])
+        return [replace(answers[at], cause=cause) for at, cause in enumerate(causes)]
+
+    def _lead(self, led: dict[int, Flight], looks: list[Look]) -> Steps[None]:
         try:
             yield from self._compute_led(led, looks)
         except BaseException as exc:
             self._fail_flights(led, exc)
             raise
-        # Only now wait for others: whoever waits has already answered those who wait for it.
-        for at, call in enumerate(self._calls):
-            if at not in self._answers:
-                self._answers[at] = yield from self._path.resolve(call, looks[at], self._known[at])
-        return [replace(self._answers[at], cause=cause) for at, cause in enumerate(causes)]
+
+    def _join_led(
+        self, led: dict[int, Flight], looks: Sequence[Look], answers: dict[int, Answer]
+    ) -> Steps[None]:
+        """Compute beside the caller; wait for each key's source as long as the policy says.
+
+        For all together only that long where one source computes them all.
+        """
+        call = self._calls[0]
+        limit_s = call.policy.source_timeout_s if self._source_many is not None else None
+        ends = math.inf if limit_s is None else self._path.timing.monotonic() + limit_s
+        yield from self._sharing.lead_beside(call, self._lead(led, list(looks)))
+        for at, flight in led.items():
+            answer = yield from self._sharing.join(
+                self._calls[at], flight, looks[at], is_own=True, ends=ends
+            )
+            self._known[at] = None
+            if answer is not None:
+                answers[at] = answer
 
     def off(self, kept: Sequence[Look | None] = ()) -> Steps[list[Answer]]:
         """Answers of the source alone: one call for all where that is possible.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from cache_core.background import Background
 from cache_core.call import Answer, Call, Look
 from cache_core.envelope import GENERATION_BYTES
-from cache_core.flights import running_loop
+from cache_core.flights import Flight, running_loop
 from cache_core.logs import in_short, log
 from cache_core.pauses import Pauses
 from cache_core.steps import Ask, Sleep, Steps, run, run_async
@@ -61,6 +61,16 @@ class Refresher:
         if look.holder != token:
             return (yield from self._path.compute.unstored(call, "miss"))
         look.standing = "gone"  # a failure here is the caller's to see
+        steps = self._renewing(call, look, token)
+        if call.policy.source_timeout_s is None:
+            return (yield from steps)
+        flight = Flight(call.entry_key, self._path.flights.epoch)
+        yield from sharing.lead_beside(call, sharing.lead(flight, steps))
+        answer = yield from sharing.join(call, flight, is_own=True)
+        assert answer is not None, "only a flight that was stopped has no answer, and says by what"
+        return answer
+
+    def _renewing(self, call: Call, look: Look, token: bytes) -> Steps[Answer]:
         try:
             return (yield from self._path.compute.under_lease(call, look, token))
         finally:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import math
 import os
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 from cache_core.call import Answer, Call, Look, SourceTimeoutError, look_at, served
 from cache_core.compute import Compute
@@ -114,8 +116,8 @@ class Sharing:
         flight.future.set_result(answer)
         return answer
 
-    def lead_beside(self, call: Call, steps: Steps[Answer]) -> Steps[None]:
-        """Carry a flight on beside its caller, who waits for it no longer than the policy says."""
+    def lead_beside(self, call: Call, steps: Steps[Any]) -> Steps[None]:
+        """Carry flights on beside their caller, who waits no longer than the policy says."""
         quiet = _quietly(steps)
         yield Beside(lambda stopwatch: self._begin_beside(call, quiet, stopwatch), call.namespace)
 
@@ -140,16 +142,23 @@ class Sharing:
                 run(steps, self._store, stopwatch)
 
     def join(
-        self, call: Call, flight: Flight, look: Look | None = None, is_own: bool = False
+        self,
+        call: Call,
+        flight: Flight,
+        look: Look | None = None,
+        is_own: bool = False,
+        ends: float = math.inf,
     ) -> Steps[Answer | None]:
         """The answer of a flight, as a copy of one's own; None to begin again.
 
         `look`: what to serve stale when the policy's `source_timeout_s` passes. `is_own`: the
-        flight computes for this very reader.
+        flight computes for this very reader. `ends`: when that time is over at the latest, on the
+        monotonic clock.
         Raises: SourceTimeoutError; what the source raises.
         """
         limit_s = call.policy.source_timeout_s
         wait_s = self._timing.wait_s if limit_s is None else min(limit_s, self._timing.wait_s)
+        wait_s = max(min(wait_s, ends - self._timing.monotonic()), 0.0)
         try:
             answer = yield Wait(flight.future, wait_s)
         except WaitedOutError:
@@ -245,7 +254,7 @@ class Sharing:
         return served(call, look, "miss", self._timing.clock())
 
 
-def _quietly(steps: Steps[Answer]) -> Steps[None]:
+def _quietly(steps: Steps[Any]) -> Steps[None]:
     """The same steps; what they raise reaches those who wait through the flight alone."""
     with contextlib.suppress(BaseException):
         yield from steps

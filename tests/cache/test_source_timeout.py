@@ -6,11 +6,12 @@ import asyncio
 import contextvars
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from cache_core import Cache, SourceTimeoutError
-from tests.cache.helpers import PATIENCE_S, Clock, Events, HeldSource, threads
+from tests.cache.helpers import PATIENCE_S, Clock, Events, HeldSource, threads, until
 
 SHORT_S = 0.05
 
@@ -160,3 +161,95 @@ def test_a_lambda_that_gives_a_coroutine_is_awaited_too(cache: Cache) -> None:
         )
 
     assert asyncio.run(scenario()) == 7
+
+
+def test_a_batch_gives_up_and_all_its_values_are_kept(cache: Cache) -> None:
+    go_on = threading.Event()
+    asked: list[list[tuple[int]]] = []
+
+    def many(arguments: list[tuple[int]]) -> list[int]:
+        asked.append(arguments)
+        assert go_on.wait(PATIENCE_S)
+        return [2 * number for (number,) in arguments]
+
+    double = cache.cached("ns", ttl_s=60, source_timeout_s=SHORT_S, source_many=many)(
+        lambda number: 2 * number
+    )
+    with pytest.raises(SourceTimeoutError, match="source_timeout_s"):
+        double.read_many([(1,), (2,)])
+    go_on.set()
+    assert until(lambda: double.read(2).outcome == "hit")
+    assert [read.value for read in double.read_many([(1,), (2,)])] == [2, 4]
+    assert len(asked) == 1
+
+
+def test_a_batch_in_time_is_as_any_other(cache: Cache, events: Events) -> None:
+    double = cache.cached("ns", ttl_s=60, source_timeout_s=PATIENCE_S)(lambda number: 2 * number)
+    double(1)
+    assert [read.value for read in double.read_many([(1,), (2,), (3,)])] == [2, 4, 6]
+    assert events.outcomes == ["miss.cold", "hit", "miss.cold", "miss.cold"]
+    assert events.incidents["shared"] == 0
+
+
+def test_a_batch_that_takes_too_long_serves_what_is_stale(
+    ticking_cache: Cache, clock: Clock
+) -> None:
+    go_on = threading.Event()
+    go_on.set()
+
+    def many(arguments: list[tuple[int]]) -> list[int]:
+        assert go_on.wait(PATIENCE_S)
+        return [int(clock.now) for _ in arguments]
+
+    rules: dict[str, Any] = {"ttl_s": 10, "stale_if_error_s": 60, "source_timeout_s": PATIENCE_S}
+    now = ticking_cache.cached("ns", source_many=many, **rules)(lambda number: int(clock.now))
+    first = [read.value for read in now.read_many([(1,), (2,)])]
+    clock.advance(11)
+    go_on.clear()
+    rules["source_timeout_s"] = SHORT_S
+    now = ticking_cache.cached("ns", source_many=many, **rules)(lambda number: int(clock.now))
+    again = now.read_many([(1,), (2,)])
+    assert [read.value for read in again] == first
+    assert [read.outcome for read in again] == ["stale", "stale"]
+    go_on.set()
+
+
+def test_a_batchs_own_error_reaches_the_caller(cache: Cache) -> None:
+    def broken(number: int) -> int:
+        raise KeyError(number)
+
+    function = cache.cached("ns", ttl_s=60, source_timeout_s=PATIENCE_S)(broken)
+    with pytest.raises(KeyError, match="1"):
+        function.read_many([(1,), (2,)])
+
+
+def test_a_refresh_gives_up_and_its_value_is_kept(cache: Cache) -> None:
+    held = HeldSource("new")
+    source: list[Callable[[], object]] = [lambda: "old"]
+    function = cache.cached("ns", ttl_s=60, source_timeout_s=SHORT_S)(lambda: source[0]())
+    assert function() == "old"
+    source[0] = held
+    with pytest.raises(SourceTimeoutError):
+        function.refresh()
+    assert function() == "old"
+    held.go_on.set()
+    assert until(lambda: function() == "new")
+    assert held.calls == 1
+
+
+def test_a_batch_of_coroutines_gives_up_too(cache: Cache) -> None:
+    async def run() -> None:
+        go_on = asyncio.Event()
+
+        @cache.cached("ns", ttl_s=60, source_timeout_s=SHORT_S)
+        async def double(number: int) -> int:
+            await go_on.wait()
+            return 2 * number
+
+        with pytest.raises(SourceTimeoutError):
+            await double.read_many([(1,), (2,)])
+        go_on.set()
+        while (await double.read(2)).outcome != "hit":
+            await asyncio.sleep(0.01)
+
+    asyncio.run(asyncio.wait_for(run(), PATIENCE_S))
