@@ -23,9 +23,9 @@ class Breaker:
     worse than none. Slow answers that were waited for at the same time count once: a burst of calls
     that keeps this process busy makes them all slow.
 
-    After a probe that went well one call is let through as a trial, and the others when it was
-    answered. If it was not, it opens again: so a store that answers pings and nothing else costs
-    one caller a deadline a second.
+    After a probe that went well one read is let through as a trial, and the others when it was
+    answered. If it was not, it opens again: so a store that answers pings and little else costs
+    one reader a deadline a second. Other calls are let through, and decide nothing but for bad.
 
     Args:
         name: of what is behind it, for the log.
@@ -63,9 +63,11 @@ class Breaker:
         """True while what is behind it is not asked."""
         return self._failures >= _FAILURES_TO_OPEN
 
-    def check(self) -> None:
-        """Raise StoreUnavailableError at once while it is open, or on trial with another call."""
-        if self._failures and (self._failures >= _FAILURES_TO_OPEN or not self._may_try()):
+    def check(self, *, read: bool = False) -> None:
+        """Raise StoreUnavailableError at once while it is open, or on trial with another read."""
+        if self._failures and (
+            self._failures >= _FAILURES_TO_OPEN or (read and not self._may_try())
+        ):
             raise StoreUnavailableError(f"{self._cause}; not asked again until it answers")
 
     def _may_try(self) -> bool:
@@ -78,14 +80,14 @@ class Breaker:
             self._next_trial_at = now + _TRIAL_S
             return True
 
-    def succeeded(self, took_s: float = 0.0) -> None:
-        """Note an answer, and how long it took."""
+    def succeeded(self, took_s: float = 0.0, *, read: bool = False) -> None:
+        """Note an answer, how long it took, and whether it was one to a read."""
         if took_s > self._slow_s:
             self._was_slow(took_s)
         elif self._failures:
             with self._lock:
                 # One that was asked before it opened says nothing of now.
-                if self._failures < _FAILURES_TO_OPEN:
+                if self._failures < _FAILURES_TO_OPEN and (read or not self._on_trial):
                     self._failures = 0
                     self._on_trial, self._next_trial_at = False, 0.0
 

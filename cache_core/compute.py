@@ -122,9 +122,10 @@ class Compute:
         )
         self._recorder.count(call.namespace, "refresh_failed")
 
-    @staticmethod
-    def store_failed(call: Call, exc: StoreError) -> None:
-        """Say that the store did not take a value."""
+    def store_failed(self, call: Call, exc: StoreError) -> None:
+        """Say that the store did not take a value; of one that was closed nobody expects it to."""
+        if self._store.is_closed:
+            return
         log.warning(
             "not_stored",
             "%s: the value could not be stored: %s",

@@ -51,6 +51,7 @@ class GuardedStore:
         self.address = store.address
         self.prefix = store.prefix
         self.breaker = Breaker(store.address, store.ping, slow_s=slow_s, probing=background)
+        self.is_closed = False
         self.pending = PendingInvalidations()
         self.replay = Replay(self.pending, self._remove_now, background=background)
         self.clock = StoreClock(self.now_s)
@@ -61,14 +62,14 @@ class GuardedStore:
     def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
         if self.pending:
             self._clear_way(keys)
-        self.breaker.check()
+        self.breaker.check(read=True)
         began = time.monotonic()
         try:
             found = self._store.get_many(keys)
         except StoreError as exc:
-            _note_failure(self.breaker, exc)
+            _note_failure(self.breaker, exc, read=True)
             raise
-        self.breaker.succeeded(time.monotonic() - began)
+        self.breaker.succeeded(time.monotonic() - began, read=True)
         return found
 
     def add_then_get(self, adds: Sequence[Put], keys: Sequence[str]) -> list[bytes | None]:
@@ -121,6 +122,7 @@ class GuardedStore:
 
     def close(self) -> None:
         """Carry out what waits, if the store answers; what is lost is said in the log."""
+        self.is_closed = True
         self.replay.close()
         if self.pending:
             self.replay.once()
@@ -190,14 +192,14 @@ class GuardedAsyncStore:
     async def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
         if self._pending:
             await self._clear_way(keys)
-        self._breaker.check()
+        self._breaker.check(read=True)
         began = time.monotonic()
         try:
             found = await self._aio.get_many(keys)
         except StoreError as exc:
-            _note_failure(self._breaker, exc)
+            _note_failure(self._breaker, exc, read=True)
             raise
-        self._breaker.succeeded(time.monotonic() - began)
+        self._breaker.succeeded(time.monotonic() - began, read=True)
         return found
 
     async def add_then_get(self, adds: Sequence[Put], keys: Sequence[str]) -> list[bytes | None]:
@@ -271,14 +273,15 @@ class GuardedAsyncStore:
             self._pending.confirm(batch)
 
 
-def _note_failure(breaker: Breaker, exc: StoreError) -> None:
+def _note_failure(breaker: Breaker, exc: StoreError, *, read: bool = False) -> None:
     """A part that is down has a count of its own in the store; the others go on being asked.
 
-    What is rejected was answered: the store is there.
+    A read that is rejected counts: where nothing may be read (a wrong password, say), each try
+    costs a connection. Of other calls that were rejected, nothing follows.
     """
-    if not isinstance(exc, StoreUnavailableError):
-        breaker.succeeded()
-    elif not isinstance(exc, StorePartUnavailableError):
+    if isinstance(exc, StorePartUnavailableError):
+        return
+    if read or isinstance(exc, StoreUnavailableError):
         breaker.failed(str(exc))
 
 

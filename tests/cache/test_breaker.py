@@ -97,20 +97,31 @@ def test_after_a_probe_one_failure_opens_it_again(breaker: Breaker) -> None:
 def test_after_a_probe_and_an_answer_it_takes_three_again(breaker: Breaker) -> None:
     fail(breaker, 3)
     breaker.probe()
-    breaker.succeeded()
+    breaker.succeeded(read=True)
     fail(breaker, 2)
     assert not breaker.is_open
 
 
-def test_after_a_probe_one_call_is_let_through_on_trial(breaker: Breaker, clock: Clock) -> None:
+def test_after_a_probe_one_read_is_let_through_on_trial(breaker: Breaker, clock: Clock) -> None:
     fail(breaker, 3)
     breaker.probe()
-    breaker.check()
+    breaker.check(read=True)
     with pytest.raises(StoreUnavailableError):
-        breaker.check()
+        breaker.check(read=True)
+    breaker.succeeded(read=True)
+    breaker.check(read=True)
+    breaker.check(read=True)
+
+
+def test_what_is_no_read_does_not_end_a_trial(breaker: Breaker, clock: Clock) -> None:
+    """A store may answer what is short in time, and reads not."""
+    fail(breaker, 3)
+    breaker.probe()
+    breaker.check(read=True)
+    breaker.check()
     breaker.succeeded()
-    breaker.check()
-    breaker.check()
+    with pytest.raises(StoreUnavailableError):
+        breaker.check(read=True)
 
 
 def test_a_trial_that_is_never_told_of_is_followed_by_another(
@@ -118,11 +129,11 @@ def test_a_trial_that_is_never_told_of_is_followed_by_another(
 ) -> None:
     fail(breaker, 3)
     breaker.probe()
-    breaker.check()
+    breaker.check(read=True)
     clock.advance(2)
-    breaker.check()
+    breaker.check(read=True)
     with pytest.raises(StoreUnavailableError):
-        breaker.check()
+        breaker.check(read=True)
 
 
 def test_a_child_process_finds_out_for_itself(breaker: Breaker) -> None:
