@@ -54,6 +54,7 @@ class Breaker:
         self._failures = 0
         self._on_trial = False
         self._next_trial_at = 0.0
+        self._probed_at = float("-inf")  # when a probe went well last
         self._cause = ""
         self._closed = threading.Event()
         self.prober: threading.Thread | None = None
@@ -97,12 +98,13 @@ class Breaker:
             if now - took_s < self._slow_at:
                 return
             self._slow_at = now
-        self.failed(f"{self._name} takes longer than {self._slow_s:g} s to answer")
+        self.failed(f"{self._name} takes longer than {self._slow_s:g} s to answer", took_s)
 
-    def failed(self, cause: str) -> None:
-        """Note a failure."""
+    def failed(self, cause: str, took_s: float = 0.0) -> None:
+        """Note a failure, and how long it took to come about."""
         with self._lock:
-            if self._closed.is_set():
+            # One of a call from before the last good probe says nothing of now.
+            if self._closed.is_set() or self._monotonic() - took_s < self._probed_at:
                 return
             self._cause = cause
             self._failures += 1
@@ -145,6 +147,7 @@ class Breaker:
                 log.warning("store_up", "store %s answers again", self._name, store=self._name)
                 self._failures = _FAILURES_TO_OPEN - 1
                 self._on_trial, self._next_trial_at = True, 0.0
+                self._probed_at = self._monotonic()
         return True
 
     def _probe_until_up(self) -> None:

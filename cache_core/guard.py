@@ -67,7 +67,7 @@ class GuardedStore:
         try:
             found = self._store.get_many(keys)
         except StoreError as exc:
-            _note_failure(self.breaker, exc, read=True)
+            _note_failure(self.breaker, exc, began, read=True)
             raise
         self.breaker.succeeded(time.monotonic() - began, read=True)
         return found
@@ -136,7 +136,7 @@ class GuardedStore:
         try:
             result = call()
         except StoreError as exc:
-            _note_failure(self.breaker, exc)
+            _note_failure(self.breaker, exc, began)
             raise
         self.breaker.succeeded(time.monotonic() - began)
         return result
@@ -197,7 +197,7 @@ class GuardedAsyncStore:
         try:
             found = await self._aio.get_many(keys)
         except StoreError as exc:
-            _note_failure(self._breaker, exc, read=True)
+            _note_failure(self._breaker, exc, began, read=True)
             raise
         self._breaker.succeeded(time.monotonic() - began, read=True)
         return found
@@ -258,7 +258,7 @@ class GuardedAsyncStore:
         try:
             result = await call()
         except StoreError as exc:
-            _note_failure(self._breaker, exc)
+            _note_failure(self._breaker, exc, began)
             raise
         self._breaker.succeeded(time.monotonic() - began)
         return result
@@ -273,7 +273,7 @@ class GuardedAsyncStore:
             self._pending.confirm(batch)
 
 
-def _note_failure(breaker: Breaker, exc: StoreError, *, read: bool = False) -> None:
+def _note_failure(breaker: Breaker, exc: StoreError, began: float, *, read: bool = False) -> None:
     """A part that is down has a count of its own in the store; the others go on being asked.
 
     A read that is rejected counts: where nothing may be read (a wrong password, say), each try
@@ -282,7 +282,7 @@ def _note_failure(breaker: Breaker, exc: StoreError, *, read: bool = False) -> N
     if isinstance(exc, StorePartUnavailableError):
         return
     if read or isinstance(exc, StoreUnavailableError):
-        breaker.failed(str(exc))
+        breaker.failed(str(exc), time.monotonic() - began)
 
 
 def _put_off(

@@ -136,6 +136,19 @@ def test_a_trial_that_is_never_told_of_is_followed_by_another(
         breaker.check(read=True)
 
 
+def test_a_failure_of_a_call_from_before_the_probe_does_not_count(
+    breaker: Breaker, clock: Clock
+) -> None:
+    fail(breaker, 3)
+    clock.advance(0.3)
+    breaker.probe()
+    clock.advance(0.2)
+    breaker.failed("no answer", took_s=0.5)
+    assert not breaker.is_open
+    breaker.failed("no answer", took_s=0.1)
+    assert breaker.is_open
+
+
 def test_a_child_process_finds_out_for_itself(breaker: Breaker) -> None:
     fail(breaker, 3)
     breaker.after_fork()

@@ -133,7 +133,7 @@ def test_a_read_with_the_cache_off_is_traced(sdk: Sdk) -> None:
 # Failures
 
 
-def failing(who: str = "ada@example.org") -> int:
+def failing(who: str = "somebody@example.org") -> int:
     raise LookupError(f"no user {who}")
 
 
