@@ -17,7 +17,7 @@ from cache_core.packing import Add
 from cache_core.parts import EXPAND_MAX, Parts, UndecodableError
 
 _LISTED = 64  # so few texts are as quick to write among the JSON
-_KEPT_CHARACTERS = 2_000
+_KEPT_CHARACTERS = 2_000  # of a list that is kept made: stored bytes must not fill the memory
 _SAMPLE = 64
 _DISTINCT_SHARE = 0.75
 _REPEATED_ABOVE_BYTES = 6.0
