@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from cache_core.batch_source import Computed, SourceMany, ask_sources
 from cache_core.call import Answer, Call, Look, served
-from cache_core.envelope import GENERATION_BYTES, Entry
+from cache_core.envelope import Entry
 from cache_core.flights import Abandoned, Flight
+from cache_core.lease_token import is_owned, new_owner
 from cache_core.read_path import ReadPath
 from cache_core.steps import Ask, Steps
-from cache_core.stores.base import LeaseWrite, StoreError, StoreRejectedError
+from cache_core.stores.base import LeaseWrite, StoreError
+
+Tokens = Mapping[int, bytes]  # of the leases held, by position
 
 
 class Batch:
@@ -39,14 +41,12 @@ class Batch:
 
     def steps(self) -> Steps[list[Answer]]:
         """Answers in the order of the calls."""
-        names = self._names()
         try:
-            raws = yield Ask(lambda store: store.get_many(names))
+            looks = yield from self._sharing.bids.look(self._calls)
         except StoreError:
             self._path.recorder.count(self._calls[0].namespace, "store_error")
             return (yield from self.off([self._path.stale_copy(call) for call in self._calls]))
         self._on_answer()
-        looks = self._judge_all(dict(zip(names, raws, strict=True)))
         causes = [look.cause for look in looks]
         self._take_servable(looks, "hit")
         led = self._open_flights(looks)
@@ -115,21 +115,6 @@ class Batch:
             self._answers[at] = answer
         return [self._answers[at] for at in range(len(self._calls))]
 
-    def _names(self) -> list[str]:
-        """Every key that is read: entries, leases, and each generation once."""
-        names: dict[str, None] = {}
-        for call in self._calls:
-            names.update(dict.fromkeys((*call.names, call.lease_key)))
-        return list(names)
-
-    def _judge_all(self, found: dict[str, bytes | None]) -> list[Look]:
-        return [
-            self._sharing.judge(
-                call, [found[name] for name in (*call.names, call.lease_key)], with_lease=True
-            )
-            for call in self._calls
-        ]
-
     def _take_servable(self, looks: Sequence[Look], outcome_of_fresh: Any) -> None:
         now_s = self._path.timing.clock()
         for at, (call, look) in enumerate(zip(self._calls, looks, strict=True)):
@@ -160,60 +145,46 @@ class Batch:
     def _compute_led(self, led: dict[int, Flight], looks: list[Look]) -> Steps[None]:
         if not led:
             return
-        token = os.urandom(GENERATION_BYTES)
+        owner = new_owner()
         try:
-            looks[:] = yield from self._bid_all(led, looks, token)
+            yield from self._bid(list(led), looks, owner)
         except StoreError:
             yield from self._run_source(led, looks, None)
             return
+        held: dict[int, bytes] = {}
         for at, flight in led.items():
             look = looks[at]
-            self._path.flights.note(flight, look.holder, look.generations, own=look.holder == token)
+            if look.holder is not None and is_owned(look.holder, owner):
+                held[at] = look.holder
+            self._path.flights.note(flight, look.holder, look.generations, own=at in held)
         self._take_servable(looks, "miss")
-        own = {at: flight for at, flight in led.items() if looks[at].holder == token}
-        self._give_back([at for at in own if at in self._answers], token)
+        self._give_back([at for at in held if at in self._answers], held)
         self._end_flights({at: flight for at, flight in led.items() if at in self._answers})
         # Leases others hold: their flights end here, and are waited for like any single read.
         elsewhere = {
-            at: flight
-            for at, flight in led.items()
-            if at not in self._answers and looks[at].holder != token
+            at: flight for at, flight in led.items() if at not in self._answers and at not in held
         }
         self._end_flights(elsewhere)
         for at in elsewhere:
             self._known[at] = None
-        yield from self._run_source(
-            {at: own[at] for at in own if at not in self._answers}, looks, token
-        )
+        own = {at: led[at] for at in held if at not in self._answers}
+        yield from self._run_source(own, looks, held)
 
-    def _bid_all(
-        self, led: dict[int, Flight], looks: list[Look], token: bytes
-    ) -> Steps[list[Look]]:
-        adds = {}
-        for at in led:
-            call = self._calls[at]
-            adds[call.lease_key] = self._sharing.lease_put(call, token)
-            for put in self._sharing.new_generations(call, looks[at]):
-                adds.setdefault(put.key, put)
-        names, puts = self._names(), list(adds.values())
-        try:
-            raws = yield Ask(lambda store: store.add_then_get(puts, names))
-        except StoreRejectedError:
-            raise
-        except BaseException:  # cut off before the answer: the leases may be ours all the same
-            self._give_back(list(led), token)
-            raise
-        return self._judge_all(dict(zip(names, raws, strict=True)))
+    def _bid(self, positions: Sequence[int], looks: list[Look], owner: bytes) -> Steps[None]:
+        calls, seen = [self._calls[at] for at in positions], [looks[at] for at in positions]
+        now = yield from self._sharing.bids.bid(calls, seen, owner)
+        for at, look in zip(positions, now, strict=True):
+            looks[at] = look
 
     def _run_source(
-        self, led: dict[int, Flight], looks: Sequence[Look], token: bytes | None
+        self, led: dict[int, Flight], looks: Sequence[Look], held: Tokens | None
     ) -> Steps[None]:
-        """Compute what this batch leads; store it if a token says under which leases."""
+        """Compute what this batch leads; store it under the leases held, None: store nothing."""
         if not led:
             return
         calls, compute = self._calls, self._path.compute
-        held = [calls[at] for at in led] if token is not None else []
-        compute.hold(held, token or b"")
+        leases = [(calls[at].lease_key, held[at]) for at in led] if held is not None else []
+        compute.hold(leases)
         try:
             sourced = yield from ask_sources(
                 calls,
@@ -222,16 +193,16 @@ class Batch:
                 self._path.timing,
                 lambda at: compute.stale_if_error(calls[at], looks[at]) is not None,
             )
-            yield from self._store(led, looks, token, sourced.computed)
+            yield from self._store(led, looks, held, sourced.computed)
         except BaseException:  # stopped; or `cache_if`, which is the user's, raised
-            self._give_back([at for at in led if at not in self._answers], token)
+            self._give_back([at for at in led if at not in self._answers], held)
             raise
         finally:
-            compute.drop(held, token or b"")
-        self._serve_stale(sourced.failed, looks, token)
+            compute.drop(leases)
+        self._serve_stale(sourced.failed, looks, held)
         self._end_flights({at: led[at] for at in led if at in self._answers})
         unanswered = [at for at in led if at not in self._answers]
-        self._give_back(unanswered, token)
+        self._give_back(unanswered, held)
         # Nobody's source failed for those that were not tried: who joined them begins again.
         self._end_flights({at: led[at] for at in unanswered if at not in sourced.failed})
         for at in unanswered:
@@ -239,7 +210,7 @@ class Batch:
                 raise sourced.failed[at]
 
     def _serve_stale(
-        self, failed: Mapping[int, Exception], looks: Sequence[Look], token: bytes | None
+        self, failed: Mapping[int, Exception], looks: Sequence[Look], held: Tokens | None
     ) -> None:
         """Answer keys whose source failed from their stale entries, if each of them has one."""
         stale = {at: self._path.compute.stale_if_error(self._calls[at], looks[at]) for at in failed}
@@ -249,13 +220,13 @@ class Batch:
             self._answers[at] = answer
             self._path.compute.source_failed(self._calls[at], failed[at])
             # As for a single key, the leases that are kept are the pause.
-            self._give_back([at], token, self._path.compute.pause_s(looks[at]))
+            self._give_back([at], held, self._path.compute.pause_s(looks[at]))
 
     def _store(
         self,
         led: dict[int, Flight],
         looks: Sequence[Look],
-        token: bytes | None,
+        held: Tokens | None,
         computed: Mapping[int, Computed],
     ) -> Steps[None]:
         compute = self._path.compute
@@ -265,15 +236,15 @@ class Batch:
                 compute.make_entry(
                     self._calls[at], made.value, looks[at], made.created_s, made.source_s
                 )
-                if token is not None
+                if held is not None
                 else (None, False)
             )
         stored: dict[int, bool] = {}
-        if token is not None and entries:
+        if held is not None and entries:
             writes = [
-                compute.lease_write(self._calls[at], entry, token)
+                compute.lease_write(self._calls[at], entry, held[at])
                 if entry is not None and keeps
-                else LeaseWrite(self._calls[at].lease_key, token)
+                else LeaseWrite(self._calls[at].lease_key, held[at])
                 for at, (entry, keeps) in entries.items()
             ]
             try:
@@ -282,12 +253,12 @@ class Batch:
             except StoreError as exc:
                 compute.store_failed(self._calls[0], exc)
                 self._path.recorder.count(self._calls[0].namespace, "not_stored", len(writes))
-                self._give_back(list(entries), token)
+                self._give_back(list(entries), held)
         for at, made in computed.items():
             call = self._calls[at]
             self._answers[at] = (
                 compute.bypassed(call, made.value, made.source_s)
-                if token is None
+                if held is None
                 else compute.computed(
                     call,
                     made.value,
@@ -298,11 +269,11 @@ class Batch:
             )
 
     def _give_back(
-        self, positions: Sequence[int], token: bytes | None, hold_s: float = 0.0
+        self, positions: Sequence[int], held: Tokens | None, hold_s: float = 0.0
     ) -> None:
-        if token is not None and positions:
+        if held is not None and positions:
             self._path.compute.give_back(
-                [LeaseWrite(self._calls[at].lease_key, token, hold_s) for at in positions]
+                [LeaseWrite(self._calls[at].lease_key, held[at], hold_s) for at in positions]
             )
 
     def _end_flights(self, flights: dict[int, Flight]) -> None:

@@ -252,7 +252,7 @@ class Cache:
     @property
     def pending_invalidations(self) -> int:
         """Keys whose removal waits for the store to answer again."""
-        return len(self.store.pending)
+        return self.store.pending.invalidations
 
     @property
     def dropped_invalidations(self) -> int:

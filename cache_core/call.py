@@ -12,7 +12,7 @@ from cache_core import envelope, keys
 from cache_core.codec import Models
 from cache_core.envelope import DamagedEntryError, Entry, OtherFormatError
 from cache_core.events import Cause, Outcome
-from cache_core.flights import Generations
+from cache_core.lease_token import Generations
 from cache_core.policy import Policy
 from cache_core.stores.base import CacheCoreError
 

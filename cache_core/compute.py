@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from cache_core import envelope
 from cache_core.background import Background
@@ -33,7 +33,7 @@ class Compute:
         self._store = store
         self._recorder = recorder
         self._timing = timing
-        self._keeper = LeaseKeeper(store, timing.lease_s, timing.monotonic)
+        self._keeper = LeaseKeeper(store, timing)
         self._errands = Background(1, "cache-errands", waiting=_ERRAND_PLACES)
         self._warned: set[str] = set()
         self._slid = Pauses(_SLID_MAX)
@@ -41,7 +41,7 @@ class Compute:
     def under_lease(self, call: Call, look: Look, token: bytes) -> Steps[Answer]:
         """Run the source while holding its lease, and store what it returns."""
         created_s, began = self._timing.clock(), self._timing.monotonic()
-        self.hold([call], token)
+        self.hold([(call.lease_key, token)])
         try:
             value = yield Source(call.source, call.namespace)
         except Exception as exc:
@@ -59,7 +59,7 @@ class Compute:
             self.give_back([LeaseWrite(call.lease_key, token)])
             raise
         finally:
-            self.drop([call], token)
+            self.drop([(call.lease_key, token)])
         source_s = self._timing.monotonic() - began
         try:
             entry, keeps = self.make_entry(call, value, look, created_s, source_s)
@@ -224,15 +224,15 @@ class Compute:
         put = Put(call.entry_key, envelope.pack(entry, call.seal), kept_s)
         return LeaseWrite(call.lease_key, token, entry=put)
 
-    def hold(self, calls: Sequence[Call], token: bytes) -> None:
-        """Keep the leases of these calls alive until `drop`."""
-        for call in calls:
-            self._keeper.hold(call.lease_key, token)
+    def hold(self, leases: Iterable[tuple[str, bytes]]) -> None:
+        """Keep leases (key, token) alive until `drop`."""
+        for lease_key, token in leases:
+            self._keeper.hold(lease_key, token)
 
-    def drop(self, calls: Sequence[Call], token: bytes) -> None:
-        """Stop keeping the leases of these calls alive."""
-        for call in calls:
-            self._keeper.drop(call.lease_key, token)
+    def drop(self, leases: Iterable[tuple[str, bytes]]) -> None:
+        """Stop keeping leases alive."""
+        for lease_key, token in leases:
+            self._keeper.drop(lease_key, token)
 
     def give_back(self, writes: list[LeaseWrite]) -> None:
         """Release or shorten leases without making the caller wait; at worst they expire.
@@ -246,7 +246,7 @@ class Compute:
                 self._store.settle(writes)
             except StoreError as exc:
                 log.info("lease_left", "a lease could not be given back, it waits: %s", exc)
-                self._store.forget([write.lease_key for write in writes if not write.hold_s])
+                self._store.forget_later([write.lease_key for write in writes if not write.hold_s])
 
         self._errands.submit(settle)
 

@@ -11,11 +11,14 @@ have come after the flight's source started. Two ways to know:
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
+import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
-Generations = tuple[bytes | None, ...]
+from cache_core.lease_token import Generations
 
 
 class Abandoned:
@@ -33,13 +36,15 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
 class Flight:
     """One computation, or one wait for another process's computation.
 
-    `stopped`: what ended it before an answer, if it is no Exception.
+    `hangs_at`: when it is taken to hang, on the monotonic clock. `stopped`: what ended it before
+    an answer, if it is no Exception.
     """
 
-    __slots__ = ("_loop", "epoch", "future", "generations", "holder", "key", "stopped")
+    __slots__ = ("_loop", "epoch", "future", "generations", "hangs_at", "holder", "key", "stopped")
 
-    def __init__(self, key: str, epoch: int) -> None:
+    def __init__(self, key: str, epoch: int, hangs_at: float = math.inf) -> None:
         self.key = key
+        self.hangs_at = hangs_at
         self.future: Future[Any] = Future()
         self.holder: bytes | None = None
         self.generations: Generations = ()
@@ -48,15 +53,22 @@ class Flight:
         self._loop = running_loop()
 
     @property
-    def is_dead(self) -> bool:
+    def is_cut_off(self) -> bool:
         """Whether it will never end: its event loop was closed in the middle of it."""
         return self._loop is not None and self._loop.is_closed()
 
 
 class Flights:
-    """The flights of one cache. Safe to share between threads."""
+    """The flights of one cache. Safe to share between threads.
 
-    def __init__(self) -> None:
+    `hung_s`: for how long one may be joined.
+    """
+
+    def __init__(
+        self, hung_s: float = math.inf, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._hung_s = hung_s
+        self._monotonic = monotonic
         self._lock = threading.Lock()
         self._by_key: dict[str, Flight] = {}
         self._by_holder: dict[tuple[str, bytes], Flight] = {}  # a batch has one token
@@ -83,11 +95,11 @@ class Flights:
         """
         with self._lock:
             flight = self._by_key.get(key)
-            if flight is not None and not flight.is_dead:
+            if flight is not None and not self._is_dead(flight):
                 is_same = holder is not None and self._same(flight, holder, generations)
                 if flight is not known or is_same:
                     return flight, False
-            flight = Flight(key, self._epoch)
+            flight = self._new(key)
             self._by_key[key] = flight
             return flight, True
 
@@ -95,9 +107,9 @@ class Flights:
         """The same while the store is out of reach: any invalidation of this process counts."""
         with self._lock:
             flight = self._by_key.get(key)
-            if flight is not None and flight.epoch == self._epoch and not flight.is_dead:
+            if flight is not None and flight.epoch == self._epoch and not self._is_dead(flight):
                 return flight, False
-            flight = Flight(key, self._epoch)
+            flight = self._new(key)
             self._by_key[key] = flight
             return flight, True
 
@@ -117,7 +129,7 @@ class Flights:
         """The flight of this process that holds the lease of `key`, if it may be joined."""
         with self._lock:
             flight = self._by_holder.get((key, holder))
-            if flight is None or flight.is_dead:
+            if flight is None or self._is_dead(flight):
                 return None
             return flight if self._same(flight, holder, generations) else None
 
@@ -134,6 +146,13 @@ class Flights:
             self._epoch += 1
             for key in keys or ():
                 self._by_key.pop(key, None)
+
+    def _new(self, key: str) -> Flight:
+        return Flight(key, self._epoch, self._monotonic() + self._hung_s)
+
+    def _is_dead(self, flight: Flight) -> bool:
+        """Whether there is no use in waiting for its end."""
+        return flight.is_cut_off or self._monotonic() >= flight.hangs_at
 
     def _forget_holder(self, flight: Flight) -> None:
         """What was noted last of the lease it runs under. The lock is held."""

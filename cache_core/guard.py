@@ -153,6 +153,11 @@ class GuardedStore:
             return False
         return True
 
+    def forget_later(self, keys: Iterable[str]) -> None:
+        """Remove keys as soon as the store answers again."""
+        self.pending.keep(keys)
+        self.replay.wake()
+
     def _remove_now(self, keys: list[str]) -> int:
         return self._attempt(lambda: self._store.remove(keys))
 

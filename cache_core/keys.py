@@ -44,6 +44,11 @@ def lease_key(entry: str) -> str:
     return "l" + entry[1:]
 
 
+def is_lease_key(key: str) -> bool:
+    """Whether a key is a lease's."""
+    return key.startswith("l:")
+
+
 def entries_start(namespace: str) -> str:
     """What the keys of all entries of a namespace begin with."""
     return f"e:{namespace}:"

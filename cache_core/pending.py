@@ -1,4 +1,8 @@
-"""Invalidations the store has not confirmed: kept, the newest of a key only, within a bound."""
+"""Invalidations the store has not confirmed: kept, the newest of a key only, within a bound.
+
+Leases that could not be given back wait among them. They are no invalidations: one that is lost
+costs no more than the wait until it expires.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import itertools
 import threading
 from collections.abc import Iterable
 
+from cache_core.keys import is_lease_key
 from cache_core.logs import log
 
 _KEPT_MAX = 100_000
@@ -20,6 +25,11 @@ class PutOff:
 
     def __init__(self, keys: tuple[str, ...]) -> None:
         self.keys = keys
+
+    @property
+    def is_invalidation(self) -> bool:
+        """Whether it is more than a lease."""
+        return not all(map(is_lease_key, self.keys))
 
 
 Batch = dict[str, PutOff]
@@ -41,6 +51,12 @@ class PendingInvalidations:
     def __len__(self) -> int:
         return len(self._waiting)
 
+    @property
+    def invalidations(self) -> int:
+        """How many of them are invalidations."""
+        with self._lock:
+            return sum(put_off.is_invalidation for put_off in self._waiting.values())
+
     def keep(self, keys: Iterable[str]) -> None:
         """Put the removal of these keys off."""
         with self._lock:
@@ -50,8 +66,7 @@ class PendingInvalidations:
                 names = (key,) if before is None else tuple(dict.fromkeys((*before.keys, key)))
                 self._waiting[slot] = PutOff(names)
             while len(self._waiting) > _KEPT_MAX:
-                self._waiting.pop(next(iter(self._waiting)))
-                self._drop(1)
+                self._drop([self._waiting.pop(next(iter(self._waiting)))])
 
     def batch(self, keys: Iterable[str] | None = None) -> Batch:
         """Some that are to be removed next, oldest first; of `keys`, if given, all that wait.
@@ -74,12 +89,14 @@ class PendingInvalidations:
     def give_up(self) -> None:
         """Drop all: nobody will ask the store any more."""
         with self._lock:
-            left = len(self._waiting)
+            left = list(self._waiting.values())
             self._waiting.clear()
-            if left:
-                self._drop(left)
+            self._drop(left)
 
-    def _drop(self, number: int) -> None:
+    def _drop(self, lost: Iterable[PutOff]) -> None:
+        number = sum(put_off.is_invalidation for put_off in lost)
+        if not number:
+            return
         self.dropped += number
         log.error(
             "invalidations_dropped",

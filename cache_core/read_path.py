@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from cache_core.call import Answer, Call, Look, served
+from cache_core.call import Answer, Call, Look, look_at, served
 from cache_core.compute import Compute
 from cache_core.flights import Flight
 from cache_core.freshness import is_due_early
@@ -60,7 +60,8 @@ class ReadPath:
         except StoreError:
             return (yield from self.bypass(call))
         on_answer()
-        look = self.sharing.judge(call, raws, with_lease=known is not None)
+        generations, holder = (raws[1:], None) if known is None else (raws[1:-1], raws[-1])
+        look = look_at(call, raws[0], tuple(generations), holder, self.timing.clock())
         if look.standing == "fresh":
             self.hit(call, look, epoch, began)
             return served(call, look, "hit", self.timing.clock())
@@ -108,7 +109,7 @@ class ReadPath:
                 return answer
             known = self.flights.at(call.entry_key)
             try:
-                look = yield from self.sharing.look(call)
+                (look,) = yield from self.sharing.bids.look([call])
             except StoreError:
                 return (yield from self.bypass(call))
             if look.standing == "fresh":

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import os
 import threading
 from typing import TYPE_CHECKING
 
 from cache_core.background import Background
 from cache_core.call import Answer, Call, Look
-from cache_core.envelope import GENERATION_BYTES
 from cache_core.flights import Flight, running_loop
+from cache_core.lease_token import is_owned, new_owner
 from cache_core.logs import in_short, log
 from cache_core.pauses import Pauses
 from cache_core.steps import Ask, Sleep, Steps, run, run_async
@@ -43,22 +42,23 @@ class Refresher:
 
     def renew(self, call: Call) -> Steps[Answer]:
         """Compute anew now, whatever is stored, and replace it."""
-        token = os.urandom(GENERATION_BYTES)
+        owner = new_owner()
         sharing = self._path.sharing
         gaps = sharing.gaps()
         self._path.flights.void([call.entry_key])
         try:
             # Whoever is computing began before this call: their lease goes, their write is refused.
             yield Ask(lambda store: store.remove([call.lease_key]))
-            look = yield from sharing.look(call)
+            (look,) = yield from sharing.bids.look([call])
             for _ in range(_BIDS_MAX):
-                look = yield from sharing.bid(call, look, token)
-                if look.holder == token:
+                (look,) = yield from sharing.bids.bid([call], [look], owner)
+                if is_owned(look.holder, owner):
                     break
                 yield Sleep(next(gaps))
         except StoreError:
             return (yield from self._path.compute.unstored(call, "bypass"))
-        if look.holder != token:
+        token = look.holder
+        if token is None or not is_owned(token, owner):
             return (yield from self._path.compute.unstored(call, "miss"))
         look.standing = "gone"  # a failure here is the caller's to see
         steps = self._renewing(call, look, token)
@@ -125,18 +125,20 @@ class Refresher:
             log.error("background_failed", "a refresh failed: %s", in_short(exc))
 
     def _steps(self, call: Call, seen: Look, stopwatch: Stopwatch) -> Steps[None]:
-        token = os.urandom(GENERATION_BYTES)
+        owner = new_owner()
         answer = None
         try:
             try:
-                look = yield from self._path.sharing.bid(call, seen, token)
+                (look,) = yield from self._path.sharing.bids.bid([call], [seen], owner)
             except StoreError:
                 self._path.recorder.count(call.namespace, "refresh_failed")
                 return
+            token = look.holder
+            if token is None or not is_owned(token, owner):
+                return
             if look.standing == "fresh" and look.before != seen.before:  # somebody was quicker
-                if look.holder == token:
-                    self._path.compute.give_back([LeaseWrite(call.lease_key, token)])
-            elif look.holder == token:
+                self._path.compute.give_back([LeaseWrite(call.lease_key, token)])
+            else:
                 answer = yield from self._path.compute.under_lease(call, look, token)
                 if answer.stored:
                     self._path.recorder.count(call.namespace, "refreshed")

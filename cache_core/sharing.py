@@ -10,25 +10,23 @@ import asyncio
 import contextlib
 import contextvars
 import math
-import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from cache_core.call import Answer, Call, Look, SourceTimeoutError, look_at, served
+from cache_core.bids import Bids
+from cache_core.call import Answer, Call, Look, SourceTimeoutError, served
 from cache_core.compute import Compute
-from cache_core.envelope import GENERATION_BYTES
 from cache_core.events import Outcome, Recorder
 from cache_core.flights import Abandoned, Flight, Flights
 from cache_core.guard import GuardedStore
-from cache_core.steps import Ask, Beside, Sleep, Steps, Wait, WaitedOutError, run, run_async
+from cache_core.lease_token import is_owned, is_void, new_owner
+from cache_core.steps import Beside, Sleep, Steps, Wait, WaitedOutError, run, run_async
 from cache_core.stopwatch import Stopwatch
-from cache_core.stores.base import LeaseWrite, Put, StoreError, StoreRejectedError
+from cache_core.stores.base import LeaseWrite, StoreError
 from cache_core.timing import Timing
 
-# Losing a generation costs misses, never correctness, so this only bounds what they occupy.
-_GENERATION_TTL_S = 30 * 86_400.0
 # A gap is what a waiter may come late: a share of the time the source has taken so far. That is
 # some 40 polls for a source of a second and 70 for one of ten.
 _GAP_SHARE = 0.08
@@ -37,7 +35,7 @@ _BIDS_IN_VAIN_MAX = 5
 
 
 class Sharing:
-    """Leads flights, joins them, and bids for leases."""
+    """Leads flights, joins them, and waits for leases."""
 
     def __init__(
         self, store: GuardedStore, recorder: Recorder, timing: Timing, compute: Compute
@@ -46,47 +44,10 @@ class Sharing:
         self._recorder = recorder
         self._timing = timing
         self._compute = compute
-        self.flights = Flights()
+        self.bids = Bids(timing, compute)
+        self.flights = Flights(timing.hung_s, timing.monotonic)
         # The loop itself holds tasks only weakly.
         self._tasks: set[asyncio.Task[None]] = set()
-
-    # Looking at an entry with its lease
-
-    def judge(self, call: Call, raws: Sequence[bytes | None], with_lease: bool) -> Look:
-        """A look from the bytes of entry, generations and, if asked for, lease."""
-        holder = raws[-1] if with_lease else None
-        generations = tuple(raws[1:-1] if with_lease else raws[1:])
-        return look_at(call, raws[0], generations, holder, self._timing.clock())
-
-    def look(self, call: Call) -> Steps[Look]:
-        """What the store shows of a call and its lease: one round trip. Raises StoreError."""
-        names = [*call.names, call.lease_key]
-        raws = yield Ask(lambda store: store.get_many(names))
-        return self.judge(call, raws, with_lease=True)
-
-    def bid(self, call: Call, seen: Look, token: bytes) -> Steps[Look]:
-        """Take the lease if it is free, make missing generations, look again: one round trip."""
-        adds = [self.lease_put(call, token), *self.new_generations(call, seen)]
-        names = [*call.names, call.lease_key]
-        try:
-            raws = yield Ask(lambda store: store.add_then_get(adds, names))
-        except StoreRejectedError:
-            raise
-        except BaseException:  # cut off before the answer: the lease may be ours all the same
-            self._compute.give_back([LeaseWrite(call.lease_key, token)])
-            raise
-        return self.judge(call, raws, with_lease=True)
-
-    def lease_put(self, call: Call, token: bytes) -> Put:
-        """The bid for a lease."""
-        return Put(call.lease_key, token, self._timing.lease_s)
-
-    def new_generations(self, call: Call, seen: Look) -> Iterator[Put]:
-        """A new generation for each that was absent."""
-        ttl_s = max(_GENERATION_TTL_S, 2 * call.policy.kept_s(call.policy.ttl_s))
-        for name, generation in zip(call.generation_keys, seen.generations, strict=True):
-            if generation is None:
-                yield Put(name, os.urandom(GENERATION_BYTES), ttl_s)
 
     def gaps(self) -> Iterator[float]:
         """Growing gaps between polls, seconds, spread so that waiters do not poll in step."""
@@ -192,26 +153,26 @@ class Sharing:
 
     def win_or_wait(self, call: Call, look: Look, flight: Flight) -> Steps[Answer]:
         """Compute under the lease, or take what the holder of the lease stores."""
-        token = os.urandom(GENERATION_BYTES)
+        owner = new_owner()
         gaps = self.gaps()
         deadline = self._timing.monotonic() + self._timing.wait_s
         in_vain = 0
         while self._timing.monotonic() < deadline and in_vain < _BIDS_IN_VAIN_MAX:
             try:
-                look = yield from self.bid(call, look, token)
+                (look,) = yield from self.bids.bid([call], [look], owner)
             except StoreError:
                 return (yield from self._compute.unstored(call, "bypass"))
-            own = look.holder == token
-            self.flights.note(flight, look.holder, look.generations, own)
-            if own and look.standing == "fresh":
+            token = look.holder if is_owned(look.holder, owner) else None
+            self.flights.note(flight, look.holder, look.generations, own=token is not None)
+            if token is not None and look.standing == "fresh":
                 self._compute.give_back([LeaseWrite(call.lease_key, token)])
             if look.standing == "fresh":
                 return self._shared(call, look)
-            if own and None in look.generations and in_vain < _BIDS_IN_VAIN_MAX - 1:
+            if token is not None:
+                if None not in look.generations or in_vain == _BIDS_IN_VAIN_MAX - 1:
+                    return (yield from self._compute.under_lease(call, look, token))
                 in_vain += 1  # one was invalidated just now; without it nothing can be stored
                 continue
-            if own:
-                return (yield from self._compute.under_lease(call, look, token))
             if (answer := self._compute.stale_if_error(call, look)) is not None:
                 return answer
             if look.holder is None:
@@ -233,19 +194,21 @@ class Sharing:
     def _await_holder(
         self, call: Call, look: Look, flight: Flight, gaps: Iterator[float], deadline: float
     ) -> Steps[Answer | None]:
-        """Wait until the holder stored a value; None when the lease is free, or time is up."""
+        """Wait until the holder stored a value; None when its lease ended, or time is up."""
         while look.holder is not None and self._timing.monotonic() < deadline:
             twin = self.flights.held_here(call.entry_key, look.holder, look.generations)
             if twin is not None:
                 return (yield from self.join(call, twin))
             yield Sleep(next(gaps))
             try:
-                look = yield from self.look(call)
+                (look,) = yield from self.bids.look([call])
             except StoreError as exc:
                 raise _StoreLostError from exc
             self.flights.note(flight, look.holder, look.generations, own=False)
             if look.standing == "fresh":
                 return self._shared(call, look)
+            if None in look.generations or is_void(look.holder, look.generations):
+                return None  # something was invalidated: bid anew
         return None
 
     def _shared(self, call: Call, look: Look) -> Answer:

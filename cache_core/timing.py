@@ -12,12 +12,14 @@ from dataclasses import dataclass
 class Timing:
     """Seconds, clocks and chance; tests pass their own.
 
-    `lease_s`: what a dead owner costs at most. `wait_s`: how long to wait for somebody else's
+    `lease_s`: what a dead owner costs at most. `hung_s`: after so long a source is taken to hang,
+    and others compute as if it had never begun. `wait_s`: how long to wait for somebody else's
     computation. `pause_s`: how long a failing source is left alone where a stale value exists.
     `clock`: Unix time. `monotonic`: time that never jumps. `draw`: uniform in [0, 1).
     """
 
     lease_s: float = 10.0
+    hung_s: float = 600.0
     wait_s: float = 30.0
     pause_s: float = 5.0
     clock: Callable[[], float] = time.time

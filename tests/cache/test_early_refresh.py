@@ -142,7 +142,7 @@ def test_what_another_process_computed_meanwhile_is_not_computed_again(
     call = eager_cache.call_by_hand(
         "ns", "k", source, ttl_s=60, tags=(), policy=None, rules={"jitter": 0}
     )
-    seen = run(eager_cache._path.sharing.look(call), eager_cache.store)
+    (seen,) = run(eager_cache._path.sharing.bids.look([call]), eager_cache.store)
     other = open_cache(timing=still(clock))
     other.reader.renew(call)
     assert source.calls == 2

@@ -74,6 +74,18 @@ def test_giving_up_says_how_many_are_lost(
     assert "2 so far" in caplog.text
 
 
+def test_a_lease_that_could_not_be_given_back_counts_for_no_invalidation(
+    waiting: PendingInvalidations, caplog: pytest.LogCaptureFixture
+) -> None:
+    waiting.keep([LEASE])
+    assert (len(waiting), waiting.invalidations) == (1, 0)
+    waiting.keep(["g:n:ns"])
+    assert (len(waiting), waiting.invalidations) == (2, 1)
+    waiting.give_up()
+    assert waiting.dropped == 1
+    assert "1 so far" in caplog.text
+
+
 def test_a_read_of_the_entry_takes_the_lease_of_the_invalidated_computation_away(
     store: Store,
 ) -> None:

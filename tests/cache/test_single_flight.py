@@ -138,9 +138,11 @@ def leave_lease_behind(cache: Cache, store: Store, lease_s: float) -> None:
         pass
 
     def dies() -> None:
-        names = [key for batch in store.scan("l:") for key in batch]
-        assert len(names) == 1
-        store.put_many([Put(names[0], b"of-a-dead-owner", lease_s)])
+        (name,) = [key for batch in store.scan("l:") for key in batch]
+        (token,) = store.get_many([name])
+        assert token is not None
+        # Another owner's, under the same generations: one's own would be given back.
+        store.put_many([Put(name, b"departed" + token[8:], lease_s)])
         raise Died
 
     with pytest.raises(Died):
@@ -234,6 +236,27 @@ def test_a_lease_that_was_voided_is_not_renewed(
         source.go_on.set()
         under_way.result()
     assert read(slow, lambda: "new") == "new"
+
+
+def test_a_source_that_hangs_is_waited_for_no_more(
+    store: Store, open_cache: OpenCache, clock: Clock
+) -> None:
+    """Neither by its own process, which would join it, nor by others, which see its lease."""
+    source = HeldSource("late")
+    hanging = open_cache(timing=still(clock, hung_s=600.0))
+    with threads(1) as submit:
+        under_way = submit(read, hanging, source)
+        source.wait_until_running()
+        clock.advance(601)
+        hanging._path.compute._keeper.renew()
+        assert not hanging._path.compute._keeper._held
+        (lease,) = [key for batch in store.scan("l:") for key in batch]
+        store.remove([lease])  # as it would expire now
+        assert read(hanging, lambda: "here") == "here"
+        assert read(open_cache(timing=still(clock)), lambda: "elsewhere") == "here"
+        source.go_on.set()
+        assert under_way.result() == "late"
+    assert read(hanging, lambda: "again") == "here", "what hung did not overwrite it"
 
 
 def test_absent_generations_prove_nothing_so_nobody_joins_under_them() -> None:

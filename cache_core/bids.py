@@ -1,0 +1,112 @@
+"""Looking at entries with their leases, and bidding for the leases: one round trip for any number.
+
+A bid takes the leases that are free, makes the generations that are absent, and looks again. A
+lease that is held under generations no longer current is taken away from its holder first.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+
+from cache_core.call import Call, Look, look_at
+from cache_core.compute import Compute
+from cache_core.envelope import GENERATION_BYTES
+from cache_core.lease_token import is_void, token_of
+from cache_core.steps import Ask, Steps
+from cache_core.stores.base import LeaseWrite, Put, StoreRejectedError
+from cache_core.timing import Timing
+
+# Losing a generation costs misses, never correctness, so this only bounds what they occupy.
+_GENERATION_TTL_S = 30 * 86_400.0
+# How often one bid takes leases away, where invalidations follow upon each other.
+_TAKEN_AWAY_MAX = 3
+
+
+class Bids:
+    """Bids of one cache. Its generators raise StoreError."""
+
+    def __init__(self, timing: Timing, compute: Compute) -> None:
+        self._timing = timing
+        self._compute = compute
+
+    def look(self, calls: Sequence[Call]) -> Steps[list[Look]]:
+        """What the store shows of calls and their leases: one round trip."""
+        names = _names(calls)
+        raws = yield Ask(lambda store: store.get_many(names))
+        return self._judge(calls, dict(zip(names, raws, strict=True)))
+
+    def bid(self, calls: Sequence[Call], seen: Sequence[Look], owner: bytes) -> Steps[list[Look]]:
+        """Take leases for `owner`: one round trip, two more each time that some were void."""
+        looks = yield from self._bid_once(calls, seen, owner)
+        for _ in range(_TAKEN_AWAY_MAX):
+            void = [
+                LeaseWrite(call.lease_key, look.holder)
+                for call, look in zip(calls, looks, strict=True)
+                if look.holder is not None
+                and look.standing != "fresh"
+                and is_void(look.holder, look.generations)
+            ]
+            if not void:
+                break
+            yield from self._take_away(void)
+            looks = yield from self._bid_once(calls, looks, owner)
+        return looks
+
+    def _bid_once(
+        self, calls: Sequence[Call], seen: Sequence[Look], owner: bytes
+    ) -> Steps[list[Look]]:
+        generations: dict[str, Put] = {}
+        leases = [
+            self._lease(call, look, owner, generations)
+            for call, look in zip(calls, seen, strict=True)
+        ]
+        # The leases first: what reads a generation that this bid made, finds the lease as well.
+        puts, names = [*leases, *generations.values()], _names(calls)
+        try:
+            raws = yield Ask(lambda store: store.add_then_get(puts, names))
+        except StoreRejectedError:
+            raise
+        except BaseException:  # cut off before the answer: the leases may be ours all the same
+            self._compute.give_back([LeaseWrite(lease.key, lease.value) for lease in leases])
+            raise
+        return self._judge(calls, dict(zip(names, raws, strict=True)))
+
+    def _lease(self, call: Call, seen: Look, owner: bytes, generations: dict[str, Put]) -> Put:
+        """The bid for one lease; puts into `generations`, by key, those that are to be made."""
+        ttl_s = max(_GENERATION_TTL_S, 2 * call.policy.kept_s(call.policy.ttl_s))
+        current = []
+        for name, generation in zip(call.generation_keys, seen.generations, strict=True):
+            if generation is None:
+                made = Put(name, os.urandom(GENERATION_BYTES), ttl_s)
+                generation = generations.setdefault(name, made).value
+            current.append(generation)
+        return Put(call.lease_key, token_of(owner, current), self._timing.lease_s)
+
+    def _take_away(self, void: list[LeaseWrite]) -> Steps[None]:
+        try:
+            yield Ask(lambda store: store.settle(void))
+        except BaseException:  # cut off before the answer: some of them may be our own
+            self._compute.give_back(void)
+            raise
+
+    def _judge(self, calls: Sequence[Call], found: Mapping[str, bytes | None]) -> list[Look]:
+        now_s = self._timing.clock()
+        return [
+            look_at(
+                call,
+                found[call.entry_key],
+                tuple(found[name] for name in call.generation_keys),
+                found[call.lease_key],
+                now_s,
+            )
+            for call in calls
+        ]
+
+
+def _names(calls: Sequence[Call]) -> list[str]:
+    """Every key that is read: entries, leases, and each generation once."""
+    names: dict[str, None] = {}
+    for call in calls:
+        names.update(dict.fromkeys((*call.names, call.lease_key)))
+    return list(names)
