@@ -144,7 +144,7 @@ class Store(Protocol):
         twice. Never blocks the server for long."""
 
     def ping(self) -> None:
-        """Return when the store answers."""
+        """Return when the store answers with as many bytes as a small entry has."""
 
     def now_s(self) -> float:
         """The store's clock, Unix seconds; of a store in this process, this machine's."""

@@ -113,6 +113,17 @@ def test_a_dripping_answer_does_not_outlast_the_deadline(
         store.add_then_get([kept("c")], ["a", "b"])
 
 
+def test_a_ping_is_not_answered_where_entries_would_not_be(
+    opening: Open, faulty_line: FaultyLine
+) -> None:
+    store = opening(f"redis://127.0.0.1:{faulty_line.port}/0", timeout_s=1.0)
+    store.ping()
+    faulty_line.fault = "drip"
+    assert store.get_many(["absent"]) == [None], "what is short comes in time"
+    with pytest.raises(StoreUnavailableError, match="no answer within 1 s"):
+        store.ping()
+
+
 @pytest.mark.parametrize("fault", ["garbage", "reset_mid_reply", "reset_on_accept"])
 def test_a_broken_line_is_unavailable(
     opening: Open, faulty_line: FaultyLine, fault: LineFault
