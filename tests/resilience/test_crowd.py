@@ -1,4 +1,4 @@
-"""A thousand threads through one cache at once."""
+"""Two thousand threads through one cache at once."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from cache_core.timing import Timing
 from tests.cache.helpers import Events
 from tests.resilience.stages import Stage, set_up
 
-CROWD = 1_000
+CROWD = 2_000
 CONNECTIONS = {"redis": 16, "upstash": MAX_CONNECTIONS}
-# A thousand threads share two cores: each waits long for its turn, and that is not the store.
+# Thousands of threads share two cores: each waits long for its turn, and that is not the store.
 PATIENT_S = 60.0
 DEADLINE_S = 0.5
 _MUCH_TOO_SLOW_S = 30.0
