@@ -24,7 +24,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from cache_core import Cache
-from cache_core.learning.database import open_database
+from cache_core.database import open_database
 from cache_core.learning.importer import import_file
 from cache_core.learning.views import LearningViews
 from cache_core.stores import open_store

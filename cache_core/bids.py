@@ -1,7 +1,8 @@
 """Looking at entries with their leases, and bidding for the leases: one round trip for any number.
 
-A bid takes the leases that are free, makes the generations that are absent, and looks again. A
-lease that is held under generations no longer current is taken away from its holder first.
+A bid takes the leases that are free, makes the generations that are absent, and looks again; it
+also tells what the ttl was retuned to. A lease that is held under generations no longer current is
+taken away from its holder first.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from collections.abc import Mapping, Sequence
 from cache_core.call import Call, Look, look_at
 from cache_core.compute import Compute
 from cache_core.envelope import GENERATION_BYTES
+from cache_core.keys import ttl_key
 from cache_core.lease_token import is_void, token_of
+from cache_core.retuning import retuned
 from cache_core.steps import Ask, Steps
 from cache_core.stores.base import LeaseWrite, Put, StoreRejectedError
 from cache_core.timing import Timing
@@ -62,7 +65,9 @@ class Bids:
             for call, look in zip(calls, seen, strict=True)
         ]
         # The leases first: what reads a generation that this bid made, finds the lease as well.
-        puts, names = [*leases, *generations.values()], _names(calls)
+        puts = [*leases, *generations.values()]
+        ttl_keys = {call.namespace: ttl_key(call.namespace) for call in calls}
+        names = [*_names(calls), *ttl_keys.values()]
         try:
             raws = yield Ask(lambda store: store.add_then_get(puts, names))
         except StoreRejectedError:
@@ -70,11 +75,15 @@ class Bids:
         except BaseException:  # cut off before the answer: the leases may be ours all the same
             self._compute.give_back([LeaseWrite(lease.key, lease.value) for lease in leases])
             raise
-        return self._judge(calls, dict(zip(names, raws, strict=True)))
+        found = dict(zip(names, raws, strict=True))
+        looks = self._judge(calls, found)
+        for call, look in zip(calls, looks, strict=True):
+            look.policy = retuned(call.policy, found[ttl_keys[call.namespace]])
+        return looks
 
     def _lease(self, call: Call, seen: Look, owner: bytes, generations: dict[str, Put]) -> Put:
         """The bid for one lease; puts into `generations`, by key, those that are to be made."""
-        ttl_s = max(_GENERATION_TTL_S, 2 * call.policy.kept_s(call.policy.ttl_s))
+        ttl_s = max(_GENERATION_TTL_S, 2 * call.policy.kept_s(call.policy.ttl_range_s[1]))
         current = []
         for name, generation in zip(call.generation_keys, seen.generations, strict=True):
             if generation is None:

@@ -141,7 +141,8 @@ class Look:
 
     `standing`: how the entry may be served: fresh; stale, while one reader refreshes it; error,
     only if the source fails; gone. `value` is set for fresh and stale. `before`: an entry that was
-    there, even if it may not be served. `cause`: why this is a miss, when it is one.
+    there, even if it may not be served. `cause`: why this is a miss, when it is one. `policy`: the
+    call's, as retuned, when a bid was made.
     """
 
     generations: Generations
@@ -150,6 +151,7 @@ class Look:
     cause: Cause = "cold"
     before: Entry | None = None
     value: Any = None
+    policy: Policy | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,8 @@ from sqlalchemy import Engine
 
 from cache_core.cache import Cache
 from cache_core.connecting import connect
-from cache_core.learning.database import open_database
-from cache_core.learning.errors import LearningError, MissingColumnsError
+from cache_core.database import open_database
+from cache_core.learning.errors import MissingColumnsError
 from cache_core.learning.importer import import_file
 from cache_core.learning.report import ImportProgress, ImportReport
 from cache_core.learning.tags import EVERYTHING
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MissingColumnsError as exc:
         print(f"error: {exc}. {_map_hint(exc)}", file=sys.stderr)
         return NOTHING_DONE
-    except (LearningError, ImportError) as exc:
+    except (CacheCoreError, ImportError) as exc:
         print(f"error: {exc}", file=sys.stderr)
         return NOTHING_DONE
     except ValueError as exc:

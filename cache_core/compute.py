@@ -197,9 +197,10 @@ class Compute:
             if warns:
                 self._warn_once(call, f"a value is not cached: {exc}")
             return None
-        fresh_s = call.policy.fresh_s(value, self._timing.draw())
+        policy = look.policy or call.policy
+        fresh_s = policy.fresh_s(value, self._timing.draw())
         # What slides is bounded by the store's expiry alone, which each read moves.
-        fresh_until_s = math.inf if call.policy.slides(value) else self._timing.clock() + fresh_s
+        fresh_until_s = math.inf if policy.slides(value) else self._timing.clock() + fresh_s
         generations = [generation or b"" for generation in look.generations] or [b""]
         return Entry(
             created_s=created_s,

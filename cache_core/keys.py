@@ -49,6 +49,11 @@ def is_lease_key(key: str) -> bool:
     return key.startswith("l:")
 
 
+def ttl_key(namespace: str) -> str:
+    """Where a namespace's retuned ttl lies."""
+    return f"o:{namespace}"
+
+
 def entries_start(namespace: str) -> str:
     """What the keys of all entries of a namespace begin with."""
     return f"e:{namespace}:"

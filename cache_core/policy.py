@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
+from functools import lru_cache
 from numbers import Real
 from typing import Any
 
@@ -17,7 +18,10 @@ _AFTERLIFE_MAX_S = 3600.0
 # Beyond ten years a number is a mistake, and a store may refuse it when the source has run already.
 _LONGEST_S = 10 * 366 * 86_400.0
 
-_MAY_BE_NONE = ("none_ttl_s", "source_timeout_s")
+# By how much operators may retune a ttl, unless the policy says otherwise.
+_RETUNE_FACTOR = 10.0
+
+_MAY_BE_NONE = ("none_ttl_s", "source_timeout_s", "ttl_min_s", "ttl_max_s")
 _UNITS = {"jitter": "", "early_refresh": "", "max_bytes": " of bytes"}
 _NUMBERS = (
     "ttl_s",
@@ -65,6 +69,8 @@ class Policy:
         source_timeout_s: how long a read of one key waits for the source before it is served stale
             or raises SourceTimeoutError; the source finishes beside it and its value is kept. None
             waits for ever.
+        ttl_min_s, ttl_max_s: between what `ttl_s` may be retuned while the app runs; by default a
+            tenth of it and ten times it.
         version: part of the key; raise it when the meaning of the value changes.
         tags: names an entry can be invalidated by, or a function of the call's arguments giving
             them.
@@ -83,6 +89,8 @@ class Policy:
     cache_if: Callable[[Any], bool] | None = None
     max_bytes: int = MAX_BYTES_DEFAULT
     source_timeout_s: float | None = None
+    ttl_min_s: float | None = None
+    ttl_max_s: float | None = None
     version: int | str = 1
     tags: Tags | None = None
 
@@ -104,7 +112,7 @@ class Policy:
                 raise TypeError(f"{name} must be a number{unit}, not {value!r}")
 
     def _refuse_bad_numbers(self) -> None:
-        for name in ("ttl_s", "none_ttl_s", "source_timeout_s"):
+        for name in ("ttl_s", *_MAY_BE_NONE):
             seconds = getattr(self, name)
             if seconds is not None and not 0 < seconds <= _LONGEST_S:
                 raise ValueError(
@@ -139,12 +147,30 @@ class Policy:
                 f"none_ttl_s ({self.none_ttl_s:g}) is longer than ttl_s ({self.ttl_s:g}): "
                 "a missing answer would be kept longer than a found one"
             )
+        low_s, high_s = self.ttl_min_s or self.ttl_s, self.ttl_max_s or self.ttl_s
+        if not low_s <= self.ttl_s <= high_s:
+            raise ValueError(
+                f"ttl_s ({self.ttl_s:g}) is not between ttl_min_s ({low_s:g}) and ttl_max_s "
+                f"({high_s:g})"
+            )
         for name in ("stale_while_revalidate_s", "stale_if_error_s"):
             if self.sliding and getattr(self, name):
                 raise ValueError(
                     f"sliding and {name} ({getattr(self, name):g}) contradict each other: "
                     "an entry whose life begins anew with each read is never stale while it is read"
                 )
+
+    @property
+    def ttl_range_s(self) -> tuple[float, float]:
+        """The shortest and the longest `ttl_s` that it may be retuned to."""
+        low_s = self.ttl_min_s or self.ttl_s / _RETUNE_FACTOR
+        high_s = self.ttl_max_s or min(self.ttl_s * _RETUNE_FACTOR, _LONGEST_S)
+        return max(low_s, self.near_ttl_s, self.none_ttl_s or 0.0), high_s
+
+    def retuned(self, ttl_s: float) -> Policy:
+        """The same rules with another `ttl_s`, or with the nearest one in `ttl_range_s`."""
+        low_s, high_s = self.ttl_range_s
+        return _retuned(self, min(max(ttl_s, low_s), high_s))
 
     def slides(self, value: object) -> bool:
         """Whether reads of this value start its life anew; a None with a life of its own is not."""
@@ -159,3 +185,8 @@ class Policy:
         """Seconds the store keeps an entry that is fresh for `fresh_s`."""
         life_s = fresh_s + max(self.stale_while_revalidate_s, self.stale_if_error_s)
         return life_s + min(life_s, _AFTERLIFE_MAX_S)
+
+
+@lru_cache(maxsize=1_000)
+def _retuned(policy: Policy, ttl_s: float) -> Policy:
+    return replace(policy, ttl_s=ttl_s)

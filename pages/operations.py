@@ -1,27 +1,21 @@
-"""Operations: clear and warm namespaces. Operators act, viewers look."""
+"""Operations: clear and warm, and what was done before. Operators act, viewers look."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from cache_core.operations import (
-    Actor,
-    ClearReport,
-    Job,
-    WarmPlan,
-    WarmReport,
-    clear,
-    preview_clear,
-    warm,
-)
+from cache_core.operations import WarmPlan, clear_entry, clear_tag, tag_in_audit
 from cache_core.stores import StoreError
 from ui import words
 from ui.access import current_actor, draw_sign_in
 from ui.app import App
+from ui.audit_table import draw_audit
 from ui.frame import STORE_PROBLEM, draw_title, open_page
+from ui.job_list import WATCHING, draw_jobs, jobs_of_operators, last_job
+from ui.operation_dialogs import ask_for, draw_pending
 
 _REDRAW_S = 0.5
-_PENDING = "pending_clear"
+_SAID = "said_of_single_clear"
 
 frame = open_page()
 app = frame.app
@@ -38,81 +32,6 @@ def plans(app: App) -> dict[str, WarmPlan]:
     }
 
 
-def start_clear(app: App, namespace: str, actor: Actor) -> None:
-    """Clear a namespace in the background."""
-
-    def work(job: Job) -> ClearReport:
-        try:
-            return clear(app.cache, namespace, actor, job.advance, lambda: job.is_stopping)
-        finally:
-            app.forget_figures()
-
-    app.jobs.start(f"clear {namespace}", f"Clear {namespace}", work)
-
-
-def start_warm(app: App, plan: WarmPlan, actor: Actor) -> None:
-    """Warm a namespace in the background."""
-
-    def work(job: Job) -> WarmReport:
-        try:
-            return warm(plan, actor, progress=job.advance, should_stop=lambda: job.is_stopping)
-        finally:
-            app.forget_figures()
-
-    app.jobs.start(f"warm {plan.namespace}", f"Warm {plan.namespace}", work)
-
-
-def confirm_clear() -> None:
-    """On the button: start what the dialog asked about."""
-    namespace = st.session_state.pop(_PENDING)
-    start_clear(app, namespace, actor)
-
-
-@st.dialog("Clear a namespace", on_dismiss=lambda: st.session_state.pop(_PENDING, None))
-def ask_clear(namespace: str) -> None:
-    """Say what a clear removes and what follows, and ask for the name once more."""
-    if _PENDING not in st.session_state:
-        st.rerun()  # confirmed: only a run of the whole page closes a dialog
-    try:
-        preview = preview_clear(app.cache, namespace)
-    except StoreError as exc:
-        st.error(f"The entries cannot be counted: {exc}")
-        return
-    number = f"at least {words.count(preview.entries)}" if preview.is_partial else None
-    st.markdown(
-        f"This removes **{number or words.count(preview.entries)} "
-        f"{'entry' if preview.entries == 1 else 'entries'}** of `{namespace}`, "
-        f"keys `{app.cache.store.prefix}:e:{namespace}:*`, and nothing else."
-    )
-    st.caption(
-        "Readers get fresh answers at once; the next read of each entry runs its source"
-        + cost_of_clearing(namespace, preview.entries)
-    )
-    typed = st.text_input("Type the namespace to confirm", key="typed_namespace")
-    st.button(
-        f"Clear {namespace}",
-        type="primary",
-        icon=":material/delete:",
-        disabled=typed.strip() != namespace,
-        on_click=confirm_clear,
-        key="confirm_clear",
-    )
-
-
-def cost_of_clearing(namespace: str, entries: int) -> str:
-    """The extra source time a clear brings, as far as it was measured."""
-    try:
-        counts = app.figures(frame.window).totals.get(namespace)
-    except StoreError:
-        return "."
-    source_s = counts.quantile_s("source", 0.5) if counts else None
-    if source_s is None:
-        return "."
-    return (
-        f": about {words.duration(source_s * entries)} in all, at {words.duration(source_s)} each."
-    )
-
-
 def why_not() -> str | None:
     """Why nothing can be cleared or warmed right now, if so."""
     if actor.role != "operator":
@@ -124,30 +43,33 @@ def why_not() -> str | None:
     return None
 
 
-def last_job(namespace: str) -> str:
-    """What was last done to a namespace, for its row."""
-    ended = [
-        job
-        for verb in ("clear", "warm")
-        if (job := app.jobs.get(f"{verb} {namespace}")) is not None
-    ]
-    if not ended:
-        return ""
-    job = max(ended, key=lambda job: job.began_s)
-    verb = job.name.partition(" ")[0]
-    if job.state == "running":
-        return f" · {verb} under way"
-    return f" · {verb}: {result_of(job) if job.state == 'done' else 'failed'}"
+def retuned() -> dict[str, float]:
+    """The ttl of namespaces that were retuned; none while the store does not say."""
+    if st.session_state.get(STORE_PROBLEM) is not None:
+        return {}
+    try:
+        return app.retuned_s()
+    except StoreError:
+        return {}
 
 
-def draw_row(namespace: str, plan: WarmPlan | None) -> None:
+def life_of(namespace: str, retuned_s: float | None) -> str:
+    """How long its answers stay fresh, in words."""
+    policy = app.cache.namespaces().get(namespace)
+    if policy is None:
+        return "of another process"
+    if retuned_s is None:
+        return f"fresh for {words.duration(policy.ttl_s)}"
+    return f"fresh for {words.duration(retuned_s)}, retuned from {words.duration(policy.ttl_s)}"
+
+
+def draw_row(namespace: str, plan: WarmPlan | None, retuned_s: float | None) -> None:
     """One namespace with its buttons."""
     obstacle = why_not()
     with st.container(border=True):
-        policy = app.cache.namespaces().get(namespace)
-        ttl = f"fresh for {words.duration(policy.ttl_s)}" if policy else "of another process"
+        ttl = life_of(namespace, retuned_s)
         left, right = st.columns([3, 2], vertical_alignment="center")
-        left.markdown(f"**{namespace}**  \n:small[{ttl}{last_job(namespace)}]")
+        left.markdown(f"**{namespace}**  \n:small[{ttl}{last_job(app, namespace)}]")
         with right.container(horizontal=True, horizontal_alignment="right"):
             st.button(
                 "Clear …",
@@ -155,83 +77,106 @@ def draw_row(namespace: str, plan: WarmPlan | None) -> None:
                 icon=":material/delete:",
                 disabled=obstacle is not None,
                 help=obstacle or "Count what would go, then ask.",
-                on_click=lambda: st.session_state.update({_PENDING: namespace}),
+                on_click=ask_for,
+                args=("clear", namespace),
             )
+            policy = app.cache.namespaces().get(namespace)
+            if policy is not None and not policy.sliding:
+                st.button(
+                    "TTL …",
+                    key=f"retune_{namespace}",
+                    icon=":material/timer:",
+                    disabled=obstacle is not None,
+                    help=obstacle or "Let answers live longer or shorter.",
+                    on_click=ask_for,
+                    args=("retune", namespace),
+                )
             if plan is not None:
                 st.button(
-                    f"Warm {len(plan.arguments)}",
+                    "Warm …",
                     key=f"warm_{namespace}",
                     icon=":material/local_fire_department:",
                     disabled=obstacle is not None,
-                    help=obstacle
-                    or "Compute what is likely to be asked for; entries that are fresh are "
-                    "skipped.",
-                    on_click=start_warm,
-                    args=(app, plan, actor),
+                    help=obstacle or "Compute what is likely to be asked for.",
+                    on_click=ask_for,
+                    args=("warm", namespace),
                 )
 
 
-def result_of(job: Job) -> str:
-    """What a finished job did, in words."""
-    match job.result:
-        case ClearReport(removed=removed, stopped=stopped):
-            rest = " Stopped: the rest is void and goes as it expires." if stopped else ""
-            return f"{words.plural(removed, 'entry', 'entries')} removed.{rest}"
-        case WarmReport() as report:
-            parts = [f"{words.count(report.computed)} computed", f"{report.fresh} were fresh"]
-            if report.failed:
-                parts.append(f"{words.count(report.failed)} failed ({report.first_error})")
-            return ", ".join(parts) + (". Stopped." if report.stopped else ".")
-    return "Done."
-
-
-def draw_jobs() -> None:
-    """What is under way and what was done, with a Stop."""
-    jobs = [job for job in app.jobs.all() if job.name.startswith(("clear ", "warm "))]
-    if not jobs:
-        st.caption("Nothing was cleared or warmed since this process started.")
-    for job in jobs:
-        draw_job(job)
-    if jobs and all(job.state != "running" for job in jobs) and st.session_state.get("watching"):
-        st.session_state["watching"] = False
-        st.rerun()  # stops the timer
-
-
-def draw_job(job: Job) -> None:
-    """One job."""
-    if job.state == "running":
-        share = min(job.done / job.total, 1.0) if job.total else 0.0
-        steps = (
-            f"{words.count(job.done)} of {words.count(job.total)}" if job.total else str(job.done)
-        )
-        st.progress(share, f"{job.title}: {steps}")
-        st.button("Stop", key=f"stop_{job.name}", on_click=job.stop, disabled=job.is_stopping)
-    elif job.state == "done" and isinstance(job.result, WarmReport) and job.result.failed:
-        st.warning(f"**{job.title}** · {result_of(job)}", icon=":material/warning:")
-    elif job.state == "done":
-        st.success(f"**{job.title}** · {result_of(job)}", icon=":material/check:")
+def clear_one() -> None:
+    """On the button: clear what stands in the field, and say what came of it."""
+    given = st.session_state["single"].strip()
+    kind = st.session_state["single_kind"]
+    try:
+        if kind == "Entry":
+            found = clear_entry(app.cache, given, actor, app.audit)
+            said = f"`{given}` was removed." if found else f"`{given}` was not there."
+        else:
+            clear_tag(app.cache, given, actor, app.audit)
+            said = (
+                f"No entry that carries `{given}` is served any more. The audit names it "
+                f"{tag_in_audit(given)}."
+            )
+    except (ValueError, StoreError) as exc:
+        st.session_state[_SAID] = ("error", f"Nothing was cleared: {exc}.")
     else:
-        st.error(f"**{job.title}** did not finish: {job.problem}", icon=":material/error:")
+        st.session_state[_SAID] = ("success", said)
+        st.session_state["single"] = ""
+        app.forget_figures()
+
+
+def draw_one() -> None:
+    """One entry by its key, or all that carry a tag."""
+    obstacle = why_not()
+    with st.form("one", border=True):
+        st.segmented_control(
+            "What to clear", ["Entry", "Tag"], default="Entry", required=True, key="single_kind"
+        )
+        st.text_input(
+            "Key or tag",
+            key="single",
+            placeholder=f"{app.cache.store.prefix}:e:dashboard.stats:1:{{…}}   or   user:42",
+            help="The key as `Read.key` gives it, or a tag as the cached function gives it. "
+            "One command, however many entries carry the tag.",
+        )
+        st.form_submit_button(
+            "Clear",
+            icon=":material/delete:",
+            disabled=obstacle is not None,
+            help=obstacle,
+            on_click=clear_one,
+        )
+    if said := st.session_state.pop(_SAID, None):
+        how, text = said
+        (st.error if how == "error" else st.success)(text)
 
 
 draw_title("Operations", "Clear what is wrong, warm what will be asked for.")
 if actor.role != "operator":
     draw_sign_in(app)
-if (pending := st.session_state.get(_PENDING)) and actor.role == "operator":
-    ask_clear(pending)
+warmable = plans(app)
+draw_pending(frame, actor, warmable)
 
-running = any(job.state == "running" for job in app.jobs.all())
-st.session_state["watching"] = running
-st.subheader("Jobs", anchor=False)
-st.fragment(draw_jobs, run_every=_REDRAW_S if running else None, key="jobs")()
+jobs = jobs_of_operators(app)
+running = any(job.state == "running" for job in jobs)
+st.session_state[WATCHING] = running
+if jobs:
+    st.subheader("Jobs", anchor=False)
+    st.fragment(draw_jobs, run_every=_REDRAW_S if running else None, key="jobs")(app)
 
 st.subheader("Namespaces", anchor=False)
-warmable = plans(app)
 known = sorted({*app.cache.namespaces(), *warmable})
 if not known:
     st.info(
         "No cached function is known here. The built-in ones need the database; see **Setup**.",
         icon=":material/database_off:",
     )
+retuned_to = retuned()
 for name in known if frame.namespace is None else [frame.namespace]:
-    draw_row(name, warmable.get(name))
+    draw_row(name, warmable.get(name), retuned_to.get(name))
+
+st.subheader("One entry, or a tag", anchor=False)
+draw_one()
+
+st.subheader("Audit", anchor=False)
+draw_audit(app)

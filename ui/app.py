@@ -12,12 +12,12 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from cache_core import Cache, connect
-from cache_core.learning.database import open_database
-from cache_core.learning.errors import DatabaseError
+from cache_core.database import DatabaseError, open_database
 from cache_core.learning.sample import ensure_sample
 from cache_core.learning.sources import data_label
 from cache_core.learning.views import LearningViews
-from cache_core.operations import Jobs
+from cache_core.operations import AuditLog, Jobs
+from cache_core.retuning import read_ttls
 from cache_core.settings import Settings, settings_with
 from cache_core.stores import StoreError, StoreUnavailableError
 from cache_core.telemetry import Figures, MetricsReader, SharedRecorder, Window
@@ -35,6 +35,7 @@ class App:
     cache: Cache
     metrics: MetricsReader
     jobs: Jobs
+    audit: AuditLog = field(default_factory=AuditLog)
     engine: Engine | None = None
     views: LearningViews | None = None
     database_problem: str | None = None
@@ -79,6 +80,12 @@ class App:
         told = self.cache.recorder.recorders
         return next((one for one in told if isinstance(one, SharedRecorder)), None)
 
+    def retuned_s(self) -> dict[str, float]:
+        """The ttl of namespaces that were retuned, seconds. Raises StoreError."""
+        policies = self.cache.namespaces()
+        found = read_ttls(self.cache.store, sorted(policies))
+        return {name: policies[name].retuned(ttl_s).ttl_s for name, ttl_s in found.items()}
+
     def forget_figures(self) -> None:
         """Let the next page read anew: something was just changed."""
         with self._lock:
@@ -93,6 +100,7 @@ class App:
             self._tried_s = time.monotonic()
             try:
                 self.engine = open_database(self.settings.database_url.get_secret_value())
+                self.audit.engine = self.engine
                 ensure_sample(self.engine, dt.datetime.now(dt.UTC))
                 self.views = LearningViews(self.cache, self.engine)
                 self.database_problem = None

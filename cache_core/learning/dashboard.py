@@ -8,8 +8,9 @@ from typing import TypeVarTuple
 
 from sqlalchemy import Connection, Engine, Select, func, select
 
+from cache_core.database import from_microseconds
 from cache_core.learning.intervals import Change, Estimate, Sums, change, estimate
-from cache_core.learning.models import Instruction, Outcome, User, from_microseconds
+from cache_core.learning.models import Instruction, Outcome, User
 from cache_core.learning.sums import (
     AT_US,
     COUNT,

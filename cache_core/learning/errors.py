@@ -11,10 +11,6 @@ class LearningError(CacheCoreError):
     """Root of what fails here at run time."""
 
 
-class DatabaseError(LearningError):
-    """The database cannot be opened or is damaged. The message names it without its password."""
-
-
 class ImportFileError(LearningError):
     """A file cannot be imported at all; the message says why and what to do."""
 

@@ -1,13 +1,8 @@
-"""Tables of the learning data.
-
-Times are stored as whole microseconds since 1970 in UTC on every database: SQLite keeps no time
-zones, and weeks are then the same integer arithmetic on SQLite and PostgreSQL.
-"""
+"""Tables of the learning data."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import datetime
 
 from sqlalchemy import (
     BigInteger,
@@ -20,50 +15,12 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
 )
-from sqlalchemy.engine import Dialect
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.orm import Mapped, mapped_column
+
+from cache_core.database.tables import Base, UtcDateTime, row_id
 
 USER_NAME_MAX_CHARS = 200
 CATEGORY_MAX_CHARS = 100
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-# SQLite numbers rows by itself only for plain INTEGER keys.
-_Id = BigInteger().with_variant(Integer, "sqlite")
-
-
-def to_microseconds(at: datetime) -> int:
-    """Microseconds since 1970 UTC of an aware time. Raises ValueError for a naive one."""
-    if at.tzinfo is None:
-        raise ValueError("a time without a zone: give it one, UTC for instance")
-    return (at - _EPOCH) // _MICROSECOND
-
-
-def from_microseconds(at_us: int) -> datetime:
-    """The UTC time of a number of microseconds since 1970."""
-    return _EPOCH + timedelta(microseconds=at_us)
-
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """An aware UTC datetime, stored as microseconds since 1970."""
-
-    impl = BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: Any, dialect: Dialect) -> int | None:
-        """Aware times in any zone; a number is taken as microseconds already."""
-        if value is None or isinstance(value, int):
-            return value
-        return to_microseconds(value)
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        """Always in UTC."""
-        return None if value is None else from_microseconds(value)
-
-
-class Base(DeclarativeBase):
-    """Root of the tables."""
 
 
 class User(Base):
@@ -71,7 +28,7 @@ class User(Base):
 
     __tablename__ = "users"
 
-    id: Mapped[int] = mapped_column(_Id, primary_key=True)
+    id: Mapped[int] = mapped_column(row_id, primary_key=True)
     name: Mapped[str] = mapped_column(String(USER_NAME_MAX_CHARS), unique=True)
 
 
@@ -81,7 +38,7 @@ class Instruction(Base):
     __tablename__ = "instructions"
     __table_args__ = (UniqueConstraint("md5", "category"),)
 
-    id: Mapped[int] = mapped_column(_Id, primary_key=True)
+    id: Mapped[int] = mapped_column(row_id, primary_key=True)
     md5: Mapped[bytes] = mapped_column(LargeBinary(16))
     category: Mapped[str] = mapped_column(String(CATEGORY_MAX_CHARS), index=True)
     text: Mapped[str] = mapped_column(Text)
@@ -94,7 +51,7 @@ class Source(Base):
     __tablename__ = "sources"
     __table_args__ = (UniqueConstraint("kind", "name"),)
 
-    id: Mapped[int] = mapped_column(_Id, primary_key=True)
+    id: Mapped[int] = mapped_column(row_id, primary_key=True)
     kind: Mapped[str] = mapped_column(String(20))
     name: Mapped[str] = mapped_column(String(300))
     first_used: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -113,7 +70,7 @@ class Outcome(Base):
         Index("ix_outcomes_user", "user_id", "at", "score"),
     )
 
-    id: Mapped[int] = mapped_column(_Id, primary_key=True)
+    id: Mapped[int] = mapped_column(row_id, primary_key=True)
     instruction_id: Mapped[int] = mapped_column(ForeignKey("instructions.id"))
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
     source_id: Mapped[int] = mapped_column(ForeignKey("sources.id"))
@@ -132,7 +89,7 @@ class StoredPattern(Base):
     __tablename__ = "patterns"
     __table_args__ = (UniqueConstraint("category", "phrase"),)
 
-    id: Mapped[int] = mapped_column(_Id, primary_key=True)
+    id: Mapped[int] = mapped_column(row_id, primary_key=True)
     category: Mapped[str] = mapped_column(String(CATEGORY_MAX_CHARS))
     phrase: Mapped[str] = mapped_column(String(500))
     corpus: Mapped[str] = mapped_column(String(60))

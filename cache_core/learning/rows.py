@@ -10,12 +10,9 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from cache_core.database import to_microseconds
 from cache_core.learning.columns import Columns
-from cache_core.learning.models import (
-    CATEGORY_MAX_CHARS,
-    USER_NAME_MAX_CHARS,
-    to_microseconds,
-)
+from cache_core.learning.models import CATEGORY_MAX_CHARS, USER_NAME_MAX_CHARS
 from cache_core.learning.texts import text_md5
 
 TEXT_MAX_CHARS = 100_000

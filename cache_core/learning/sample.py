@@ -15,7 +15,7 @@ from hashlib import blake2b
 
 from sqlalchemy import Engine
 
-from cache_core.learning.models import to_microseconds
+from cache_core.database import to_microseconds
 from cache_core.learning.rows import GoodRow
 from cache_core.learning.sources import SAMPLE, SAMPLE_LABEL, is_empty
 from cache_core.learning.texts import text_md5

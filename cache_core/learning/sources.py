@@ -8,7 +8,8 @@ from sqlalchemy import Connection, Engine, delete, exists, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import Insert
 
-from cache_core.learning.models import Base, Instruction, Outcome, Source, User
+from cache_core.database import Base
+from cache_core.learning.models import Instruction, Outcome, Source, User
 
 SAMPLE = "sample"
 FILE = "file"

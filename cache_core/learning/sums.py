@@ -7,8 +7,9 @@ from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Float, func, literal, type_coerce
 
+from cache_core.database import from_microseconds
 from cache_core.learning.intervals import Sums
-from cache_core.learning.models import Outcome, from_microseconds
+from cache_core.learning.models import Outcome
 
 WEEK_US = timedelta(weeks=1) // timedelta(microseconds=1)
 # 1970 began on a Thursday; weeks begin on Monday.

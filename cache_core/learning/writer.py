@@ -9,8 +9,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, select
 
+from cache_core.database import to_microseconds
 from cache_core.learning.changes import raise_changes
-from cache_core.learning.models import Instruction, Outcome, User, to_microseconds
+from cache_core.learning.models import Instruction, Outcome, User
 from cache_core.learning.rows import GoodRow
 from cache_core.learning.sources import FILE, RECORDED, insert_new, remove_sample, source_id
 

@@ -1,7 +1,8 @@
-"""Clearing a namespace: what it would remove, and doing it."""
+"""Clearing a namespace, a tag or one entry: what it would remove, and doing it."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -9,11 +10,14 @@ from cache_core import keys
 from cache_core.cache import Cache
 from cache_core.logs import log
 from cache_core.operations.access import Actor, require_operator
+from cache_core.operations.audit import AuditLog
 
 COUNT_LIMIT = 10_000
 
 Progress = Callable[[int], None]
 ShouldStop = Callable[[], bool]
+
+_ENTRY = re.compile(r"e:(?P<namespace>[^:]+):[^:]+:\{[0-9a-f]+\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,7 @@ def clear(
     cache: Cache,
     namespace: str,
     actor: Actor,
+    audit: AuditLog,
     progress: Progress = lambda removed: None,
     should_stop: ShouldStop = lambda: False,
 ) -> ClearReport:
@@ -62,30 +67,83 @@ def clear(
     Raises: NotAllowedError for a viewer; StoreError if the store fails, when the entries are void
         for this process now and for the others once the store answers.
     """
-    require_operator(actor, f"Clearing {namespace}")
-    cache.clear(namespace)
-    removed = 0
-    for batch in cache.store.scan(keys.entries_start(namespace)):
-        if should_stop():
-            break
-        removed += cache.store.remove(batch)
-        progress(removed)
-    else:
-        return _said(ClearReport(namespace, removed, stopped=False), actor)
-    return _said(ClearReport(namespace, removed, stopped=True), actor)
-
-
-def _said(report: ClearReport, actor: Actor) -> ClearReport:
-    """Log what was done, and by whom: an audit is not held back however often it happens."""
+    keys.checked_namespace(namespace)
+    with audit.deed(actor, "clear", namespace) as deed:
+        require_operator(actor, f"Clearing {namespace}")
+        cache.clear(namespace)
+        deed.after = "no entry is served any more"
+        removed = 0
+        for batch in cache.store.scan(keys.entries_start(namespace)):
+            if should_stop():
+                deed.stopped = True
+                break
+            removed += cache.store.remove(batch)
+            progress(removed)
+            deed.after = f"{removed:,} entries removed"
+        else:
+            deed.after = f"{removed:,} entries removed"
+    report = ClearReport(namespace, removed, deed.stopped)
     log.audit(
         "cleared",
         "%s cleared %s: %d entries removed%s",
         actor.name,
-        report.namespace,
-        report.removed,
+        namespace,
+        removed,
         ", then stopped" if report.stopped else "",
-        namespace=report.namespace,
+        namespace=namespace,
         actor=actor.name,
-        removed=report.removed,
+        removed=removed,
     )
     return report
+
+
+def clear_tag(cache: Cache, tag: str, actor: Actor, audit: AuditLog) -> None:
+    """Void every entry that carries a tag: one command, however many.
+
+    Tags may name people, so the audit shows a hash of it: `tag_in_audit`.
+    Raises: NotAllowedError for a viewer; ValueError for an empty tag.
+    """
+    if not tag.strip():
+        raise ValueError("which tag? Give its name as the cached function does, e.g. user:42")
+    shown = tag_in_audit(tag)
+    with audit.deed(actor, "clear tag", shown) as deed:
+        require_operator(actor, "Clearing a tag")
+        cache.invalidate_tags([tag])
+        deed.after = "no entry that carries it is served any more"
+    log.audit("cleared_tag", "%s cleared %s", actor.name, shown, actor=actor.name)
+
+
+def tag_in_audit(tag: str) -> str:
+    """How a tag is named where others read it: whoever knows the tag finds it, nobody else."""
+    return f"tag #{keys.tag_digest(tag).hex()[:8]}"
+
+
+def clear_entry(cache: Cache, key: str, actor: Actor, audit: AuditLog) -> bool:
+    """Remove one entry by its key in the store, as `Read.key` and the pages show it.
+
+    Returns: whether it was there.
+    Raises: NotAllowedError for a viewer; ValueError if it is no entry's key of this cache;
+        StoreError.
+    """
+    entry_key, namespace = entry_named(cache, key)
+    with audit.deed(actor, "clear entry", namespace, before=key.strip()) as deed:
+        require_operator(actor, f"Clearing an entry of {namespace}")
+        (found,) = cache.store.get_many([entry_key])
+        cache.forget_entry(namespace, entry_key)
+        deed.after = "removed" if found is not None else "it was not there"
+    log.audit(
+        "cleared_entry", "%s cleared %s", actor.name, key, namespace=namespace, actor=actor.name
+    )
+    return found is not None
+
+
+def entry_named(cache: Cache, key: str) -> tuple[str, str]:
+    """(key without prefix, namespace) of an entry. Raises ValueError for any other text."""
+    prefix, _, rest = key.strip().partition(":")
+    match = _ENTRY.fullmatch(rest)
+    if match is None or prefix != cache.store.prefix:
+        raise ValueError(
+            f"that is no key of an entry: it looks like {cache.store.prefix}:e:namespace:1:"
+            "{digest}, as shown where a value was served"
+        )
+    return rest, match["namespace"]

@@ -10,6 +10,7 @@ from typing import Any
 from cache_core.cached import CachedFunction
 from cache_core.logs import log
 from cache_core.operations.access import Actor, require_operator
+from cache_core.operations.audit import AuditLog, Deed
 from cache_core.stores.base import CacheCoreError
 
 CONCURRENCY_MAX = 8
@@ -46,6 +47,7 @@ class WarmReport:
 def warm(
     plan: WarmPlan,
     actor: Actor,
+    audit: AuditLog,
     *,
     concurrency: int = 2,
     progress: Progress = lambda done, total: None,
@@ -59,9 +61,36 @@ def warm(
         should_stop: asked before each further call; those under way are finished.
     Raises: NotAllowedError for a viewer; ValueError if the concurrency is out of range.
     """
-    require_operator(actor, f"Warming {plan.namespace}")
     if not 1 <= concurrency <= CONCURRENCY_MAX:
         raise ValueError(f"concurrency is 1 to {CONCURRENCY_MAX}, not {concurrency}")
+    with audit.deed(actor, "warm", plan.namespace, f"{len(plan.arguments):,} planned") as deed:
+        require_operator(actor, f"Warming {plan.namespace}")
+        report = _warm(plan, concurrency, progress, should_stop)
+        _tell(deed, report)
+    log.audit(
+        "warmed",
+        "%s warmed %s: %d computed, %d fresh, %d failed",
+        actor.name,
+        plan.namespace,
+        report.computed,
+        report.fresh,
+        report.failed,
+        namespace=plan.namespace,
+        actor=actor.name,
+    )
+    return report
+
+
+def _tell(deed: Deed, report: WarmReport) -> None:
+    deed.stopped = report.stopped
+    deed.after = f"{report.computed:,} computed, {report.fresh:,} were fresh"
+    if report.failed:
+        deed.after += f", {report.failed:,} failed"
+
+
+def _warm(
+    plan: WarmPlan, concurrency: int, progress: Progress, should_stop: ShouldStop
+) -> WarmReport:
     waiting = list(reversed(plan.arguments))
     running: set[Future[bool]] = set()
     computed = fresh = failed = 0
@@ -84,17 +113,6 @@ def warm(
                 else:
                     fresh += 1
             progress(computed + fresh + failed, len(plan.arguments))
-    log.audit(
-        "warmed",
-        "%s warmed %s: %d computed, %d fresh, %d failed",
-        actor.name,
-        plan.namespace,
-        computed,
-        fresh,
-        failed,
-        namespace=plan.namespace,
-        actor=actor.name,
-    )
     return WarmReport(plan.namespace, computed, fresh, failed, stopped, first_error)
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from cache_core.cache import Cache
+from cache_core.database import open_database
 from cache_core.events import NoRecorder
-from cache_core.learning.database import open_database
 from cache_core.learning.views import LearningViews
 from tests.learning.data import json_lines, outcome_count, row
 from tests.servers.places import StorePlace

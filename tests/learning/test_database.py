@@ -10,10 +10,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, create_engine, text
 
+from cache_core.database import (
+    Base,
+    DatabaseError,
+    from_microseconds,
+    open_database,
+    to_microseconds,
+)
 from cache_core.learning.changes import count_changes, raise_changes
-from cache_core.learning.database import open_database
-from cache_core.learning.errors import DatabaseError
-from cache_core.learning.models import Base, from_microseconds, to_microseconds
 from cache_core.learning.sample import ensure_sample, sample_rows
 from cache_core.learning.sources import data_label, is_empty
 from cache_core.learning.views import LearningViews

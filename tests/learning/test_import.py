@@ -17,8 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, select
 
+from cache_core.database import open_database
 from cache_core.learning import importer
-from cache_core.learning.database import open_database
 from cache_core.learning.importer import import_file
 from cache_core.learning.models import Instruction, Outcome, User
 from cache_core.learning.report import ImportProgress

@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
+from cache_core.database import open_database
 from cache_core.learning import importer
-from cache_core.learning.database import open_database
 from cache_core.learning.errors import ImportFileError
 from cache_core.learning.formats import _batch_rows
 from cache_core.learning.importer import import_file

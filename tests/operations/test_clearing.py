@@ -6,7 +6,7 @@ import pytest
 
 from cache_core import Cache
 from cache_core.cached import CachedFunction
-from cache_core.operations import NotAllowedError, clear, is_password_right, preview_clear
+from cache_core.operations import AuditLog, NotAllowedError, clear, is_password_right, preview_clear
 from cache_core.stores import Store
 from tests.cache.helpers import absolute
 from tests.operations.helpers import OPERATOR, VIEWER
@@ -22,55 +22,59 @@ def entries_of(store: Store, namespace: str) -> int:
     return len({key for batch in store.scan(f"e:{namespace}:") for key in batch})
 
 
-def test_a_preview_counts_and_removes_nothing(cache: Cache) -> None:
+def test_a_preview_counts_and_removes_nothing(cache: Cache, audit: AuditLog) -> None:
     filled(cache, 7)
     for _ in range(2):
         preview = preview_clear(cache, "ns")
         assert (preview.entries, preview.is_partial) == (7, False)
 
 
-def test_a_preview_ends_at_its_limit_and_says_so(cache: Cache) -> None:
+def test_a_preview_ends_at_its_limit_and_says_so(cache: Cache, audit: AuditLog) -> None:
     filled(cache, 20)
     preview = preview_clear(cache, "ns", limit=5)
     assert (preview.entries, preview.is_partial) == (5, True)
 
 
-def test_a_clear_removes_the_entries_of_its_namespace_alone(cache: Cache, store: Store) -> None:
+def test_a_clear_removes_the_entries_of_its_namespace_alone(
+    cache: Cache, audit: AuditLog, store: Store
+) -> None:
     function = filled(cache, 7)
     filled(cache, 3, "ns.other")
-    report = clear(cache, "ns", OPERATOR)
+    report = clear(cache, "ns", OPERATOR, audit)
     assert (report.removed, report.stopped) == (7, False)
     assert (entries_of(store, "ns"), entries_of(store, "ns.other")) == (0, 3)
     assert function.read(1).outcome == "miss"
 
 
-def test_a_viewer_may_not_clear(cache: Cache, store: Store) -> None:
+def test_a_viewer_may_not_clear(cache: Cache, audit: AuditLog, store: Store) -> None:
     function = filled(cache, 3)
     with pytest.raises(NotAllowedError, match="bob is a viewer"):
-        clear(cache, "ns", VIEWER)
+        clear(cache, "ns", VIEWER, audit)
     assert entries_of(store, "ns") == 3
     assert function.read(1).outcome == "hit"
 
 
-def test_a_clear_that_is_stopped_at_once_has_voided_every_entry(cache: Cache, store: Store) -> None:
+def test_a_clear_that_is_stopped_at_once_has_voided_every_entry(
+    cache: Cache, audit: AuditLog, store: Store
+) -> None:
     function = filled(cache, 3)
-    report = clear(cache, "ns", OPERATOR, should_stop=lambda: True)
+    report = clear(cache, "ns", OPERATOR, audit, should_stop=lambda: True)
     assert (report.removed, report.stopped) == (0, True)
     assert entries_of(store, "ns") == 3
     assert {found.outcome for found in function.read_many([(0,), (1,), (2,)])} == {"miss"}
 
 
-def test_a_clear_tells_its_progress(cache: Cache) -> None:
+def test_a_clear_tells_its_progress(cache: Cache, audit: AuditLog) -> None:
     filled(cache, 30)
     told: list[int] = []
-    clear(cache, "ns", OPERATOR, progress=told.append)
+    clear(cache, "ns", OPERATOR, audit, progress=told.append)
     assert told == sorted(told)
     assert told[-1] == 30
 
 
-def test_a_namespace_that_is_none_is_refused(cache: Cache) -> None:
+def test_a_namespace_that_is_none_is_refused(cache: Cache, audit: AuditLog) -> None:
     with pytest.raises(ValueError, match="namespace"):
-        clear(cache, "*", OPERATOR)
+        clear(cache, "*", OPERATOR, audit)
     with pytest.raises(ValueError, match="namespace"):
         preview_clear(cache, "")
 

@@ -7,60 +7,62 @@ import threading
 import pytest
 
 from cache_core import Cache
-from cache_core.operations import NotAllowedError, WarmPlan, warm
+from cache_core.operations import AuditLog, NotAllowedError, WarmPlan, warm
 from tests.cache.helpers import PATIENCE_S, Clock, Events, absolute
 from tests.operations.helpers import OPERATOR, VIEWER
 
 CALLS = [(number,) for number in range(6)]
 
 
-def test_what_is_not_fresh_is_computed(cache: Cache, events: Events) -> None:
+def test_what_is_not_fresh_is_computed(cache: Cache, audit: AuditLog, events: Events) -> None:
     function = cache.cached("ns", ttl_s=60)(absolute)
     function(0)
-    report = warm(WarmPlan(function, CALLS), OPERATOR)
+    report = warm(WarmPlan(function, CALLS), OPERATOR, audit)
     assert (report.computed, report.fresh, report.failed, report.stopped) == (5, 1, 0, False)
     assert {found.outcome for found in function.read_many(CALLS)} == {"hit"}
     assert events.incidents["warmed"] == 5
 
 
-def test_warming_is_not_counted_as_reading(cache: Cache, events: Events) -> None:
-    warm(WarmPlan(cache.cached("ns", ttl_s=60)(absolute), CALLS), OPERATOR)
+def test_warming_is_not_counted_as_reading(cache: Cache, audit: AuditLog, events: Events) -> None:
+    warm(WarmPlan(cache.cached("ns", ttl_s=60)(absolute), CALLS), OPERATOR, audit)
     assert events.reads == []
 
 
-def test_what_is_stale_is_computed_too(ticking_cache: Cache, clock: Clock) -> None:
+def test_what_is_stale_is_computed_too(ticking_cache: Cache, audit: AuditLog, clock: Clock) -> None:
     function = ticking_cache.cached("ns", ttl_s=60, stale_while_revalidate_s=60)(absolute)
     function.read_many(CALLS)
     clock.advance(61)
-    report = warm(WarmPlan(function, CALLS), OPERATOR)
+    report = warm(WarmPlan(function, CALLS), OPERATOR, audit)
     assert (report.computed, report.fresh) == (6, 0)
     assert {found.outcome for found in function.read_many(CALLS)} == {"hit"}
 
 
-def test_a_viewer_may_not_warm(cache: Cache) -> None:
+def test_a_viewer_may_not_warm(cache: Cache, audit: AuditLog) -> None:
     calls: list[int] = []
     function = cache.cached("ns", ttl_s=60)(calls.append)
     with pytest.raises(NotAllowedError, match="operator"):
-        warm(WarmPlan(function, CALLS), VIEWER)
+        warm(WarmPlan(function, CALLS), VIEWER, audit)
     assert calls == []
 
 
-def test_progress_is_told_up_to_the_end(cache: Cache) -> None:
+def test_progress_is_told_up_to_the_end(cache: Cache, audit: AuditLog) -> None:
     told: list[tuple[int, int]] = []
     warm(
         WarmPlan(cache.cached("ns", ttl_s=60)(absolute), CALLS),
         OPERATOR,
+        audit,
         progress=lambda done, total: told.append((done, total)),
     )
     assert told == sorted(told)
     assert told[-1] == (6, 6)
 
 
-def test_a_stop_ends_it_after_the_calls_under_way(cache: Cache) -> None:
+def test_a_stop_ends_it_after_the_calls_under_way(cache: Cache, audit: AuditLog) -> None:
     done: list[int] = []
     report = warm(
         WarmPlan(cache.cached("ns", ttl_s=60)(absolute), CALLS),
         OPERATOR,
+        audit,
         concurrency=1,
         progress=lambda number, total: done.append(number),
         should_stop=lambda: len(done) >= 2,
@@ -68,19 +70,21 @@ def test_a_stop_ends_it_after_the_calls_under_way(cache: Cache) -> None:
     assert (report.computed, report.stopped) == (2, True)
 
 
-def test_a_call_that_fails_is_counted_and_does_not_end_the_others(cache: Cache) -> None:
+def test_a_call_that_fails_is_counted_and_does_not_end_the_others(
+    cache: Cache, audit: AuditLog
+) -> None:
     @cache.cached("ns", ttl_s=60)
     def odd(number: int) -> int:
         if number % 2 == 0:
             raise LookupError(f"no {number}")
         return number
 
-    report = warm(WarmPlan(odd, CALLS), OPERATOR, concurrency=1)
+    report = warm(WarmPlan(odd, CALLS), OPERATOR, audit, concurrency=1)
     assert (report.computed, report.failed) == (3, 3)
     assert report.first_error == "LookupError: no 0"
 
 
-def test_no_more_sources_run_at_once_than_asked_for(cache: Cache) -> None:
+def test_no_more_sources_run_at_once_than_asked_for(cache: Cache, audit: AuditLog) -> None:
     two_at_once = threading.Barrier(2)
     running: list[int] = []
     most: list[int] = []
@@ -93,15 +97,16 @@ def test_no_more_sources_run_at_once_than_asked_for(cache: Cache) -> None:
         running.remove(number)
         return number
 
-    assert warm(WarmPlan(slow, CALLS), OPERATOR, concurrency=2).computed == 6
+    assert warm(WarmPlan(slow, CALLS), OPERATOR, audit, concurrency=2).computed == 6
     assert max(most) <= 2
 
 
 @pytest.mark.parametrize("concurrency", [0, 9])
-def test_concurrency_is_bounded(cache: Cache, concurrency: int) -> None:
+def test_concurrency_is_bounded(cache: Cache, audit: AuditLog, concurrency: int) -> None:
     with pytest.raises(ValueError, match="concurrency"):
         warm(
             WarmPlan(cache.cached("ns", ttl_s=60)(absolute), CALLS),
             OPERATOR,
+            audit,
             concurrency=concurrency,
         )

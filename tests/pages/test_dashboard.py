@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from sqlalchemy import text as sql
 
-from cache_core.learning.database import open_database
+from cache_core.database import open_database
 from cache_core.learning.sources import remove_sample
 from tests.learning.data import import_rows, row
 from tests.pages.conftest import OpenApp, texts

@@ -1,4 +1,4 @@
-"""Opening the learning database: SQLite in a file by default, PostgreSQL for a team."""
+"""Opening the database: SQLite in a file by default, PostgreSQL for a team."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
 
-from cache_core.learning.errors import DatabaseError
-from cache_core.learning.models import Base
+from cache_core.database.tables import Base
+from cache_core.stores.base import CacheCoreError
 
 # How long a writer waits for another one before SQLite says "database is locked".
 _BUSY_TIMEOUT_S = 15.0
@@ -31,6 +31,10 @@ _PRAGMAS = (
 )
 # Any number that no other program takes for its advisory lock.
 _CREATING_LOCK = 6_021_405_077
+
+
+class DatabaseError(CacheCoreError):
+    """The database cannot be opened or is damaged. The message names it without its password."""
 
 
 def open_database(url: str) -> Engine:

@@ -1,0 +1,75 @@
+"""The audit: who did what, when, to what, and with what result."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from cache_core.operations import AuditRecord, AuditUnreadableError
+from ui import words
+from ui.app import App
+
+_SHOWN = 200
+_RESULTS = {
+    "begun": "… begun",
+    "done": "✓ done",
+    "stopped": "■ stopped",
+    "refused": "✗ refused",
+    "failed": "✗ failed",
+}
+
+
+def draw_audit(app: App) -> None:
+    """The last deeds of all processes, newest first."""
+    try:
+        records = app.audit.recent(_SHOWN)
+    except AuditUnreadableError as exc:
+        records = exc.known
+        st.warning(
+            "**The database does not answer**, so only what this process did is shown. "
+            f"\n\n:small[{exc}]",
+            icon=":material/database_off:",
+        )
+    if not records:
+        st.caption("Nothing was cleared, warmed or retuned yet, and nobody was refused.")
+        return
+    if any(not record.is_kept for record in records):
+        st.caption(
+            ":material/warning: Lines marked with * are known to this process only: the database "
+            "did not take them, and they are gone when it ends."
+        )
+    st.dataframe(
+        audit_frame(records),
+        hide_index=True,
+        width="stretch",
+        column_config={
+            "When (UTC)": st.column_config.TextColumn(width="medium"),
+            "Scope": st.column_config.TextColumn(
+                help="Tags may name people, so a hash stands for them."
+            ),
+        },
+    )
+
+
+def audit_frame(records: list[AuditRecord]) -> pd.DataFrame:
+    """A row per deed."""
+    return pd.DataFrame(
+        {
+            "When (UTC)": [
+                f"{record.at:%Y-%m-%d %H:%M:%S}{'' if record.is_kept else ' *'}"
+                for record in records
+            ],
+            "Who": [record.actor for record in records],
+            "What": [record.deed for record in records],
+            "Scope": [record.scope for record in records],
+            "Result": [_RESULTS.get(record.result, record.result) for record in records],
+            "Before": [record.before or words.DASH for record in records],
+            "After": [record.detail or record.after or words.DASH for record in records],
+            "Took": [
+                words.duration((record.ended - record.at).total_seconds())
+                if record.ended
+                else words.DASH
+                for record in records
+            ],
+        }
+    )
