@@ -9,7 +9,9 @@ import streamlit as st
 from cache_core.insight.ratings import Rated, Rating, rate, rate_all, targets
 from cache_core.telemetry import Counts, Figures, merged
 from ui import cards, charts, words
+from ui.events import events_in, said
 from ui.frame import Frame, draw_stamp, draw_title, live, open_page
+from ui.namespace_cards import draw_cards
 
 frame = open_page()
 _RATED: tuple[Rating, ...] = ("Excellent", "Good", "Fair", "Poor")
@@ -75,45 +77,37 @@ def draw() -> None:
         cards.draw_rating(verdict)
         st.markdown(health_sentence(verdict, rated, overall))
     cards.draw_headline(overall, merged(before.values()) if before else None)
+    draw_cards(frame, totals, figures, before, rated)
     draw_charts(figures)
-    draw_namespaces(totals, before, rated)
     st.subheader("Targets", anchor=False)
     cards.draw_targets(targets(overall))
     draw_stamp(figures)
 
 
 def draw_charts(figures: Figures) -> None:
-    """Hit rate and response times, side by side where there is room."""
+    """Hit rate and response times, side by side where there is room, with what else happened."""
+    events = events_in(frame.app, figures, frame.namespace)
     left, right = st.columns(2)
     with left:
         st.subheader("Hit rate", anchor=False)
         rates = charts.hit_rate_frame(figures, frame.namespace)
         st.altair_chart(
-            charts.hit_rate_chart(rates), key="hit_rate", alt=charts.describe_hit_rate(rates)
+            charts.hit_rate_chart(rates, events),
+            key="hit_rate",
+            alt=charts.describe_hit_rate(rates),
         )
+        if frame.namespace is None and len(figures.totals) > charts.LINES_MAX:
+            st.caption(f"The {charts.LINES_MAX} namespaces with the most lookups.")
     with right:
         st.subheader("Response time", anchor=False)
         times = charts.response_frame(figures, frame.namespace)
         st.altair_chart(
-            charts.response_chart(times), key="response", alt=charts.describe_response(times)
+            charts.response_chart(times, events),
+            key="response",
+            alt=charts.describe_response(times),
         )
-
-
-def draw_namespaces(
-    totals: dict[str, Counts], before: dict[str, Counts], rated: dict[str, Rated]
-) -> None:
-    """A row per namespace, worst first."""
-    st.subheader("Namespaces", anchor=False)
-    st.dataframe(
-        cards.namespace_frame(totals, before, rated),
-        hide_index=True,
-        width="stretch",
-        column_config={
-            "Hit rate": st.column_config.ProgressColumn(
-                format="%.0f %%", min_value=0, max_value=100, width=90
-            ),
-        },
-    )
+    if meanings := said(events):
+        st.caption(f"On the time axis: {meanings}")
 
 
 def draw_empty(figures: Figures) -> None:

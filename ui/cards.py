@@ -34,25 +34,29 @@ def draw_headline(counts: Counts, before: Counts | None) -> None:
             words.percent(counts.hit_rate),
             words.points(change),
             border=True,
-            delta_description="vs window before" if change is not None else None,
+            height="stretch",
+            delta_description="vs before" if change is not None else None,
             help="Share of lookups answered from the cache, fresh or stale.",
         )
         st.metric(
             "From cache",
             words.duration(hit_s),
             border=True,
+            height="stretch",
             help="Median time of a read that the cache answered, the store's round trip included.",
         )
         st.metric(
             "From source",
             words.duration(source_s),
             border=True,
+            height="stretch",
             help="Median time the function behind the cache took when it had to run.",
         )
         st.metric(
             "Time saved",
             words.duration(counts.saved_s),
             border=True,
+            height="stretch",
             help="Sum over reads answered from the cache: what the source took when it computed "
             "the entry, less what the read took.",
         )
@@ -62,9 +66,8 @@ def namespace_frame(
     totals: dict[str, Counts], before: dict[str, Counts], rated: dict[str, Rated]
 ) -> pd.DataFrame:
     """A row per namespace, worst rating first, ready to be shown."""
-    order = list(words.RATING_ICONS)
     rows = []
-    for name in sorted(totals, key=lambda name: (-_badness(order, rated[name].rating), name)):
+    for name in sorted(totals, key=lambda name: (-badness(rated[name].rating), name)):
         counts = totals[name]
         earlier = before[name].hit_rate if name in before else None
         change = None
@@ -87,9 +90,9 @@ def namespace_frame(
     return pd.DataFrame(rows)
 
 
-def _badness(order: Sequence[str], rating: str) -> int:
-    """Poor and Unreachable first, then Fair, Good, Excellent; unrated ones last."""
-    return -1 if rating == "Not enough data" else order.index(rating)
+def badness(rating: str) -> int:
+    """Poor and Unreachable are the highest, then Fair, Good, Excellent; unrated ones the lowest."""
+    return -1 if rating == "Not enough data" else list(words.RATING_ICONS).index(rating)
 
 
 def _misses(counts: Counts) -> str:

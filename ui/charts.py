@@ -2,51 +2,65 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
 import altair as alt
 import pandas as pd
 
 from cache_core.insight.ratings import Thresholds
-from cache_core.telemetry import Figures, merged
+from cache_core.telemetry import Figures
+from ui.chart_parts import (
+    QUIET,
+    axis_of,
+    counts_by_step,
+    event_layer,
+    in_utc,
+    legend,
+    steps_of,
+)
 
 HEIGHT_PX = 310
-_QUIET = "#7C8894"  # readable on the light and on the dark background
+LINES_MAX = 6
+_HUES = ["#0072B2", "#56B4E9", "#D55E00", "#E69F00"]  # p95 lighter than p50
 
 
 def hit_rate_frame(figures: Figures, namespace: str | None) -> pd.DataFrame:
     """A row per step and namespace: at (UTC), namespace (str), hit_rate (0 to 1, NaN if nothing was
-    looked up), lookups (int). Every step of the window is there, so that gaps stay gaps."""
+    looked up), lookups (int). Every step of the window is there, so that gaps stay gaps. Of many
+    namespaces only the LINES_MAX with the most lookups."""
     rows = []
     counted = {step.begin_s: step.namespaces for step in figures.steps}
-    names = [namespace] if namespace else list(figures.totals)
-    for at in _steps(figures):
+    totals = figures.totals
+    busiest = sorted(totals, key=lambda name: -totals[name].lookups)[:LINES_MAX]
+    names = [namespace] if namespace else sorted(busiest)
+    for at in steps_of(figures):
         for name in names:
             counts = counted.get(at, {}).get(name)
             rate = counts.hit_rate if counts else None
             rows.append((at, name, rate, counts.lookups if counts else 0))
     frame = pd.DataFrame(rows, columns=["at", "namespace", "hit_rate", "lookups"])
-    frame["at"] = pd.to_datetime(frame["at"], unit="s", utc=True)
     frame["hit_rate"] = frame["hit_rate"].astype(float)
-    return frame
+    return in_utc(frame)
 
 
-def hit_rate_chart(frame: pd.DataFrame) -> alt.LayerChart:
-    """A line per namespace on a fixed scale, with the bounds of the ratings."""
+def hit_rate_chart(frame: pd.DataFrame, events: pd.DataFrame) -> alt.LayerChart:
+    """A line per namespace on a fixed scale, with the bounds of the ratings and the events."""
+    x = axis_of(frame)
     bounds = Thresholds().hit_rate
-    rules = pd.DataFrame({"bound": bounds, "word": ["Excellent above", "Good above", "Fair above"]})
+    rules = pd.DataFrame({"bound": bounds})
     lines = (
         alt.Chart(frame)
         .mark_line(point=alt.OverlayMarkDef(size=40, filled=True), strokeWidth=2)
         .encode(
-            x=_time_axis(frame),
+            x=x,
             y=alt.Y(
                 "hit_rate:Q",
                 title=None,
                 scale=alt.Scale(domain=[0, 1]),
-                axis=alt.Axis(format="%", values=[0, 0.25, 0.5, 0.75, 1]),
+                axis=rating_axis(bounds),
             ),
-            color=_by("namespace"),
+            color=alt.Color("namespace:N", legend=legend()),
             strokeDash=alt.StrokeDash("namespace:N", title=None),
             tooltip=[
                 alt.Tooltip("at:T", title="Time", format="%Y-%m-%d %H:%M"),
@@ -56,13 +70,23 @@ def hit_rate_chart(frame: pd.DataFrame) -> alt.LayerChart:
             ],
         )
     )
-    rule = alt.Chart(rules).mark_rule(strokeDash=[2, 4], color=_QUIET).encode(y="bound:Q")
-    label = (
-        alt.Chart(rules)
-        .mark_text(align="left", baseline="bottom", dx=4, dy=-1, fontSize=10, color=_QUIET)
-        .encode(y="bound:Q", x=alt.value(0), text="word:N")
+    rule = alt.Chart(rules).mark_rule(strokeDash=[2, 4], color=QUIET).encode(y="bound:Q")
+    layers = alt.layer(rule, event_layer(events, x), lines)
+    return cast("alt.LayerChart", layers.properties(height=HEIGHT_PX))
+
+
+def rating_axis(bounds: Sequence[float]) -> alt.Axis:
+    """An axis of shares whose labels name the ratings that begin there: lines never cover them."""
+    words = dict(zip(bounds, ("Excellent", "Good", "Fair"), strict=True))
+    labels = " : ".join(
+        f"datum.value == {bound} ? '{word} {bound:.0%}'" for bound, word in words.items()
     )
-    return cast("alt.LayerChart", alt.layer(rule, label, lines).properties(height=HEIGHT_PX))
+    return alt.Axis(
+        values=sorted({0.0, 1.0, *bounds}),
+        labelExpr=f"{labels} : format(datum.value, '.0%')",
+        labelOverlap=False,
+        grid=False,
+    )
 
 
 def response_frame(figures: Figures, namespace: str | None) -> pd.DataFrame:
@@ -70,40 +94,38 @@ def response_frame(figures: Figures, namespace: str | None) -> pd.DataFrame:
 
     Series: p50 and p95 of hits and of the source, from merged histograms.
     """
-    counted = {step.begin_s: step.namespaces for step in figures.steps}
     rows = []
-    for at in _steps(figures):
-        found = counted.get(at, {})
-        chosen = [found[namespace]] if namespace in found else found.values()
-        counts = merged(() if namespace and namespace not in found else chosen)
+    for at, counts in counts_by_step(figures, namespace).items():
         for name, label in (("hit", "From cache"), ("source", "From source")):
             for share in (0.5, 0.95):
-                value_s = counts.quantile_s(name, share)
+                value_s = counts.quantile_s(name, share) if counts else None
                 ms = None if value_s is None else value_s * 1000
                 rows.append((at, f"{label}, p{share * 100:.0f}", ms))
     frame = pd.DataFrame(rows, columns=["at", "series", "ms"])
-    frame["at"] = pd.to_datetime(frame["at"], unit="s", utc=True)
     frame["ms"] = frame["ms"].astype(float)
-    return frame
+    return in_utc(frame)
 
 
 SERIES = ["From cache, p50", "From cache, p95", "From source, p50", "From source, p95"]
 
 
-def response_chart(frame: pd.DataFrame) -> alt.Chart:
+def response_chart(frame: pd.DataFrame, events: pd.DataFrame) -> alt.LayerChart:
     """Response times of cache and source on a logarithmic scale: they lie orders apart."""
-    chart: alt.Chart = (
+    x = axis_of(frame)
+    lines = (
         alt.Chart(frame)
         .mark_line(point=alt.OverlayMarkDef(size=40, filled=True), strokeWidth=2)
         .encode(
-            x=_time_axis(frame),
+            x=x,
             y=alt.Y(
                 "ms:Q",
                 title="ms",
                 scale=alt.Scale(type="log"),
                 axis=alt.Axis(format="~g", values=[10.0**power for power in range(-3, 7)]),
             ),
-            color=_by("series", SERIES),
+            color=alt.Color(
+                "series:N", legend=legend(), scale=alt.Scale(domain=SERIES, range=_HUES)
+            ),
             strokeDash=alt.StrokeDash(
                 "series:N",
                 title=None,
@@ -115,9 +137,9 @@ def response_chart(frame: pd.DataFrame) -> alt.Chart:
                 alt.Tooltip("ms:Q", title="ms", format=",.2f"),
             ],
         )
-        .properties(height=HEIGHT_PX)
     )
-    return chart
+    layers = alt.layer(event_layer(events, x), lines)
+    return cast("alt.LayerChart", layers.properties(height=HEIGHT_PX))
 
 
 def describe_hit_rate(frame: pd.DataFrame) -> str:
@@ -143,41 +165,3 @@ def describe_response(frame: pd.DataFrame) -> str:
     return "Response times, median over the window: " + "; ".join(
         f"{name} {value:,.2f} ms" for name, value in last.items()
     )
-
-
-def _steps(figures: Figures) -> range:
-    step_s = figures.window.step_s
-    first = figures.begin_s - figures.begin_s % step_s
-    return range(first, int(figures.end_s) + 1, step_s)
-
-
-def _time_axis(frame: pd.DataFrame) -> alt.X:
-    return alt.X(
-        "at:T",
-        title="UTC",
-        scale=alt.Scale(type="utc", domain=[_iso(frame["at"].min()), _iso(frame["at"].max())]),
-        axis=alt.Axis(labelOverlap=True, tickCount=8, grid=False, format=_time_format(frame["at"])),
-    )
-
-
-def _time_format(at: pd.Series) -> str:
-    return "%H:%M" if at.max() - at.min() <= pd.Timedelta(hours=24) else "%d %b"
-
-
-def _iso(at: pd.Timestamp) -> alt.DateTime:
-    return alt.DateTime(
-        year=at.year,
-        month=at.month,
-        date=at.day,
-        hours=at.hour,
-        minutes=at.minute,
-        utc=True,
-    )
-
-
-def _by(field: str, domain: list[str] | None = None) -> alt.Color:
-    legend = alt.Legend(orient="bottom", title=None, columns=2, labelLimit=160, symbolType="stroke")
-    if domain is None:
-        return alt.Color(f"{field}:N", legend=legend)
-    hues = ["#0072B2", "#56B4E9", "#D55E00", "#E69F00"]  # p95 lighter than p50
-    return alt.Color(f"{field}:N", legend=legend, scale=alt.Scale(domain=domain, range=hues))

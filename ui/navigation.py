@@ -18,6 +18,8 @@ def navigate() -> st.Page:
                     icon=":material/monitoring:",
                     default=True,
                 ),
+                st.Page("pages/namespaces.py", title="Namespaces", icon=":material/folder_data:"),
+                st.Page("pages/response_time.py", title="Response time", icon=":material/timer:"),
                 st.Page("pages/operations.py", title="Operations", icon=":material/construction:"),
             ],
             "Instructions": [

@@ -62,6 +62,17 @@ class Histogram:
                 return _SMALLEST_S * float(2 ** ((at + 0.5) / _PER_DOUBLING))
         raise AssertionError("the buckets hold fewer durations than were counted")
 
+    def doublings(self) -> list[tuple[float, float, int]]:
+        """(from, below, how many) for each band in which durations lay, seconds; each band's upper
+        end is twice its lower."""
+        bands: dict[int, int] = {}
+        for at, number in self.buckets.items():
+            bands[at // _PER_DOUBLING] = bands.get(at // _PER_DOUBLING, 0) + number
+        return [
+            (_SMALLEST_S * 2.0**band, _SMALLEST_S * 2.0 ** (band + 1), bands[band])
+            for band in sorted(bands)
+        ]
+
     def to_json(self) -> list[object]:
         """[total seconds, bucket, count, ...], each bucket as the step from the one before."""
         flat: list[object] = [round(self.total_s, 6)]

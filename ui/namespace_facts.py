@@ -1,0 +1,97 @@
+"""What is known of one namespace beside its reads: its policy, its size, what did not go well."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from cache_core import Policy
+from cache_core.telemetry import Counts
+from ui import words
+
+_INCIDENTS = {
+    "uncacheable": ("Not cacheable", "values that would not come back exactly as they were"),
+    "oversize": ("Too large", "values above max_bytes: returned, not kept"),
+    "refused": ("Refused", "values that `cache_if` would not keep"),
+    "not_stored": ("Not stored", "invalidated while they were computed, or the store failed"),
+    "shared": ("Shared", "misses answered by a computation that was under way already"),
+    "waited_out": ("Waited in vain", "waits for somebody else's computation without an answer"),
+    "refreshed": ("Refreshed", "stale or nearly stale entries computed anew beside their readers"),
+    "refresh_failed": ("Refresh failed", "the source raised; the stale value was served"),
+    "refresh_skipped": ("Refresh skipped", "no place in the refresh pool"),
+    "changed": ("Changed", "recomputed values that differed from the ones before"),
+    "unchanged": ("Unchanged", "recomputed values that were the same: a longer TTL may do"),
+    "warmed": ("Warmed", "computed ahead of any reader"),
+    "invalidation": ("Invalidations", "of keys of this namespace, and clears of it"),
+    "store_error": ("Store errors", "reads to which the store gave no answer"),
+}
+
+
+def draw_worth(counts: Counts) -> None:
+    """The time saved, and what it is computed from."""
+    hit = counts.times.get("hit")
+    hit_s = hit.total_s if hit else 0.0
+    near = counts.number("near_hit")
+    with st.grid(4, min_column_width=150):
+        st.metric("Time saved", words.duration(counts.saved_s), border=True)
+        st.metric("Served", words.count(counts.served), border=True)
+        st.metric(
+            "Near cache",
+            words.percent(near / counts.served if counts.served else None),
+            border=True,
+            help="Share of served reads that a copy in the process answered, without the store.",
+        )
+        st.metric(
+            "Runs of the source",
+            words.count(source_runs(counts)),
+            border=True,
+            help="How often the function behind the cache ran for a reader.",
+        )
+    st.caption(
+        f"Time saved = for each of {words.plural(counts.served, 'served read')}, what its source "
+        "took when it computed the entry, less what the read took: "
+        f"{words.duration(counts.saved_s + hit_s)} of source time not spent, less "
+        f"{words.duration(hit_s)} of reading."
+    )
+
+
+def source_runs(counts: Counts) -> int:
+    """How often a source was timed."""
+    source = counts.times.get("source")
+    return source.count if source else 0
+
+
+def draw_policy(policy: Policy | None, retuned_s: float | None) -> None:
+    """The rules of the namespace, in words."""
+    if policy is None:
+        st.caption("Its function belongs to another process, so its policy is not known here.")
+        return
+    ttl = words.duration(policy.ttl_s)
+    if retuned_s is not None:
+        ttl = f"{words.duration(retuned_s)} (retuned; its code says {ttl})"
+    parts = [f"fresh for **{ttl}**"]
+    if policy.sliding:
+        parts.append("begun anew by each read")
+    if policy.stale_while_revalidate_s:
+        stale = words.duration(policy.stale_while_revalidate_s)
+        parts.append(f"then served stale for {stale} while it is refreshed")
+    if policy.stale_if_error_s:
+        kept = words.duration(policy.stale_if_error_s)
+        parts.append(f"for {kept} if the source fails")
+    parts.append(
+        f"near copies for {words.duration(policy.near_ttl_s)}"
+        if policy.near_ttl_s
+        else "no near copies"
+    )
+    parts.append(f"at most {words.count(policy.max_bytes)} bytes an entry")
+    st.markdown("Policy: " + ", ".join(parts) + ".")
+
+
+def incident_frame(counts: Counts) -> pd.DataFrame:
+    """A row per incident that occurred: what, how often, what it means."""
+    rows = [
+        (label, counts.number(name), meaning)
+        for name, (label, meaning) in _INCIDENTS.items()
+        if counts.number(name)
+    ]
+    return pd.DataFrame(rows, columns=["What", "How often", "What it means"])
