@@ -10,8 +10,10 @@ from cache_core.stores import StoreError
 from cache_core.telemetry import Counts, Figures, merged
 from ui import cards, outcome_charts, words
 from ui.events import events_in, said
+from ui.export import draw_export
 from ui.frame import STORE_PROBLEM, draw_stamp, draw_title, live, open_page
 from ui.namespace_facts import draw_policy, draw_worth, incident_frame
+from ui.report import Part
 
 _COUNTED = "entries_counted"
 
@@ -37,6 +39,13 @@ def draw() -> None:
         draw_table(figures)
     draw_incidents(counts)
     draw_stamp(figures)
+
+
+def totals_of(figures: Figures) -> Counts:
+    """Counts of the chosen namespace, or of all together."""
+    return merged(
+        counts for name, counts in figures.totals.items() if frame.namespace in (None, name)
+    )
 
 
 def draw_sentence(counts: Counts) -> None:
@@ -164,7 +173,29 @@ def count_entries(namespace: str) -> None:
     st.session_state[_COUNTED] = (namespace, text)
 
 
+def report(figures: Figures) -> tuple[str, list[Part]]:
+    """The page as a report: its sentence, charts and tables."""
+    counts = totals_of(figures)
+    events = events_in(frame.app, figures, frame.namespace)
+    outcomes = outcome_charts.outcome_frame(figures, frame.namespace)
+    rates = outcome_charts.rate_frame(figures, frame.namespace)
+    totals = {
+        name: found for name, found in figures.totals.items() if frame.namespace in (None, name)
+    }
+    return sentence(counts), [
+        Part(
+            "What became of the reads",
+            outcome_charts.outcome_chart(outcomes, events),
+            outcome_charts.describe_outcomes(outcomes),
+        ),
+        Part("Hit rate", outcome_charts.rate_chart(rates), outcome_charts.describe_rates(rates)),
+        Part("Namespaces", table=cards.namespace_frame(totals, {}, rate_all(totals))),
+        Part("Beside the reads", table=incident_frame(counts)),
+    ]
+
+
 draw_title("Namespaces", "What became of the reads, and why did they miss?", frame)
 if frame.namespace is not None:
     draw_policy_and_size(frame.namespace)
 live(frame, draw, key="namespaces")
+draw_export(frame, "namespaces", "Cache namespaces", report)

@@ -10,8 +10,10 @@ from cache_core.insight.ratings import Rated, Rating, rate, rate_all, targets
 from cache_core.telemetry import Counts, Figures, merged
 from ui import cards, charts, words
 from ui.events import events_in, said
+from ui.export import draw_export
 from ui.frame import Frame, draw_stamp, draw_title, live, open_page
 from ui.namespace_cards import draw_cards
+from ui.report import Part
 
 frame = open_page()
 _RATED: tuple[Rating, ...] = ("Excellent", "Good", "Fair", "Poor")
@@ -134,5 +136,25 @@ def draw_empty(figures: Figures) -> None:
     )
 
 
+def report(figures: Figures) -> tuple[str, list[Part]]:
+    """The page as a report: its sentence, charts and tables."""
+    totals = chosen(figures, frame)
+    rated = rate_all(totals)
+    overall = merged(totals.values())
+    events = events_in(frame.app, figures, frame.namespace)
+    rates = charts.hit_rate_frame(figures, frame.namespace)
+    times = charts.response_frame(figures, frame.namespace)
+    return health_sentence(overall_rating(overall, rated), rated, overall), [
+        Part("Hit rate", charts.hit_rate_chart(rates, events), charts.describe_hit_rate(rates)),
+        Part(
+            "Response time", charts.response_chart(times, events), charts.describe_response(times)
+        ),
+        Part("Namespaces", table=cards.namespace_frame(totals, {}, rated)),
+        Part("Targets", table=cards.target_frame(targets(overall))),
+        Part("Events", table=events[["at", "what"]]),
+    ]
+
+
 draw_title("Overview", "Is the cache healthy, and what is it worth?", frame)
 live(frame, draw, key="overview")
+draw_export(frame, "overview", "Cache overview", report)

@@ -7,7 +7,9 @@ import streamlit as st
 from cache_core.telemetry import Counts, Figures, merged
 from ui import latency_charts, words
 from ui.events import events_in, said
+from ui.export import draw_export
 from ui.frame import draw_stamp, draw_title, live, open_page
+from ui.report import Part
 
 _PATH = "path"
 _MEASURED_MIN = 20
@@ -47,9 +49,9 @@ def draw() -> None:
 
 def chosen(figures: Figures) -> Counts:
     """Counts of the chosen namespace, or of all together."""
-    if frame.namespace is None:
-        return merged(figures.totals.values())
-    return figures.totals[frame.namespace]
+    return merged(
+        counts for name, counts in figures.totals.items() if frame.namespace in (None, name)
+    )
 
 
 def sentence(counts: Counts) -> str:
@@ -100,6 +102,30 @@ def draw_over_time(figures: Figures, path: str) -> None:
     )
 
 
+def report(figures: Figures) -> tuple[str, list[Part]]:
+    """The page as a report: its sentence, and the charts of every path that was timed."""
+    events = events_in(frame.app, figures, frame.namespace)
+    table = latency_charts.now_and_before(figures, None, frame.namespace)
+    parts = [Part("In the window", table=table.drop(columns=["p50 before", "p95 before"]))]
+    for path in latency_charts.timed(figures, frame.namespace):
+        lines = latency_charts.percentile_frame(figures, frame.namespace, path)
+        heat = latency_charts.heat_frame(figures, frame.namespace, path)
+        label = latency_charts.PATHS[path]
+        parts += [
+            Part(
+                f"{label} over time",
+                latency_charts.percentile_chart(lines, events),
+                latency_charts.describe_percentiles(lines, path),
+            ),
+            Part(
+                f"{label}: where the times lie",
+                latency_charts.heat_chart(heat, lines),
+                latency_charts.describe_heat(heat, path),
+            ),
+        ]
+    return sentence(chosen(figures)), parts
+
+
 def draw_untimed(figures: Figures) -> None:
     """Nothing was timed: say so, and what to do."""
     which = f"`{frame.namespace}`" if frame.namespace else "any cached function"
@@ -126,3 +152,4 @@ st.segmented_control(
     ),
 )
 live(frame, draw, key="response_time")
+draw_export(frame, "response_time", "Cache response time", report)

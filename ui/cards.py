@@ -106,16 +106,17 @@ def _misses(counts: Counts) -> str:
 
 def draw_targets(found: Sequence[Target]) -> None:
     """Targets beside what is achieved, met or not as icon and word."""
+    st.dataframe(target_frame(found), hide_index=True, width="stretch")
+
+
+def target_frame(found: Sequence[Target]) -> pd.DataFrame:
+    """A row per target: its name, what is wanted, what is achieved, and the verdict."""
     verdicts = {True: "✓ met", False: "✗ missed", None: "– no data"}
-    st.dataframe(
-        pd.DataFrame(
-            {
-                "Target": [target.name for target in found],
-                "Wanted": [target.wanted for target in found],
-                "Achieved": [target.achieved for target in found],
-                "": [verdicts[target.is_met] for target in found],
-            }
-        ),
-        hide_index=True,
-        width="stretch",
+    return pd.DataFrame(
+        {
+            "Target": [target.name for target in found],
+            "Wanted": [target.wanted for target in found],
+            "Achieved": [target.achieved for target in found],
+            "": [verdicts[target.is_met] for target in found],
+        }
     )

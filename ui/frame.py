@@ -30,6 +30,10 @@ class Frame:
     namespace: str | None
     live_s: float | None
 
+    def figures_or_raise(self) -> Figures:
+        """Figures of the chosen window. Raises StoreError."""
+        return self.app.figures(self.window)
+
     def figures(self, back: int = 0) -> Figures | None:
         """Figures of the chosen window; None, said on the page, when the store does not answer."""
         try:
