@@ -11,9 +11,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import streamlit as st
+from starlette.middleware import Middleware
 
 from cache_core.api import routes
 from ui.app import get_app
+from ui.visitors import VisitorCookie
 
 _log = logging.getLogger("cache_core")
 
@@ -32,4 +34,9 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
 
 
 # Streamlit finds this by its name and by the call, without running the file.
-app = st.App("streamlit_app.py", routes=routes(lambda: get_app().cache), lifespan=lifespan)
+app = st.App(
+    "streamlit_app.py",
+    routes=routes(lambda: get_app().cache),
+    lifespan=lifespan,
+    middleware=[Middleware(VisitorCookie)],
+)

@@ -21,6 +21,7 @@ from cache_core.retuning import read_ttls
 from cache_core.settings import Settings, settings_with
 from cache_core.stores import StoreError, StoreUnavailableError
 from cache_core.telemetry import Figures, MetricsReader, SharedRecorder, Window
+from ui.session_view import SessionViews
 
 _FIGURES_KEPT_S = 1.0
 _FAILURE_KEPT_S = 3.0
@@ -35,6 +36,7 @@ class App:
     cache: Cache
     metrics: MetricsReader
     jobs: Jobs
+    session_views: SessionViews
     audit: AuditLog = field(default_factory=AuditLog)
     engine: Engine | None = None
     views: LearningViews | None = None
@@ -119,6 +121,7 @@ class App:
 
     def close(self) -> None:
         """Hand over figures and close connections."""
+        self.session_views.close()
         self.cache.close()
         if self.engine is not None:
             self.engine.dispose()
@@ -128,7 +131,7 @@ class App:
 def _make_app() -> App:
     settings = _settings()
     cache = connect(settings)
-    return App(settings, cache, MetricsReader(cache.store), Jobs())
+    return App(settings, cache, MetricsReader(cache.store), Jobs(), SessionViews(cache))
 
 
 def get_app() -> App:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import cast
 
@@ -13,10 +13,14 @@ from cache_core.telemetry import WINDOWS, Figures, Window, WindowName
 from ui import words
 from ui.app import App, get_app
 from ui.navigation import require_entry
+from ui.session_view import FIELDS, checked
+from ui.visitors import current_visitor
 
 ALL = "all"
 STORE_PROBLEM = "store_problem"
 _WINDOW = "1h"
+_VIEW = "view_kept_last"
+_FIRST_VIEW = {"window": _WINDOW, "namespace": ALL, "live": "off"}
 _LIVE: dict[str, float | None] = {"off": None, "10s": 10.0, "30s": 30.0, "60s": 60.0}
 _STORE_NAMES = {"memory": "Memory", "redis": "Redis", "upstash": "Upstash"}
 
@@ -51,6 +55,7 @@ class Frame:
 
 def draw_frame(app: App) -> None:
     """Draw the choices in the sidebar; pages read them with `open_page`."""
+    _restore_view(app)
     with st.sidebar:
         st.segmented_control(
             "Window",
@@ -63,6 +68,8 @@ def draw_frame(app: App) -> None:
         )
         namespaces, problem = _look_around(app)
         st.session_state[STORE_PROBLEM] = problem
+        if st.session_state.get("namespace", ALL) not in {ALL, *namespaces}:
+            st.session_state["namespace"] = ALL  # one that is kept, and has not been read since
         st.selectbox("Namespace", [ALL, *namespaces], key="namespace", bind="query-params")
         st.segmented_control(
             "Live refresh",
@@ -74,6 +81,33 @@ def draw_frame(app: App) -> None:
             width="stretch",
         )
         _draw_connections(app, problem)
+    _keep_view(app)
+
+
+def _restore_view(app: App) -> None:
+    """At the start of a session: what the visitor chose last, unless the address says otherwise."""
+    if _VIEW in st.session_state:
+        return
+    visitor = current_visitor()
+    st.session_state[_VIEW] = {}
+    if visitor is None or any(name in st.query_params for name in FIELDS):
+        return
+    view = app.session_views.of(visitor)
+    st.session_state[_VIEW] = view
+    allowed: dict[str, Collection[str]] = {"window": WINDOWS, "live": _LIVE}
+    for name, value in view.items():
+        if value in allowed.get(name, (value,)):
+            st.session_state[name] = value
+
+
+def _keep_view(app: App) -> None:
+    """Remember what is chosen now, if that is something else than before."""
+    chosen = checked({name: st.session_state.get(name) for name in FIELDS})
+    visitor = current_visitor()
+    if visitor is None or chosen == (st.session_state[_VIEW] or _FIRST_VIEW):
+        return
+    st.session_state[_VIEW] = chosen
+    app.session_views.keep(visitor, chosen)
 
 
 def open_page() -> Frame:
