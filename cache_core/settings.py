@@ -38,6 +38,7 @@ class Settings(BaseSettings):
     database_url: SecretStr = SecretStr(DEFAULT_DATABASE_URL)
     operator_password: SecretStr | None = None
     operate_on_loopback: bool = False
+    streamlit_apps: str = ""
 
     @property
     def store_url(self) -> str:

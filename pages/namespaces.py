@@ -78,6 +78,7 @@ REASONS = {
     "invalidated": "invalidated: their data had changed, or they were cleared",
     "damaged": "damaged: what was stored was no entry",
     "version": "of another version of the function",
+    "untold": "of a cache that does not tell why",
 }
 
 

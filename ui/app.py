@@ -21,6 +21,7 @@ from cache_core.retuning import read_ttls
 from cache_core.settings import Settings, settings_with
 from cache_core.stores import StoreError, StoreUnavailableError
 from cache_core.telemetry import Figures, MetricsReader, SharedRecorder, Window
+from cache_core.telemetry.scraping import ScrapedApp, Scraper, apps_from
 from ui.session_view import SessionViews
 
 _FIGURES_KEPT_S = 1.0
@@ -37,11 +38,13 @@ class App:
     metrics: MetricsReader
     jobs: Jobs
     session_views: SessionViews
+    scraped: list[ScrapedApp] = field(default_factory=list)
     audit: AuditLog = field(default_factory=AuditLog)
     engine: Engine | None = None
     views: LearningViews | None = None
     database_problem: str | None = None
     started_s: float = field(default_factory=time.time)
+    _scraper: Scraper | None = None
     _tried_s: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _failure: tuple[float, StoreError | None] = (0.0, None)
@@ -119,8 +122,16 @@ class App:
             self.database_problem = str(getattr(exc, "orig", None) or exc)
             return "database not readable"
 
+    def start_scraping(self) -> None:
+        """Begin to read the figures of other apps, if any are named and somebody counts."""
+        if self.recorder is not None:
+            self._scraper = Scraper(self.cache.store, self.recorder, self.scraped)
+            self._scraper.start()
+
     def close(self) -> None:
         """Hand over figures and close connections."""
+        if self._scraper is not None:
+            self._scraper.close()
         self.session_views.close()
         self.cache.close()
         if self.engine is not None:
@@ -131,7 +142,12 @@ class App:
 def _make_app() -> App:
     settings = _settings()
     cache = connect(settings)
-    return App(settings, cache, MetricsReader(cache.store), Jobs(), SessionViews(cache))
+    scraped = apps_from(settings.streamlit_apps)
+    made = App(
+        settings, cache, MetricsReader(cache.store), Jobs(), SessionViews(cache), scraped=scraped
+    )
+    made.start_scraping()
+    return made
 
 
 def get_app() -> App:

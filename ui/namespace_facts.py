@@ -23,6 +23,7 @@ _INCIDENTS = {
     "unchanged": ("Unchanged", "recomputed values that were the same: a longer TTL may do"),
     "warmed": ("Warmed", "computed ahead of any reader"),
     "invalidation": ("Invalidations", "of keys of this namespace, and clears of it"),
+    "evicted": ("Evicted", "entries removed for their age or for want of room"),
     "store_error": ("Store errors", "reads to which the store gave no answer"),
 }
 

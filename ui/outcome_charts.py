@@ -24,6 +24,7 @@ OUTCOMES = {
     "miss.invalidated": ("miss, invalidated", "#CC79A7"),
     "miss.damaged": ("miss, damaged", "#8C564B"),
     "miss.version": ("miss, other version", "#009E73"),
+    "miss.untold": ("miss, cause not told", "#F0A3C8"),
     "error": ("error of the source", "#B22222"),
     "bypass": ("past the cache", QUIET),
 }

@@ -10,7 +10,8 @@ import orjson
 
 from cache_core.telemetry.histogram import Histogram
 
-MISS_CAUSES = ("cold", "expired", "invalidated", "damaged", "version")
+# `untold`: of caches that do not tell why they missed.
+MISS_CAUSES = ("cold", "expired", "invalidated", "damaged", "version", "untold")
 TIMES = ("hit", "miss", "source", "store")
 """Histograms: latency of hits (stale ones too), of misses (source included), of the source alone,
 of the store's first answer."""

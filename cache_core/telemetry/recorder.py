@@ -25,7 +25,7 @@ from cache_core.logs import in_short, log
 from cache_core.stores.base import FieldPut, Store, StoreError
 from cache_core.stores.forks import mend_after_fork
 from cache_core.telemetry.counts import encode
-from cache_core.telemetry.folding import MINUTE_S, IncidentEvent, fold
+from cache_core.telemetry.folding import MINUTE_S, IncidentEvent, Minutes, fold
 from cache_core.telemetry.periods import Periods, clock_of, ended_s, is_minute
 
 LATE_KEY = "t:late"
@@ -102,6 +102,13 @@ class SharedRecorder:
         line.append((namespace, incident, number, self._clock()))
         if len(line) >= self._look_at:
             self._look_after(len(line))
+
+    def add(self, minutes: Minutes) -> None:
+        """Add what was counted elsewhere, by minute (Unix time divided by 60) and namespace."""
+        with self._lock:
+            self._periods.add(minutes)
+            if self._thread is None:
+                self._start()
 
     def _look_after(self, length: int) -> None:
         """Start handing over, or fold a line that grew long, unless somebody is at it."""
