@@ -24,7 +24,8 @@ from cache_core.telemetry import Figures, MetricsReader, SharedRecorder, Window
 from cache_core.telemetry.scraping import ScrapedApp, Scraper, apps_from
 from ui.session_view import SessionViews
 
-_FIGURES_KEPT_S = 1.0
+# How long figures of a window are kept for all viewers: adding up a week takes longer than an hour.
+_FIGURES_KEPT_S = {"1h": 1.0, "6h": 2.0, "24h": 5.0, "7d": 10.0}
 _FAILURE_KEPT_S = 3.0
 _WAIT_BEFORE_RETRY_S = 5.0
 
@@ -53,8 +54,8 @@ class App:
     def figures(self, window: Window, back: int = 0) -> Figures:
         """Figures of a window, this process's latest reads included. Raises StoreError.
 
-        Kept for a second, so that many viewers cost the store what one does. A failure is kept a
-        little longer, so that a store that does not answer is not waited for again and again.
+        Kept for seconds, so that many viewers cost the store what one does. A failure is kept for
+        three, so that a store that does not answer is not waited for again and again.
         """
         with self._lock:
             now = time.monotonic()
@@ -62,7 +63,7 @@ class App:
             if failure is not None and now - failed_s < _FAILURE_KEPT_S:
                 raise failure
             at_s, figures = self._figures.get((window.name, back), (0.0, None))
-            if figures is not None and now - at_s < _FIGURES_KEPT_S:
+            if figures is not None and now - at_s < _FIGURES_KEPT_S[window.name]:
                 return figures
             try:
                 figures = self._read_figures(window, back)

@@ -7,27 +7,7 @@ from typing import Any, cast
 import altair as alt
 import pandas as pd
 
-from cache_core.telemetry import Counts, Figures, merged
-
 QUIET = "#7C8894"  # readable on the light and on the dark background
-
-
-def steps_of(figures: Figures) -> range:
-    """Beginnings of all steps of the window, Unix seconds, also of those nobody counted in."""
-    step_s = figures.window.step_s
-    first = figures.begin_s - figures.begin_s % step_s
-    return range(first, int(figures.end_s) + 1, step_s)
-
-
-def counts_by_step(figures: Figures, namespace: str | None) -> dict[int, Counts | None]:
-    """Counts of a namespace, or of all together, for each step; None where there are none."""
-    counted = {step.begin_s: step.namespaces for step in figures.steps}
-    found: dict[int, Counts | None] = {}
-    for at in steps_of(figures):
-        here = counted.get(at, {})
-        chosen = [counts for name, counts in here.items() if namespace in (None, name)]
-        found[at] = merged(chosen) if chosen else None
-    return found
 
 
 def in_utc(frame: pd.DataFrame) -> pd.DataFrame:

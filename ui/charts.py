@@ -13,11 +13,9 @@ from cache_core.telemetry import Figures
 from ui.chart_parts import (
     QUIET,
     axis_of,
-    counts_by_step,
     event_layer,
     in_utc,
     legend,
-    steps_of,
 )
 
 HEIGHT_PX = 310
@@ -34,7 +32,7 @@ def hit_rate_frame(figures: Figures, namespace: str | None) -> pd.DataFrame:
     totals = figures.totals
     busiest = sorted(totals, key=lambda name: -totals[name].lookups)[:LINES_MAX]
     names = [namespace] if namespace else sorted(busiest)
-    for at in steps_of(figures):
+    for at in figures.by_step(None):
         for name in names:
             counts = counted.get(at, {}).get(name)
             rate = counts.hit_rate if counts else None
@@ -95,7 +93,7 @@ def response_frame(figures: Figures, namespace: str | None) -> pd.DataFrame:
     Series: p50 and p95 of hits and of the source, from merged histograms.
     """
     rows = []
-    for at, counts in counts_by_step(figures, namespace).items():
+    for at, counts in figures.by_step(namespace).items():
         for name, label in (("hit", "From cache"), ("source", "From source")):
             for share in (0.5, 0.95):
                 value_s = counts.quantile_s(name, share) if counts else None

@@ -9,7 +9,6 @@ import pandas as pd
 from cache_core.operations import AuditRecord, AuditUnreadableError
 from cache_core.telemetry import Figures
 from ui.app import App
-from ui.chart_parts import counts_by_step
 
 _SHOWN_MAX = 100
 # One letter stands on the axis; the legend below says what it means.
@@ -63,7 +62,7 @@ def _outages(figures: Figures, namespace: str | None) -> list[tuple[dt.datetime,
     """A mark where reads began to go past the cache because the store gave no answer."""
     found = []
     was_out = False
-    for at, counts in counts_by_step(figures, namespace).items():
+    for at, counts in figures.by_step(namespace).items():
         number = counts.number("store_error") if counts else 0
         if number and not was_out:
             begin = dt.datetime.fromtimestamp(at, dt.UTC)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from cache_core.telemetry import Counts, Figures, merged
 from ui import words
-from ui.chart_parts import axis_of, counts_by_step, event_layer, in_utc, legend
+from ui.chart_parts import axis_of, event_layer, in_utc, legend
 
 PATHS = {"hit": "Hit", "miss": "Miss", "source": "Source", "store": "Store"}
 MEANINGS = {
@@ -29,7 +29,7 @@ def percentile_frame(figures: Figures, namespace: str | None, path: str) -> pd.D
     """A row per step and percentile: at (UTC), percentile (str), ms (NaN where nothing was
     timed)."""
     rows = []
-    for at, counts in counts_by_step(figures, namespace).items():
+    for at, counts in figures.by_step(namespace).items():
         for name, share in SHARES.items():
             value_s = counts.quantile_s(path, share) if counts else None
             rows.append((at, name, None if value_s is None else value_s * 1000))
@@ -128,7 +128,7 @@ def heat_frame(figures: Figures, namespace: str | None, path: str) -> pd.DataFra
     """
     rows = []
     step_s = figures.window.step_s
-    for at, counts in counts_by_step(figures, namespace).items():
+    for at, counts in figures.by_step(namespace).items():
         histogram = counts.times.get(path) if counts else None
         if histogram is None or not histogram.count:
             continue

@@ -8,7 +8,6 @@ from cache_core.insight.ratings import Rated
 from cache_core.telemetry import Counts, Figures
 from ui import words
 from ui.cards import badness, draw_rating
-from ui.chart_parts import counts_by_step
 from ui.frame import Frame
 
 SHOWN_MAX = 8
@@ -78,7 +77,7 @@ def spark(figures: Figures, namespace: str) -> list[float]:
 
     The chart cannot draw gaps; those are in the charts with axes.
     """
-    steps = list(counts_by_step(figures, namespace).values())
+    steps = list(figures.by_step(namespace).values())
     size = -(-len(steps) // _SPARK_POINTS)
     points = []
     for at in range(0, len(steps), size):

@@ -9,7 +9,7 @@ import pandas as pd
 
 from cache_core.insight.ratings import Thresholds
 from cache_core.telemetry import MISS_CAUSES, Figures
-from ui.chart_parts import QUIET, counts_by_step, event_layer, in_utc, legend, time_axis
+from ui.chart_parts import QUIET, event_layer, in_utc, legend, time_axis
 
 _BARS_PX, _RATE_PX = 300, 150
 _AXIS_PX = 36  # the same for both, so that their times stand one above the other
@@ -33,7 +33,7 @@ assert {f"miss.{cause}" for cause in MISS_CAUSES} < set(OUTCOMES)
 
 def outcome_frame(figures: Figures, namespace: str | None) -> pd.DataFrame:
     """A row per step and outcome that occurs: at (UTC), outcome (str), rank (int), reads (int)."""
-    by_step = counts_by_step(figures, namespace)
+    by_step = figures.by_step(namespace)
     occur = [
         name
         for name in OUTCOMES
@@ -51,7 +51,7 @@ def rate_frame(figures: Figures, namespace: str | None) -> pd.DataFrame:
     """A row per step: at (UTC), hit_rate (0 to 1, NaN where nothing was looked up)."""
     rows = [
         (at, counts.hit_rate if counts else None)
-        for at, counts in counts_by_step(figures, namespace).items()
+        for at, counts in figures.by_step(namespace).items()
     ]
     frame = pd.DataFrame(rows, columns=["at", "hit_rate"])
     frame["hit_rate"] = frame["hit_rate"].astype(float)

@@ -9,7 +9,7 @@ import contextlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from cache_core.stores.base import Store
@@ -51,9 +51,9 @@ class Step:
     namespaces: dict[str, Counts]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Figures:
-    """What happened in a window.
+    """What happened in a window. Not to be altered: many viewers share one.
 
     `begin_s`, `end_s`: Unix time covered. `data_to_s`: the last word of any replica, None if there
     is none. `steps`: in time order, without gaps filled: a step nobody counted in is absent.
@@ -68,10 +68,31 @@ class Figures:
     totals: dict[str, Counts]
     replicas: int
     unreadable: int
+    _by_step: dict[str | None, dict[int, Counts | None]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     def overall(self) -> Counts:
         """All namespaces together."""
         return merged(self.totals.values())
+
+    def by_step(self, namespace: str | None) -> dict[int, Counts | None]:
+        """Counts of a namespace, or of all together, by the beginning of each step (Unix seconds);
+        None where nothing was counted. Added up once, however many charts and viewers ask."""
+        if namespace not in self._by_step:
+            self._by_step[namespace] = self._added_up(namespace)
+        return self._by_step[namespace]
+
+    def _added_up(self, namespace: str | None) -> dict[int, Counts | None]:
+        step_s = self.window.step_s
+        first = self.begin_s - self.begin_s % step_s
+        found: dict[int, Counts | None] = dict.fromkeys(range(first, int(self.end_s) + 1, step_s))
+        for step in self.steps:
+            if namespace is None:
+                found[step.begin_s] = merged(step.namespaces.values())
+            elif namespace in step.namespaces:
+                found[step.begin_s] = step.namespaces[namespace]
+        return found
 
 
 def merged(many: Iterable[Counts]) -> Counts:

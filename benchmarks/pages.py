@@ -1,0 +1,234 @@
+"""What the monitor's pages cost: server time of a run, bytes of a live refresh, store commands.
+
+    .venv/bin/python -m benchmarks.pages
+
+prints Markdown. It starts a Redis server with a week of figures of 20 namespaces, the app on it,
+and Chromium (the one BROWSER_EXECUTABLE names, else `chromium` on the PATH).
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Page, WebSocket, expect, sync_playwright
+
+from cache_core.stores import FieldPut, Store, open_store
+from cache_core.telemetry import Counts
+from cache_core.telemetry.counts import encode, snapshot
+from cache_core.telemetry.periods import HOUR_S, hour_key, minute_key
+from tests.servers.redis_server import RedisServer, free_port
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = {
+    "overview": "Overview",
+    "namespaces": "Namespaces",
+    "response_time": "Response time",
+    "history": "History",
+    "recommendations": "Recommendations",
+    "dashboard": "Dashboard",
+    "learning": "Learning",
+    "operations": "Operations",
+    "setup": "Setup",
+}
+NAMESPACES, DAYS, RUNS = 20, 7, 7
+WATCH_S = 60
+_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+
+
+def fill(store: Store) -> None:
+    """A week of hours and a day of minutes, as one replica would have handed them over."""
+    chance = random.Random(7)
+    now_s = int(time.time())
+    for hour in range(now_s // HOUR_S - DAYS * 24, now_s // HOUR_S + 1):
+        content = encode(snapshot((hour + 1) * HOUR_S - 10, _counts(chance, 200)))
+        store.put_fields([FieldPut(hour_key(hour), "filled", content, 15 * 86_400.0)])
+    for minute in range(now_s // 60 - 60, now_s // 60):
+        content = encode(snapshot(minute * 60 + 50, _counts(chance, 10)))
+        store.put_fields([FieldPut(minute_key(minute), "filled", content, 93_600.0)])
+
+
+def _counts(chance: random.Random, reads: int) -> dict[str, Counts]:
+    found = {}
+    for number in range(NAMESPACES):
+        counts = found[f"namespace.{number:02}"] = Counts()
+        hits = round(reads * chance.uniform(0.4, 0.98))
+        counts.add("hit", hits)
+        counts.add("miss.expired", reads - hits)
+        for name, middle_s in (("hit", 5e-4), ("miss", 0.1), ("source", 0.1), ("store", 4e-4)):
+            counts.time_all(name, [middle_s * chance.lognormvariate(0, 0.5) for _ in range(30)])
+    return found
+
+
+# Server time, without a browser
+
+
+def server_times(url: str, folder: Path) -> dict[str, float]:
+    """Median milliseconds of a warm run of each page over seven days."""
+    import streamlit as st
+    from streamlit.testing.v1 import AppTest
+
+    os.environ.update(
+        REDIS_URL=url, DATABASE_URL=f"sqlite:///{folder}/times.db", CACHE_ENABLED="on"
+    )
+    st.config.set_option("server.address", "127.0.0.1")
+    found = {}
+    for page in [name for name in PAGES if (ROOT / "pages" / f"{name}.py").exists()]:
+        at = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=120)
+        at.query_params["window"] = "7d"
+        at.run()
+        at.switch_page(f"pages/{page}.py").run()
+        times_ms = []
+        for _ in range(RUNS):
+            began = time.perf_counter()
+            at.run()
+            times_ms.append((time.perf_counter() - began) * 1000)
+        assert not at.exception, f"{page} failed"
+        found[page] = statistics.median(times_ms)
+    return found
+
+
+# In a browser
+
+
+@contextmanager
+def running_app(url: str, folder: Path) -> Iterator[str]:
+    """The app on that store; its address."""
+    port = free_port()
+    environment = {
+        **os.environ,
+        "REDIS_URL": url,
+        "DATABASE_URL": f"sqlite:///{folder}/app.db",
+        "CACHE_ENABLED": "on",
+        "STREAMLIT_SERVER_PORT": str(port),
+        "STREAMLIT_SERVER_ADDRESS": "127.0.0.1",
+        "STREAMLIT_SERVER_HEADLESS": "true",
+        "STREAMLIT_BROWSER_GATHER_USAGE_STATS": "false",
+    }
+    command = [sys.executable, "-m", "streamlit", "run", "server.py"]
+    with (folder / "app.log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+    try:
+        _until_up(f"http://127.0.0.1:{port}")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _until_up(address: str) -> None:
+    ends = time.monotonic() + 60
+    while True:
+        try:
+            urllib.request.urlopen(f"{address}/_stcore/health", timeout=1).close()
+        except OSError:
+            if time.monotonic() > ends:
+                raise
+            time.sleep(0.2)
+        else:
+            return
+
+
+def live_bytes(browser: Browser, address: str, page_name: str) -> tuple[int, int]:
+    """(bytes of the first drawing, bytes of a usual live refresh) from the server."""
+    received: list[tuple[float, int]] = []
+
+    def listen(socket: WebSocket) -> None:
+        socket.on("framereceived", lambda frame: received.append((time.monotonic(), len(frame))))
+
+    page = browser.new_page()
+    page.on("websocket", listen)
+    path = "" if page_name == "overview" else page_name
+    page.goto(f"{address}/{path}?window=24h&live=10s")
+    _until_drawn(page, page_name)
+    page.wait_for_timeout(4_000)
+    drawn_s = time.monotonic()
+    page.wait_for_timeout(45_000)
+    page.close()
+    first = sum(size for at, size in received if at <= drawn_s)
+    later = [(at, size) for at, size in received if at > drawn_s]
+    refreshes = _bursts(later)
+    return first, round(statistics.median(refreshes)) if refreshes else 0
+
+
+def _bursts(frames: list[tuple[float, int]]) -> list[int]:
+    """Bytes of frames that came within two seconds of each other."""
+    sums: list[int] = []
+    last_s = float("-inf")
+    for at_s, size in frames:
+        if at_s - last_s > 2:
+            sums.append(0)
+        sums[-1] += size
+        last_s = at_s
+    return sums
+
+
+def store_commands(browser: Browser, server: RedisServer, address: str, viewers: int) -> float:
+    """Commands a minute that so many viewers of a live Overview cause, all together."""
+    pages = [browser.new_page() for _ in range(viewers)]
+    for page in pages:
+        page.goto(f"{address}/?window=24h&live=10s")
+    for page in pages:
+        _until_drawn(page, "overview")
+    before, began = _commands(server), time.monotonic()
+    pages[0].wait_for_timeout(WATCH_S * 1000)
+    number = (_commands(server) - before) / (time.monotonic() - began) * 60
+    for page in pages:
+        page.close()
+    return number
+
+
+def _commands(server: RedisServer) -> int:
+    with server.client() as client:
+        stats: Any = client.info("commandstats")
+    return sum(
+        found["calls"]
+        for name, found in stats.items()
+        if name.removeprefix("cmdstat_") not in ("info", "hello", "client", "select", "ping")
+    )
+
+
+def _until_drawn(page: Page, page_name: str) -> None:
+    expect(page.get_by_role("heading", name=PAGES[page_name]).first).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("last read counted").first).to_be_visible(timeout=60_000)
+
+
+def main() -> None:
+    """Measure and print."""
+    server = RedisServer()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with open_store(server.url, prefix="cache") as store:
+            fill(store)
+        print(f"{NAMESPACES} namespaces, {DAYS} days of hours and an hour of minutes, Redis.\n")
+        print("| page | warm run on the server, 7d, ms |\n|---|---|")
+        for page_name, time_ms in server_times(server.url, folder).items():
+            print(f"| {PAGES[page_name]} | {time_ms:.0f} |")
+        executable = os.environ.get("BROWSER_EXECUTABLE") or shutil.which("chromium")
+        with sync_playwright() as playwright, running_app(server.url, folder) as address:
+            browser = playwright.chromium.launch(executable_path=executable, args=_FLAGS)
+            print("\n| live page | first drawing, kB | a refresh, kB |\n|---|---|---|")
+            for page_name in ("overview", "namespaces", "response_time"):
+                first, refresh = live_bytes(browser, address, page_name)
+                print(f"| {PAGES[page_name]} | {first / 1000:.0f} | {refresh / 1000:.1f} |")
+            print("\n| viewers of a live Overview | store commands a minute |\n|---|---|")
+            for viewers in (1, 10):
+                number = store_commands(browser, server, address, viewers)
+                print(f"| {viewers} | {number:.0f} |")
+            browser.close()
+    server.stop()
+
+
+if __name__ == "__main__":
+    main()
