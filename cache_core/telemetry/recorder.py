@@ -29,9 +29,11 @@ from cache_core.telemetry.folding import MINUTE_S, IncidentEvent, fold
 from cache_core.telemetry.periods import Periods, clock_of, ended_s, is_minute
 
 LATE_KEY = "t:late"
+LATE_HOURS_KEY = "t:late:h"
+"""Hash of the hours that were handed over late: by the hour's number, the Unix time of that."""
+KEEP_HOURS_S = 15 * 86_400.0
 
 _KEEP_MINUTES_S = 26 * 3600.0
-_KEEP_HOURS_S = 15 * 86_400.0
 _LINE_MAX = 4_096  # events; from here on readers fold, from twice as many on they wait for it
 _AT_ONCE = 256  # events folded by a reader, or between two looks at other threads: 0.3 ms
 _PATIENCE_S = 1.0
@@ -164,7 +166,13 @@ class SharedRecorder:
             if any(self._is_late(name, now_s) for name in taken):
                 # Readers keep closed minutes; this tells them to read these again.
                 word = f"{now_s:.3f}".encode()
-                puts.append(FieldPut(LATE_KEY, self.replica, word, _KEEP_HOURS_S))
+                puts.append(FieldPut(LATE_KEY, self.replica, word, KEEP_HOURS_S))
+                # The archive keeps closed hours; this tells it which to read again.
+                puts += [
+                    FieldPut(LATE_HOURS_KEY, name.rpartition(":")[2], word, KEEP_HOURS_S)
+                    for name in taken
+                    if not is_minute(name) and self._is_late(name, now_s)
+                ]
             try:
                 self._store.put_fields(puts)
             except BaseException as exc:
@@ -181,7 +189,7 @@ class SharedRecorder:
     def _field(self, name: str, content: dict[str, object]) -> FieldPut:
         ttl_s = None
         if name not in self._periods.expiring:
-            ttl_s = _KEEP_MINUTES_S if is_minute(name) else _KEEP_HOURS_S
+            ttl_s = _KEEP_MINUTES_S if is_minute(name) else KEEP_HOURS_S
         return FieldPut(name, self.replica, encode(content), ttl_s)
 
     def _is_late(self, name: str, now_s: float) -> bool:
