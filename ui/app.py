@@ -21,6 +21,8 @@ from cache_core.retuning import read_ttls
 from cache_core.settings import Settings, settings_with
 from cache_core.stores import StoreError, StoreUnavailableError
 from cache_core.telemetry import Figures, MetricsReader, SharedRecorder, Window
+from cache_core.telemetry.archiver import Archiver
+from cache_core.telemetry.history import History, HistoryReader
 
 _FIGURES_KEPT_S = 1.0
 _FAILURE_KEPT_S = 3.0
@@ -34,6 +36,8 @@ class App:
     settings: Settings
     cache: Cache
     metrics: MetricsReader
+    past: HistoryReader
+    archiver: Archiver
     jobs: Jobs
     audit: AuditLog = field(default_factory=AuditLog)
     engine: Engine | None = None
@@ -74,6 +78,17 @@ class App:
             raise recorder.problem or StoreUnavailableError("figures could not be handed over")
         return self.metrics.read(window, back=back)
 
+    def history(self, first: int, hours: int, namespace: str | None) -> History | None:
+        """Figures of past hours, as HistoryReader; None without a database. Raises SQLAlchemyError.
+
+        A store that does not answer is said in the history, not raised.
+        """
+        if self.engine is None:
+            return None
+        if self.recorder is not None:
+            self.recorder.flush()
+        return self.past.read(self.engine, first, hours, namespace)
+
     @property
     def recorder(self) -> SharedRecorder | None:
         """Who counts this process's reads; None while caching is off."""
@@ -101,6 +116,7 @@ class App:
             try:
                 self.engine = open_database(self.settings.database_url.get_secret_value())
                 self.audit.engine = self.engine
+                self.archiver.start(self.engine)
                 ensure_sample(self.engine, dt.datetime.now(dt.UTC))
                 self.views = LearningViews(self.cache, self.engine)
                 self.database_problem = None
@@ -119,6 +135,9 @@ class App:
 
     def close(self) -> None:
         """Hand over figures and close connections."""
+        if self.recorder is not None:
+            self.recorder.flush()
+        self.archiver.close()
         self.cache.close()
         if self.engine is not None:
             self.engine.dispose()
@@ -128,7 +147,11 @@ class App:
 def _make_app() -> App:
     settings = _settings()
     cache = connect(settings)
-    return App(settings, cache, MetricsReader(cache.store), Jobs())
+    archiver = Archiver(
+        cache.store, keep_days=settings.history_days, is_counted=settings.is_cache_on
+    )
+    store = cache.store
+    return App(settings, cache, MetricsReader(store), HistoryReader(store), archiver, Jobs())
 
 
 def get_app() -> App:

@@ -18,6 +18,7 @@ def navigate() -> st.Page:
                     icon=":material/monitoring:",
                     default=True,
                 ),
+                st.Page("pages/history.py", title="History", icon=":material/history:"),
                 st.Page("pages/operations.py", title="Operations", icon=":material/construction:"),
             ],
             "Instructions": [

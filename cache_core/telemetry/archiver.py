@@ -48,8 +48,10 @@ class Archiver:
 
     def start(self, engine: Engine) -> None:
         """Begin; nothing if it has begun, or ended, already."""
+        if self._archive is not None or self._stop.is_set():
+            return  # without waiting for the round at hand
         with self._lock:
-            if self._archive is not None or self._stop.is_set():
+            if self._thread is not None:
                 return
             self._archive = Archive(
                 self._store,

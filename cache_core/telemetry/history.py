@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import Connection, Engine, Row, select
+from sqlalchemy import Connection, Engine, Row, func, select
 
 from cache_core.stores.base import Store, StoreError
 from cache_core.telemetry.archive import read_parts, settled_s
@@ -115,6 +115,14 @@ class HistoryReader:
             max(told, default=None),
             problem,
         )
+
+    def first_hour(self, engine: Engine) -> int | None:
+        """The first archived hour in which something was counted; None if there is none.
+
+        Raises: SQLAlchemyError.
+        """
+        with engine.connect() as connection:
+            return connection.execute(select(func.min(HistoryCounts.hour))).scalar()
 
     def _may_be_in_store(self, hour: int, row: _Row | None, now_s: float) -> bool:
         checked_s = row.checked.timestamp() if row is not None and row.checked else 0.0
