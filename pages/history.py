@@ -20,25 +20,31 @@ frame = open_page()
 app = frame.app
 now_s = clock_of(app.cache.store)()
 today = dt.datetime.fromtimestamp(now_s, dt.UTC).date()
+_CARD_PX = 136  # with a change or without
 oldest = today - dt.timedelta(days=app.settings.history_days)
 
 
-def move(days: int) -> None:
+def move(shown: Span, days: int) -> None:
     """On a button: go so many days on, staying within what is kept."""
-    moved = (st.session_state.get("date") or today) + dt.timedelta(days=days)
-    st.session_state["date"] = min(max(moved, oldest), today)
+    st.session_state["date"] = min(max(shown.begin + dt.timedelta(days=days), oldest), today)
 
 
 def choose_span() -> Span:
     """Day or week, which one, and the way to its neighbours."""
-    kind = cast("SpanKind", st.session_state.get("span") or "Day")
-    shown = span_of(kind, st.session_state.get("date") or today)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.segmented_control(
-            "Span", ["Day", "Week"], default="Day", required=True, key="span", bind="query-params"
+        kind = cast(
+            "SpanKind",
+            st.segmented_control(
+                "Span",
+                ["Day", "Week"],
+                default="Day",
+                required=True,
+                key="span",
+                bind="query-params",
+            ),
         )
-        st.date_input(
-            "Day, or a day of the week (UTC)",
+        day = st.date_input(
+            "Date (UTC)",
             value=today,
             min_value=oldest,
             max_value=today,
@@ -46,25 +52,25 @@ def choose_span() -> Span:
             format="YYYY-MM-DD",
             required=True,
             bind="query-params",
-            width=220,
+            width=200,
         )
+        shown = span_of(kind, day)
         noun = kind.lower()
         st.button(
             f"Previous {noun}",
             icon=":material/chevron_left:",
             on_click=move,
-            args=(-shown.days,),
+            args=(shown, -shown.days),
             disabled=shown.begin <= oldest,
         )
         st.button(
             f"Next {noun}",
             icon=":material/chevron_right:",
             on_click=move,
-            args=(shown.days,),
+            args=(shown, shown.days),
             disabled=shown.last >= today,
         )
-    kind = cast("SpanKind", st.session_state.get("span") or "Day")
-    return span_of(kind, st.session_state.get("date") or today)
+    return shown
 
 
 def read(span: Span) -> tuple[History, History] | None:
@@ -133,21 +139,16 @@ def draw_sentence(now: History, then: History) -> None:
             st.markdown(f"**Too early to judge {span.this}:** {verdict.weakest}.")
             return
         said = f"**{words.percent(counts.hit_rate)} of lookups were answered from the cache**"
-        change = change_of(counts.hit_rate, before.hit_rate)
+        change = history_frames.change_of(counts.hit_rate, before.hit_rate)
         if change is None:
             st.markdown(f"{said}; nothing was looked up {span.earlier}.")
         elif before.lookups < Thresholds().lookups_min:
             st.markdown(f"{said}; {span.earlier} has too few lookups to compare with.")
-        elif abs(change) < 0.0005:
+        elif not history_frames.is_change(change):
             st.markdown(f"{said}, as many as {span.earlier}.")
         else:
             way = "up" if change > 0 else "down"
             st.markdown(f"{said}, {way} {abs(change) * 100:.1f} points from {span.earlier}.")
-
-
-def change_of(now: float | None, then: float | None) -> float | None:
-    """Difference of two shares; None unless both are known."""
-    return None if now is None or then is None else now - then
 
 
 def draw_cards(now: History, then: History) -> None:
@@ -159,25 +160,30 @@ def draw_cards(now: History, then: History) -> None:
     )
     with st.grid(4, min_column_width=140):
         for label, share, earlier, colour in shares:
-            change = words.points(change_of(share, earlier))
+            change = history_frames.change_of(share, earlier)
+            moved = history_frames.is_change(change)
             st.metric(
                 label,
                 words.percent(share, 1),
-                change,
+                words.points(change) if moved else None,
                 delta_color=colour,  # type: ignore[arg-type]
-                delta_description=f"vs {span.earlier}" if change else None,
+                delta_description="vs before" if moved else None,
                 border=True,
+                height=_CARD_PX,
+                help=f"{words.percent(earlier, 1)} {span.earlier}.",
             )
         st.metric(
             "Reads",
             words.count(counts.reads),
             border=True,
+            height=_CARD_PX,
             help=f"{words.count(before.reads)} {span.earlier}.",
         )
         st.metric(
             "Time saved",
             words.duration(counts.saved_s),
             border=True,
+            height=_CARD_PX,
             help=f"{words.duration(before.saved_s)} {span.earlier}.",
         )
 
@@ -208,7 +214,8 @@ def draw_coverage(now: History, then: History) -> None:
 
 def draw_reads(hours: pd.DataFrame) -> None:
     """Reads by outcome and response times, side by side where there is room."""
-    left, right = st.columns(2)
+    # A week of hours needs the whole width.
+    left, right = st.columns(2) if span.kind == "Day" else (st.container(), st.container())
     with left:
         st.subheader("Reads by outcome", anchor=False)
         outcomes = history_frames.outcome_frame(hours)
@@ -230,10 +237,21 @@ def draw_reads(hours: pd.DataFrame) -> None:
 def draw_totals(now: History, then: History) -> None:
     """Each figure over the whole span, beside the span before."""
     st.subheader("Totals", anchor=False)
+    if ahead := now.count("to come"):
+        st.caption(
+            f"{span.this.capitalize()} is not over: {words.plural(ahead, 'hour')} to come, so "
+            f"reads and time saved are less than those of all of {span.earlier}."
+        )
     st.dataframe(
         history_frames.totals_frame(now.overall(), then.overall(), span),
         hide_index=True,
         width="stretch",
+        column_config={
+            "Figure": st.column_config.Column(width=120),
+            span.this.capitalize(): st.column_config.Column(width=76),
+            "Before": st.column_config.Column(width=76),
+            "Change": st.column_config.Column(width=64, help=f"From {span.earlier}."),
+        },
     )
 
 
@@ -274,7 +292,7 @@ def draw_empty(now: History) -> None:
         )
     else:
         hint = f"The history begins at {words.moment(first * HOUR_S)}."
-    st.info(f"**No reads{which} on {span.title}.** {hint}", icon=":material/hourglass_empty:")
+    st.info(f"**No reads{which} {span.when}.** {hint}", icon=":material/hourglass_empty:")
 
 
 def draw_stamp(now: History) -> None:
@@ -294,7 +312,9 @@ def draw_stamp(now: History) -> None:
         )
 
 
-draw_title("History", "What did a past day or week look like?")
+draw_title(
+    "History", "What did a past day or week look like? The window on the left does not count here."
+)
 span = choose_span()
 st.markdown(f"**{span.title}**" + (f" · `{frame.namespace}`" if frame.namespace else ""))
 live(frame, draw, key="history")

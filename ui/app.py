@@ -26,6 +26,9 @@ from cache_core.telemetry.history import History, HistoryReader
 
 _FIGURES_KEPT_S = 1.0
 _FAILURE_KEPT_S = 3.0
+_SETTLING_S = 3_600.0  # what ended longer ago than this changes only where a process was late
+_HISTORY_KEPT_S = 60.0
+_HISTORIES_MAX = 16
 _WAIT_BEFORE_RETRY_S = 5.0
 
 
@@ -47,6 +50,9 @@ class App:
     _tried_s: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _failure: tuple[float, StoreError | None] = (0.0, None)
+    _histories: dict[tuple[int, int, str | None], tuple[float, History]] = field(
+        default_factory=dict
+    )
     _figures: dict[tuple[str, int], tuple[float, Figures]] = field(default_factory=dict)
 
     def figures(self, window: Window, back: int = 0) -> Figures:
@@ -81,13 +87,24 @@ class App:
     def history(self, first: int, hours: int, namespace: str | None) -> History | None:
         """Figures of past hours, as HistoryReader; None without a database. Raises SQLAlchemyError.
 
-        A store that does not answer is said in the history, not raised.
+        A store that does not answer is said in the history, not raised. What is long past is kept
+        for a minute.
         """
         if self.engine is None:
             return None
+        asked = (first, hours, namespace)
+        until_s, kept = self._histories.get(asked, (0.0, None))
+        if kept is not None and time.monotonic() < until_s:
+            return kept
         if self.recorder is not None:
             self.recorder.flush()
-        return self.past.read(self.engine, first, hours, namespace)
+        found = self.past.read(self.engine, first, hours, namespace)
+        changes = found.store_problem is not None or found.end_s > time.time() - _SETTLING_S
+        kept_s = _FIGURES_KEPT_S if changes else _HISTORY_KEPT_S
+        if len(self._histories) >= _HISTORIES_MAX:
+            self._histories.clear()
+        self._histories[asked] = (time.monotonic() + kept_s, found)
+        return found
 
     @property
     def recorder(self) -> SharedRecorder | None:
@@ -105,6 +122,7 @@ class App:
         """Let the next page read anew: something was just changed."""
         with self._lock:
             self._figures.clear()
+            self._histories.clear()
             self._failure = (0.0, None)
 
     def open_database(self) -> None:

@@ -13,7 +13,7 @@ from ui.history_span import Span
 
 HEIGHT_PX = 280
 _QUIET = "#7C8894"  # readable on the light and on the dark background
-_LEFT_PX = 74  # of every vertical axis, so that charts above each other line up
+_LEFT_PX = 86  # of every vertical axis, so that charts above each other line up
 _NOW, _THEN = "#0072B2", "#D55E00"
 _OUTCOME_HUES = ["#0072B2", "#56B4E9", "#E69F00", "#D55E00", "#7C8894"]
 _STATE_HUES = {
@@ -43,7 +43,10 @@ def rate_chart(frame: pd.DataFrame, span: Span) -> alt.LayerChart:
     )
     lines = (
         alt.Chart(frame)
-        .mark_line(point=alt.OverlayMarkDef(size=36, filled=True), strokeWidth=2)
+        .mark_line(
+            point=alt.OverlayMarkDef(size=36 if span.kind == "Day" else 14, filled=True),
+            strokeWidth=2,
+        )
         .encode(
             x=_time_axis(span),
             y=alt.Y(
@@ -98,6 +101,7 @@ def coverage_chart(frame: pd.DataFrame, span: Span) -> alt.Chart:
                     minExtent=_LEFT_PX,
                     maxExtent=_LEFT_PX,
                     labelLimit=_LEFT_PX,
+                    labelOverlap=False,
                     ticks=False,
                     domain=False,
                 ),
@@ -114,7 +118,7 @@ def coverage_chart(frame: pd.DataFrame, span: Span) -> alt.Chart:
                 alt.Tooltip("hours:Q", title="Hours"),
             ],
         )
-        .properties(height=18 * len(shown))
+        .properties(height=22 * len(shown))
     )
     return chart
 
@@ -123,12 +127,12 @@ def outcome_chart(frame: pd.DataFrame, span: Span) -> alt.Chart:
     """Reads of each hour, stacked by outcome, hits at the bottom. `frame`: from outcome_frame."""
     chart: alt.Chart = (
         alt.Chart(frame)
-        .mark_bar(stroke=None)
+        .mark_rect()
         .encode(
             x=_time_axis(span),
             x2="until:T",
-            y=alt.Y("reads:Q", title=None, stack="zero", axis=alt.Axis(format="~s")),
-            order="order:Q",
+            y=alt.Y("low:Q", title=None, axis=alt.Axis(format="~s")),
+            y2="high:Q",
             color=alt.Color(
                 "outcome:N",
                 scale=alt.Scale(domain=list(OUTCOMES.values()), range=_OUTCOME_HUES),
@@ -151,16 +155,16 @@ def _time_axis(span: Span, *, labels: bool = True) -> alt.X:
     ticks = alt.Undefined if span.kind == "Day" else {"interval": "day", "step": 1}
     return alt.X(
         "at:T",
-        title="UTC" if labels else None,
+        title="UTC",
         scale=alt.Scale(type="utc", domain=domain, nice=False),
         axis=alt.Axis(
             format="%H:%M" if span.kind == "Day" else "%a %d",
             tickCount=ticks,
             labelOverlap=True,
-            labels=labels,
-            ticks=labels,
             grid=False,
-        ),
+        )
+        if labels
+        else None,
     )
 
 

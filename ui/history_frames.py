@@ -28,6 +28,8 @@ OUTCOMES = {
     "error": "Error",
     "bypass": "Past the cache",
 }
+NO_CHANGE = "none"
+_POINTS_MIN = 0.0005  # shown as 0.0 points
 _COUNTED: tuple[HourState, ...] = ("collected", "nothing read", "reset")
 _TIMES = (("hit", 0.5), ("hit", 0.95), ("source", 0.5), ("source", 0.95))
 _TIME_COLUMNS = ("hit_p50_ms", "hit_p95_ms", "source_p50_ms", "source_p95_ms")
@@ -86,19 +88,15 @@ def rate_frame(frame: pd.DataFrame, span: Span) -> pd.DataFrame:
 
 
 def outcome_frame(frame: pd.DataFrame) -> pd.DataFrame:
-    """From an hour_frame: at, until (UTC), outcome (str), order (int), reads; those above 0."""
-    parts = [
-        pd.DataFrame(
-            {
-                "at": frame["at"],
-                "until": frame["at"] + pd.Timedelta(hours=1),
-                "outcome": label,
-                "order": order,
-                "reads": frame[column],
-            }
-        )
-        for order, (column, label) in enumerate(OUTCOMES.items())
-    ]
+    """From an hour_frame: at, until (UTC), outcome (str), reads, and low, high: where they lie in
+    the stack of their hour, hits at the bottom. Only those above 0."""
+    parts = []
+    low = pd.Series(0.0, index=frame.index)
+    for column, label in OUTCOMES.items():
+        reads = frame[column].fillna(0.0)
+        part = frame[["at"]].assign(until=frame["at"] + pd.Timedelta(hours=1), outcome=label)
+        parts.append(part.assign(reads=reads, low=low, high=low + reads))
+        low = low + reads
     long = pd.concat(parts, ignore_index=True)
     return long[long["reads"] > 0].reset_index(drop=True)
 
@@ -162,7 +160,7 @@ def totals_frame(now: Counts, then: Counts, span: Span) -> pd.DataFrame:
     """A row per figure: what it is, its value, the value before, and the change; all in words."""
     shares: list[tuple[str, Callable[[Counts], float | None]]] = [
         ("Hit rate", lambda counts: counts.hit_rate),
-        ("Stale share of lookups", lambda c: c.number("stale") / c.lookups if c.lookups else None),
+        ("Stale hits", lambda c: c.number("stale") / c.lookups if c.lookups else None),
         ("Errors", lambda counts: counts.error_rate),
         ("Past the cache", lambda c: c.number("bypass") / c.reads if c.reads else None),
     ]
@@ -174,7 +172,7 @@ def totals_frame(now: Counts, then: Counts, span: Span) -> pd.DataFrame:
         found = now.quantile_s(time, share_of), then.quantile_s(time, share_of)
         rows.append((name, *_compared(*found, words.duration, _relative)))
     rows.append(("Time saved", *_compared(now.saved_s, then.saved_s, words.duration, _relative)))
-    columns = ["Figure", span.this.capitalize(), span.earlier.capitalize(), "Change"]
+    columns = ["Figure", span.this.capitalize(), "Before", "Change"]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -193,7 +191,7 @@ def _percent(share: float | None) -> str:
 
 
 def _points(now: float, then: float) -> str:
-    return words.points(now - then) or words.DASH
+    return NO_CHANGE if abs(now - then) < _POINTS_MIN else words.points(now - then) or words.DASH
 
 
 def _count(number: float | None) -> str:
@@ -201,7 +199,10 @@ def _count(number: float | None) -> str:
 
 
 def _relative(now: float, then: float) -> str:
-    return words.DASH if not then else f"{(now / then - 1) * 100:+.0f} %"
+    if not then:
+        return words.DASH
+    change = now / then - 1
+    return NO_CHANGE if abs(change) < 0.005 else f"{change * 100:+.0f} %"
 
 
 def describe_rates(frame: pd.DataFrame, series: Sequence[str]) -> str:
@@ -241,6 +242,16 @@ def describe_coverage(frame: pd.DataFrame) -> str:
     hours = frame.groupby("state")["hours"].sum()
     listed = ", ".join(f"{hours[word]} {word.lower()}" for word in STATES.values() if word in hours)
     return f"Coverage, hours: {listed}."
+
+
+def change_of(now: float | None, then: float | None) -> float | None:
+    """Difference of two shares; None unless both are known."""
+    return None if now is None or then is None else now - then
+
+
+def is_change(change: float | None) -> bool:
+    """Whether a difference of shares is one that can be seen."""
+    return change is not None and abs(change) >= _POINTS_MIN
 
 
 def csv(frame: pd.DataFrame) -> bytes:

@@ -55,6 +55,11 @@ class Span:
         return f"{self.begin} to {self.last}"
 
     @property
+    def when(self) -> str:
+        """As in "on Sunday, 2026-03-01" or "in the week 2026-02-23 to 2026-03-01"."""
+        return f"on {self.title}" if self.kind == "Day" else f"in the week {self.title}"
+
+    @property
     def this(self) -> str:
         """ "this day" or "this week"."""
         return f"this {self.kind.lower()}"

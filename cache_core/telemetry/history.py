@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from sqlalchemy import Connection, Engine, Row, func, select
@@ -25,7 +26,7 @@ not answer. `to come`: not begun."""
 _READ_AT_ONCE = 100
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Hour:
     """One hour; `begin_s`: Unix time. `namespaces`: counts, of those asked for."""
 
@@ -35,11 +36,15 @@ class Hour:
     unreadable: int = 0
 
     def overall(self) -> Counts:
-        """All namespaces together."""
+        """All namespaces together; not to be changed."""
+        return self._overall
+
+    @cached_property
+    def _overall(self) -> Counts:
         return merged(self.namespaces.values())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class History:
     """A span of hours, none left out. `told_s`: the last word of any replica in it, Unix time.
 
@@ -61,7 +66,11 @@ class History:
         return self.hours[-1].begin_s + HOUR_S
 
     def overall(self) -> Counts:
-        """All hours and namespaces together."""
+        """All hours and namespaces together; not to be changed."""
+        return self._overall
+
+    @cached_property
+    def _overall(self) -> Counts:
         return merged(hour.overall() for hour in self.hours)
 
     def totals(self) -> dict[str, Counts]:
