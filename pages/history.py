@@ -154,6 +154,7 @@ def draw_sentence(now: History, then: History) -> None:
 def draw_cards(now: History, then: History) -> None:
     """Totals of the span, shares with their change in points."""
     counts, before = now.overall(), then.overall()
+    can_compare = min(counts.lookups, before.lookups) >= Thresholds().lookups_min
     shares = (
         ("Hit rate", counts.hit_rate, before.hit_rate, "normal"),
         ("Errors", counts.error_rate, before.error_rate, "inverse"),
@@ -161,7 +162,7 @@ def draw_cards(now: History, then: History) -> None:
     with st.grid(4, min_column_width=140):
         for label, share, earlier, colour in shares:
             change = history_frames.change_of(share, earlier)
-            moved = history_frames.is_change(change)
+            moved = can_compare and history_frames.is_change(change)
             st.metric(
                 label,
                 words.percent(share, 1),

@@ -30,7 +30,7 @@ from cache_core.telemetry.joining import (
     unpacked,
 )
 from cache_core.telemetry.periods import HOUR_S, clock_of, hour_key
-from cache_core.telemetry.recorder import KEEP_HOURS_S, LATE_HOURS_KEY
+from cache_core.telemetry.recorder import KEEP_HOURS_S, LATE_HOURS_KEY, late_hours
 from cache_core.telemetry.windows import merged
 
 SETTLED_S = 120.0
@@ -41,8 +41,7 @@ _MARK_ANEW_S = 86_400.0
 _OVERLAP_S = 60.0  # a replica's clock reading, and its write, may be so far apart
 # From then on the store cannot hold the hour: replicas keep counts for some days at most.
 _SEALED_S = KEEP_HOURS_S + 6 * 86_400.0
-_HOURS_AT_ONCE = 24  # in one transaction
-_READ_AT_ONCE = 100
+_HOURS_AT_ONCE = 24  # in one round trip and one transaction
 _ONLY_ROW = 1
 
 
@@ -85,26 +84,25 @@ class Archive:
     def bring_up_to_date(self) -> Archived:
         """Archive what is closed or was late, and drop what is too old.
 
-        Costs one command, and one for each hour that is due; a second round trip if any was late.
+        Costs one command, and one for each hour that is due; a round trip for each 24 of them, and
+        one more if any was late. What was taken before a failure stays.
         """
         now_s = self._clock()
         self._write_watched(now_s)
         checked_s = self._read_checked(now_s)
         due = [hour for hour in self._closed(now_s) if not self._is_done(hour, checked_s)]
-        marks, *raws = self._get([LATE_HOURS_KEY, *map(hour_key, due)])
-        found = dict(zip(due, map(held_in_store, raws), strict=True))
-        late = [hour for hour in _late(marks, checked_s) if hour not in found]
-        late_raws = self._get(list(map(hour_key, late)))
-        found |= zip(late, map(held_in_store, late_raws), strict=True)
+        first, rest = due[:_HOURS_AT_ONCE], due[_HOURS_AT_ONCE:]
+        marks, *raws = self._store.get_fields([LATE_HOURS_KEY, *map(hour_key, first)])
         was_reset = _MARK not in marks and self._note_reset(now_s, checked_s)
-        for at in range(0, len(found), _HOURS_AT_ONCE):
-            hours = sorted(found)[at : at + _HOURS_AT_ONCE]
-            self._write({hour: found[hour] for hour in hours}, now_s)
-        if found:
-            self._checked_here |= dict.fromkeys(found, now_s)
+        self._take(first, raws, now_s)
+        rest += [hour for hour in _late(marks, checked_s) if hour not in due]
+        for at in range(0, len(rest), _HOURS_AT_ONCE):
+            hours = rest[at : at + _HOURS_AT_ONCE]
+            self._take(hours, self._store.get_fields(list(map(hour_key, hours))), now_s)
+        if first or rest:
             self._drop_old(now_s)
         self._leave_mark(marks, now_s)
-        return Archived(len(found), was_reset)
+        return Archived(len(first) + len(rest), was_reset)
 
     # Which hours
 
@@ -127,12 +125,6 @@ class Archive:
         )
         with self._engine.connect() as connection:
             return {hour: at.timestamp() for hour, at in connection.execute(query).all() if at}
-
-    def _get(self, names: Sequence[str]) -> list[dict[str, bytes]]:
-        raws: list[dict[str, bytes]] = []
-        for at in range(0, len(names), _READ_AT_ONCE):
-            raws += self._store.get_fields(names[at : at + _READ_AT_ONCE])
-        return raws
 
     # Presence and resets
 
@@ -172,13 +164,18 @@ class Archive:
 
     # Writing
 
-    def _write(self, found: Mapping[int, Held], now_s: float) -> None:
-        """Join hours with what is archived of them, in one transaction."""
+    def _take(self, hours: Sequence[int], raws: Sequence[dict[str, bytes]], now_s: float) -> None:
+        """Join what the store holds of hours with what is archived of them, in one transaction."""
+        if not hours:
+            return
         with self._engine.begin() as connection:
-            known = _locked(connection, sorted(found))
-            archived = read_parts(connection, sorted(found))
-            for hour, held in found.items():
-                self._join(connection, known[hour], archived.get(hour, {}), held, now_s)
+            known = _locked(connection, sorted(hours))
+            archived = read_parts(connection, hours)
+            for hour, raw in zip(hours, raws, strict=True):
+                self._join(
+                    connection, known[hour], archived.get(hour, {}), held_in_store(raw), now_s
+                )
+        self._checked_here |= dict.fromkeys(hours, now_s)
 
     def _join(
         self,
@@ -316,9 +313,10 @@ def _blank(hour: int) -> dict[str, object]:
 
 def _late(marks: Mapping[str, bytes], checked_s: Mapping[int, float]) -> list[int]:
     """Hours to which a replica added after they were checked, or just then."""
-    hours = {int(name): _number(at) for name, at in marks.items() if name.isdigit()}
     return sorted(
-        hour for hour, at_s in hours.items() if 0.0 < checked_s.get(hour, 0.0) <= at_s + _OVERLAP_S
+        hour
+        for hour, at_s in late_hours(marks).items()
+        if 0.0 < checked_s.get(hour, 0.0) <= at_s + _OVERLAP_S
     )
 
 

@@ -251,6 +251,12 @@ def test_the_app_archives_what_it_counted_when_it_is_closed(
     assert "learning.users" in names
 
 
+def test_a_wrong_number_of_days_is_said(open_app: OpenApp) -> None:
+    at = open_app(HISTORY_DAYS="0")
+    assert not at.exception
+    assert "HISTORY_DAYS" in at.error[0].value
+
+
 # Frames, charts and the file
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine, func, select, text
 
-from cache_core.stores import FieldPut, Store
+from cache_core.stores import FieldPut, Store, StoreUnavailableError
 from cache_core.stores.memory import MemoryStore
 from cache_core.telemetry import WINDOWS, Counts, MetricsReader, SharedRecorder, merged
 from cache_core.telemetry import archive as archive_module
@@ -19,7 +20,7 @@ from cache_core.telemetry.history import History, HistoryReader, HourState
 from cache_core.telemetry.history_tables import HistoryCounts, HistoryHour
 from cache_core.telemetry.joining import Parts, has_shrunk, join
 from cache_core.telemetry.periods import hour_key
-from cache_core.telemetry.recorder import LATE_HOURS_KEY
+from cache_core.telemetry.recorder import KEEP_HOURS_S, LATE_HOURS_KEY, late_hours
 from tests.cache.helpers import Clock
 from tests.conftest import OpenSameStore
 from tests.servers.meter import Meter
@@ -326,6 +327,45 @@ def test_one_namespace_alone_can_be_read(store: Store, sqlite_engine: Engine, cl
         assert plain(found.overall()) == plain(expected)
         clock.advance(300)
         archive_of(store, sqlite_engine, clock).bring_up_to_date()
+
+
+def test_what_was_taken_before_a_failure_stays(
+    store: Store, sqlite_engine: Engine, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a long outage there is more to read than one round trip brings."""
+    busy_day(store, clock)
+    expected = MetricsReader(store, clock).read(WINDOWS["24h"]).overall()
+    clock.now = BEGIN + KEEP_HOURS_S - 1.0
+    archive, real, calls = archive_of(store, sqlite_engine, clock), store.get_fields, [0]
+
+    def fails_later(names: Sequence[str]) -> list[dict[str, bytes]]:
+        calls[0] += 1
+        if calls[0] == 3:
+            raise StoreUnavailableError("no answer")
+        return real(names)
+
+    monkeypatch.setattr(store, "get_fields", fails_later)
+    with pytest.raises(StoreUnavailableError):
+        archive.bring_up_to_date()
+    assert plain(archived(sqlite_engine, clock).overall()) == plain(expected)
+    done = archive.bring_up_to_date()
+    assert 0 < done.hours <= 15 * 24 - 2 * 24
+
+
+def test_the_hash_of_late_hours_stays_small(clock: Clock) -> None:
+    """However many outages there were."""
+    store = MemoryStore()
+    recorder = recorder_of(store, clock)
+    for _ in range(1_100):
+        count(recorder, hits=1)
+        recorder._fold_all()
+        clock.advance(HOUR_S * 5)
+        recorder.flush()
+    (late,) = store.get_fields([LATE_HOURS_KEY])
+    assert len(late) <= 512
+    hours = late_hours(late)
+    assert max(hours) == FIRST + 1_099 * 5
+    assert late_hours({"7": b"damaged", "8": b"one two", "archive": b"1.0"}) == {}
 
 
 # The law on which all of this rests
