@@ -21,12 +21,14 @@ app = frame.app
 now_s = clock_of(app.cache.store)()
 today = dt.datetime.fromtimestamp(now_s, dt.UTC).date()
 _CARD_PX = 136  # with a change or without
+_MOVED = "history_moved"
 oldest = today - dt.timedelta(days=app.settings.history_days)
 
 
 def move(shown: Span, days: int) -> None:
     """On a button: go so many days on, staying within what is kept."""
     st.session_state["date"] = min(max(shown.begin + dt.timedelta(days=days), oldest), today)
+    st.session_state[_MOVED] = True
 
 
 def choose_span() -> Span:
@@ -45,7 +47,8 @@ def choose_span() -> Span:
         )
         day = st.date_input(
             "Date (UTC)",
-            value=today,
+            # A default beside a value that was just set would be warned of in the log.
+            value=None if st.session_state.pop(_MOVED, False) else today,
             min_value=oldest,
             max_value=today,
             key="date",
@@ -54,7 +57,7 @@ def choose_span() -> Span:
             bind="query-params",
             width=200,
         )
-        shown = span_of(kind, day)
+        shown = span_of(kind, day or today)
         noun = kind.lower()
         st.button(
             f"Previous {noun}",

@@ -91,7 +91,7 @@ class Archiver:
         self.problem = problem
 
     def _succeeded(self, was_reset: bool) -> None:
-        if was_reset:
+        if was_reset and self._store.kind != "memory":  # that one begins anew with each process
             log.warning("history_reset", "the store lost its figures; archived hours are kept")
         if self.problem is not None:
             log.info("history_caught_up", "hours are archived again")
