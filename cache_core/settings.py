@@ -36,6 +36,7 @@ class Settings(BaseSettings):
     cache_timeout_s: float = Field(default=1.0, gt=0)
     cache_connect_timeout_s: float = Field(default=0.5, gt=0)
     database_url: SecretStr = SecretStr(DEFAULT_DATABASE_URL)
+    history_days: int = Field(default=400, ge=1, le=36_500)
     operator_password: SecretStr | None = None
     operate_on_loopback: bool = False
     streamlit_apps: str = ""

@@ -196,6 +196,7 @@ def draw_configuration() -> None:
         ("Caching", settings.cache_enabled, "CACHE_ENABLED: auto, on, off"),
         ("Deadline of a call", words.duration(settings.cache_timeout_s), "CACHE_TIMEOUT_S"),
         ("Database", _database(), "DATABASE_URL"),
+        ("History is kept", words.plural(settings.history_days, "day"), "HISTORY_DAYS"),
         ("Operator password", "set" if settings.operator_password else "not set",
          "OPERATOR_PASSWORD"),
         ("Local visitors may act",

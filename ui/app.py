@@ -21,12 +21,17 @@ from cache_core.retuning import read_ttls
 from cache_core.settings import Settings, settings_with
 from cache_core.stores import StoreError, StoreUnavailableError
 from cache_core.telemetry import Figures, MetricsReader, SharedRecorder, Window
+from cache_core.telemetry.archiver import Archiver
+from cache_core.telemetry.history import History, HistoryReader
 from cache_core.telemetry.scraping import ScrapedApp, Scraper, apps_from
 from ui.session_view import SessionViews
 
 # How long figures of a window are kept for all viewers: adding up a week takes longer than an hour.
 _FIGURES_KEPT_S = {"1h": 1.0, "6h": 2.0, "24h": 5.0, "7d": 10.0}
 _FAILURE_KEPT_S = 3.0
+_SETTLING_S = 3_600.0  # what ended longer ago than this changes only where a process was late
+_HISTORY_KEPT_S = 60.0
+_HISTORIES_MAX = 16
 _WAIT_BEFORE_RETRY_S = 5.0
 
 
@@ -37,6 +42,8 @@ class App:
     settings: Settings
     cache: Cache
     metrics: MetricsReader
+    past: HistoryReader
+    archiver: Archiver
     jobs: Jobs
     session_views: SessionViews
     scraped: list[ScrapedApp] = field(default_factory=list)
@@ -49,6 +56,9 @@ class App:
     _tried_s: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _failure: tuple[float, StoreError | None] = (0.0, None)
+    _histories: dict[tuple[int, int, str | None], tuple[float, History]] = field(
+        default_factory=dict
+    )
     _figures: dict[tuple[str, int], tuple[float, Figures]] = field(default_factory=dict)
 
     def figures(self, window: Window, back: int = 0) -> Figures:
@@ -80,6 +90,28 @@ class App:
             raise recorder.problem or StoreUnavailableError("figures could not be handed over")
         return self.metrics.read(window, back=back)
 
+    def history(self, first: int, hours: int, namespace: str | None) -> History | None:
+        """Figures of past hours, as HistoryReader; None without a database. Raises SQLAlchemyError.
+
+        A store that does not answer is said in the history, not raised. What is long past is kept
+        for a minute.
+        """
+        if self.engine is None:
+            return None
+        asked = (first, hours, namespace)
+        until_s, kept = self._histories.get(asked, (0.0, None))
+        if kept is not None and time.monotonic() < until_s:
+            return kept
+        if self.recorder is not None:
+            self.recorder.flush()
+        found = self.past.read(self.engine, first, hours, namespace)
+        changes = found.store_problem is not None or found.end_s > time.time() - _SETTLING_S
+        kept_s = _FIGURES_KEPT_S if changes else _HISTORY_KEPT_S
+        if len(self._histories) >= _HISTORIES_MAX:
+            self._histories.clear()
+        self._histories[asked] = (time.monotonic() + kept_s, found)
+        return found
+
     @property
     def recorder(self) -> SharedRecorder | None:
         """Who counts this process's reads; None while caching is off."""
@@ -96,6 +128,7 @@ class App:
         """Let the next page read anew: something was just changed."""
         with self._lock:
             self._figures.clear()
+            self._histories.clear()
             self._failure = (0.0, None)
 
     def open_database(self) -> None:
@@ -107,6 +140,7 @@ class App:
             try:
                 self.engine = open_database(self.settings.database_url.get_secret_value())
                 self.audit.engine = self.engine
+                self.archiver.start(self.engine)
                 ensure_sample(self.engine, dt.datetime.now(dt.UTC))
                 self.views = LearningViews(self.cache, self.engine)
                 self.database_problem = None
@@ -134,6 +168,9 @@ class App:
         if self._scraper is not None:
             self._scraper.close()
         self.session_views.close()
+        if self.recorder is not None:
+            self.recorder.flush()
+        self.archiver.close()
         self.cache.close()
         if self.engine is not None:
             self.engine.dispose()
@@ -143,9 +180,17 @@ class App:
 def _make_app() -> App:
     settings = _settings()
     cache = connect(settings)
-    scraped = apps_from(settings.streamlit_apps)
+    store = cache.store
+    archiver = Archiver(store, keep_days=settings.history_days, is_counted=settings.is_cache_on)
     made = App(
-        settings, cache, MetricsReader(cache.store), Jobs(), SessionViews(cache), scraped=scraped
+        settings=settings,
+        cache=cache,
+        metrics=MetricsReader(store),
+        past=HistoryReader(store),
+        archiver=archiver,
+        jobs=Jobs(),
+        session_views=SessionViews(cache),
+        scraped=apps_from(settings.streamlit_apps),
     )
     made.start_scraping()
     return made

@@ -18,7 +18,7 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from cache_core.events import Incident, ReadEvent
 from cache_core.logs import in_short, log
@@ -29,9 +29,11 @@ from cache_core.telemetry.folding import MINUTE_S, IncidentEvent, Minutes, fold
 from cache_core.telemetry.periods import Periods, clock_of, ended_s, is_minute
 
 LATE_KEY = "t:late"
+LATE_HOURS_KEY = "t:late:h"
+KEEP_HOURS_S = 15 * 86_400.0
 
 _KEEP_MINUTES_S = 26 * 3600.0
-_KEEP_HOURS_S = 15 * 86_400.0
+_RING = 512  # hours: more than are kept, so that the hash of late ones stays small
 _LINE_MAX = 4_096  # events; from here on readers fold, from twice as many on they wait for it
 _AT_ONCE = 256  # events folded by a reader, or between two looks at other threads: 0.3 ms
 _PATIENCE_S = 1.0
@@ -171,7 +173,13 @@ class SharedRecorder:
             if any(self._is_late(name, now_s) for name in taken):
                 # Readers keep closed minutes; this tells them to read these again.
                 word = f"{now_s:.3f}".encode()
-                puts.append(FieldPut(LATE_KEY, self.replica, word, _KEEP_HOURS_S))
+                puts.append(FieldPut(LATE_KEY, self.replica, word, KEEP_HOURS_S))
+                # The archive keeps closed hours; this tells it which to read again.
+                puts += [
+                    _late_hour(int(name.rpartition(":")[2]), now_s)
+                    for name in taken
+                    if not is_minute(name) and self._is_late(name, now_s)
+                ]
             try:
                 self._store.put_fields(puts)
             except BaseException as exc:
@@ -188,7 +196,7 @@ class SharedRecorder:
     def _field(self, name: str, content: dict[str, object]) -> FieldPut:
         ttl_s = None
         if name not in self._periods.expiring:
-            ttl_s = _KEEP_MINUTES_S if is_minute(name) else _KEEP_HOURS_S
+            ttl_s = _KEEP_MINUTES_S if is_minute(name) else KEEP_HOURS_S
         return FieldPut(name, self.replica, encode(content), ttl_s)
 
     def _is_late(self, name: str, now_s: float) -> bool:
@@ -222,6 +230,23 @@ class SharedRecorder:
     def after_fork(self) -> None:
         """In a forked child: what was counted so far is the parent's to hand over."""
         self._begin()
+
+
+def _late_hour(hour: int, now_s: float) -> FieldPut:
+    """Tells that an hour (Unix time divided by 3600) was handed over late."""
+    word = f"{hour} {now_s:.3f}".encode()
+    return FieldPut(LATE_HOURS_KEY, str(hour % _RING), word, KEEP_HOURS_S)
+
+
+def late_hours(fields: Mapping[str, bytes]) -> dict[int, float]:
+    """Unix time at which hours were last handed over late, from the hash LATE_HOURS_KEY."""
+    found: dict[int, float] = {}
+    for name, word in fields.items():
+        if name.isdigit():
+            with contextlib.suppress(ValueError):
+                hour, at_s = word.split()
+                found[int(hour)] = float(at_s)
+    return found
 
 
 def _flush_regularly(

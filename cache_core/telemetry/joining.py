@@ -1,0 +1,89 @@
+"""What the replicas counted in one hour, put together from two places that each know some of it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from cache_core.telemetry.counts import (
+    Contribution,
+    Counts,
+    UnreadableCountsError,
+    decode,
+    encode,
+    snapshot,
+)
+
+Parts = dict[str, dict[str, Counts]]
+"""Counts by namespace and, within it, by replica."""
+
+
+@dataclass(slots=True)
+class Held:
+    """What one place holds of an hour. `told_s`: Unix time of the last word of any replica."""
+
+    parts: Parts = field(default_factory=dict)
+    replicas: set[str] = field(default_factory=set)
+    told_s: float | None = None
+    unreadable: int = 0
+
+    def add(self, replica: str, contribution: Contribution) -> None:
+        """Take in what one replica said."""
+        self.replicas.add(replica)
+        self.told_s = max(self.told_s or 0.0, contribution.at_s)
+        for namespace, counts in contribution.namespaces.items():
+            self.parts.setdefault(namespace, {})[replica] = counts
+
+
+def held_in_store(fields: Mapping[str, bytes]) -> Held:
+    """What the store's hash of an hour holds."""
+    held = Held()
+    for replica, raw in fields.items():
+        try:
+            held.add(replica, decode(raw))
+        except UnreadableCountsError:
+            held.unreadable += 1
+    return held
+
+
+def join(ours: Parts, theirs: Parts) -> Parts:
+    """All of both. Where both know a replica's counts, those that have grown further.
+
+    Counts only grow, so this is the least upper bound: order, grouping and repetition do not matter
+    (state-based replicated counter: Shapiro, Preguica, Baquero, Zawirski, Conflict-free replicated
+    data types, SSS 2011).
+    """
+    joined: Parts = {namespace: dict(known) for namespace, known in ours.items()}
+    for namespace, found in theirs.items():
+        known = joined.setdefault(namespace, {})
+        for replica, counts in found.items():
+            if replica not in known or _size(counts) >= _size(known[replica]):
+                known[replica] = counts
+    return joined
+
+
+def has_shrunk(archived: Parts, found: Parts) -> bool:
+    """Whether `found` lacks something that is archived: the store lost it in between."""
+    return any(
+        _size(counts) > _size(found.get(namespace, {}).get(replica))
+        for namespace, known in archived.items()
+        for replica, counts in known.items()
+    )
+
+
+def _size(counts: Counts | None) -> int:
+    return sum(counts.numbers.values()) if counts is not None else 0
+
+
+def packed(at_s: float, counts: Mapping[str, Counts]) -> bytes:
+    """Counts by name, encoded as in the store."""
+    return encode(snapshot(at_s, counts))
+
+
+def unpacked(raw: bytes | None) -> dict[str, Counts]:
+    """What `packed` gave; nothing where it cannot be read."""
+    if raw is not None:
+        with contextlib.suppress(UnreadableCountsError):
+            return dict(decode(raw).namespaces)
+    return {}
