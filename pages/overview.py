@@ -17,7 +17,7 @@ _RATED: tuple[Rating, ...] = ("Excellent", "Good", "Fair", "Poor")
 
 def overall_rating(overall: Counts, rated: dict[str, Rated]) -> Rated:
     """The rating of all reads together, but never better than the best namespace."""
-    verdict = rate(overall)
+    verdict = rate(overall, frame.app.thresholds)
     words_found = [one.rating for one in rated.values() if one.rating in _RATED]
     if verdict.rating in _RATED and words_found:
         best = min(words_found, key=_RATED.index)
@@ -69,7 +69,7 @@ def draw() -> None:
     earlier = frame.figures(back=1)
     before = chosen(earlier, frame) if earlier else {}
     overall = merged(totals.values())
-    rated = rate_all(totals)
+    rated = rate_all(totals, frame.app.thresholds)
     verdict = overall_rating(overall, rated)
     with st.container(horizontal=True, vertical_alignment="center"):
         cards.draw_rating(verdict)
@@ -78,7 +78,7 @@ def draw() -> None:
     draw_charts(figures)
     draw_namespaces(totals, before, rated)
     st.subheader("Targets", anchor=False)
-    cards.draw_targets(targets(overall))
+    cards.draw_targets(targets(overall, frame.app.thresholds))
     draw_stamp(figures)
 
 
@@ -89,7 +89,9 @@ def draw_charts(figures: Figures) -> None:
         st.subheader("Hit rate", anchor=False)
         rates = charts.hit_rate_frame(figures, frame.namespace)
         st.altair_chart(
-            charts.hit_rate_chart(rates), key="hit_rate", alt=charts.describe_hit_rate(rates)
+            charts.hit_rate_chart(rates, frame.app.thresholds),
+            key="hit_rate",
+            alt=charts.describe_hit_rate(rates),
         )
     with right:
         st.subheader("Response time", anchor=False)

@@ -16,11 +16,13 @@ from cache_core.database import DatabaseError, open_database
 from cache_core.learning.sample import ensure_sample
 from cache_core.learning.sources import data_label
 from cache_core.learning.views import LearningViews
-from cache_core.operations import AuditLog, Jobs
+from cache_core.operations import AuditLog, HealthTests, Jobs
+from cache_core.operations.sign_in import PasswordDoor
 from cache_core.retuning import read_ttls
 from cache_core.settings import Settings, settings_with
 from cache_core.stores import StoreError, StoreUnavailableError
 from cache_core.telemetry import Figures, MetricsReader, SharedRecorder, Window
+from cache_core.thresholds import Thresholds
 
 _FIGURES_KEPT_S = 1.0
 _FAILURE_KEPT_S = 3.0
@@ -40,6 +42,8 @@ class App:
     views: LearningViews | None = None
     database_problem: str | None = None
     started_s: float = field(default_factory=time.time)
+    door: PasswordDoor = field(default_factory=PasswordDoor)
+    health_tests: HealthTests = field(default_factory=HealthTests)
     _tried_s: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _failure: tuple[float, StoreError | None] = (0.0, None)
@@ -73,6 +77,11 @@ class App:
         if recorder is not None and not recorder.flush():
             raise recorder.problem or StoreUnavailableError("figures could not be handed over")
         return self.metrics.read(window, back=back)
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """What ratings and targets go by here."""
+        return self.settings.thresholds
 
     @property
     def recorder(self) -> SharedRecorder | None:

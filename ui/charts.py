@@ -31,9 +31,9 @@ def hit_rate_frame(figures: Figures, namespace: str | None) -> pd.DataFrame:
     return frame
 
 
-def hit_rate_chart(frame: pd.DataFrame) -> alt.LayerChart:
+def hit_rate_chart(frame: pd.DataFrame, thresholds: Thresholds | None = None) -> alt.LayerChart:
     """A line per namespace on a fixed scale, with the bounds of the ratings."""
-    bounds = Thresholds().hit_rate
+    bounds = (thresholds or Thresholds()).hit_rate
     rules = pd.DataFrame({"bound": bounds, "word": ["Excellent above", "Good above", "Fair above"]})
     lines = (
         alt.Chart(frame)

@@ -80,12 +80,24 @@ class SharedRecorder:
         self._thread: threading.Thread | None = None
         self.last_flush_s: float | None = None
         self.failed_flushes = 0
+        self.sendings = 0  # round trips, failed ones among them
+        self.commands = 0  # sent with those
         self.problem: StoreError | None = None  # of the last flush
 
     @property
     def lost_periods(self) -> int:
         """Minutes and hours dropped because the store was out of reach for too long."""
         return self._periods.lost
+
+    @property
+    def waiting_periods(self) -> int:
+        """Minutes and hours that changed since they were handed over, or never were."""
+        return self._periods.waiting
+
+    @property
+    def waiting_events(self) -> int:
+        """Reads and incidents that are in no minute yet."""
+        return len(self._reads) + len(self._incidents)
 
     # On the reader's thread
 
@@ -165,6 +177,8 @@ class SharedRecorder:
                 # Readers keep closed minutes; this tells them to read these again.
                 word = f"{now_s:.3f}".encode()
                 puts.append(FieldPut(LATE_KEY, self.replica, word, _KEEP_HOURS_S))
+            self.sendings += 1
+            self.commands += _commands_in(puts)
             try:
                 self._store.put_fields(puts)
             except BaseException as exc:
@@ -215,6 +229,11 @@ class SharedRecorder:
     def after_fork(self) -> None:
         """In a forked child: what was counted so far is the parent's to hand over."""
         self._begin()
+
+
+def _commands_in(puts: list[FieldPut]) -> int:
+    """HSET for each hash, and PEXPIRE for each whose expiry is told."""
+    return len({put.key for put in puts}) + len({put.key for put in puts if put.ttl_s is not None})
 
 
 def _flush_regularly(
