@@ -40,13 +40,12 @@ def draw_configuration() -> None:
          "OPERATORS, and a provider in [auth]"),
         ("Sign-in provider", _provider(), "[auth] in the secrets"),
         ("You are", f"{actor.role} ({actor.name})", ""),
-        ("Version", version(), ""),
-        ("Running since", words.moment(app.started_s), ""),
     ]  # fmt: skip
     st.dataframe(
         pd.DataFrame(rows, columns=["Setting", "Value", "Set with"]),
         hide_index=True,
         width="stretch",
+        height="content",
     )
 
 
@@ -87,6 +86,7 @@ def _or_off(seconds: float) -> str:
 
 
 draw_title("Setup", "What is this connected to, and is it well?")
+st.caption(f"Version {version()} · running since {words.moment(app.started_s)}")
 st.subheader("Health", anchor=False)
 draw_health(app)
 st.subheader("What the store reports", anchor=False)

@@ -59,7 +59,7 @@ _ALL = (
         "Minutes and hours counted by this process that changed since they were last handed over."),
     Definition("Lost", "Store", "periods",
         "Minutes and hours dropped because the store was out of reach for too long."),
-    Definition("Last hand-over", "Store", "clock time",
+    Definition("Last hand-over", "Store", "time ago",
         "When this process last handed its figures over to the store, or found nothing to hand."),
     Definition("Mean outcome", "Instructions", "%",
         "Mean of all outcomes, which go from 0 (failed) to 100 % (succeeded)."),
@@ -88,4 +88,4 @@ DEFINITIONS = {one.name: one for one in _ALL}
 def meaning(name: str, *also: str) -> str:
     """The help text of a figure, and what is to be added where it stands. KeyError if it is
     unknown: define it above."""
-    return " ".join((DEFINITIONS[name].text, *also))
+    return " ".join((DEFINITIONS[name].text, *also)).strip()

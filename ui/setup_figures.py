@@ -13,7 +13,7 @@ from cache_core.telemetry.cost import Cost
 from cache_core.thresholds import Thresholds
 from ui import words
 from ui.app import App
-from ui.definitions import DEFINITIONS, meaning
+from ui.definitions import DEFINITIONS, Definition, meaning
 
 
 def draw_collection(app: App) -> None:
@@ -34,9 +34,9 @@ def _draw_collector(recorder: SharedRecorder) -> None:
     with st.grid(3, min_column_width=140):
         st.metric(
             "Last hand-over",
-            "never yet" if last_s is None else words.clock(last_s),
+            "never yet" if last_s is None else words.ago(max(time.time() - last_s, 0)),
             border=True,
-            help=meaning("Last hand-over"),
+            help=meaning("Last hand-over", "" if last_s is None else words.clock(last_s)),
         )
         st.metric(
             "Waiting",
@@ -155,17 +155,9 @@ def targets_frame(thresholds: Thresholds) -> pd.DataFrame:
 
 def draw_definitions() -> None:
     """What every figure means: the sentences of the help texts."""
-    st.dataframe(definitions_frame(), hide_index=True, width="stretch", row_height=60)
-
-
-def definitions_frame() -> pd.DataFrame:
-    """A row per figure: Figure, Shown in, Meaning, On (str)."""
-    found = DEFINITIONS.values()
-    return pd.DataFrame(
-        {
-            "Figure": [one.name for one in found],
-            "Meaning": [one.text for one in found],
-            "Unit": [one.unit for one in found],
-            "About": [one.group for one in found],
-        }
-    )
+    groups: dict[str, list[Definition]] = {}
+    for one in DEFINITIONS.values():
+        groups.setdefault(one.group, []).append(one)
+    for group, found in groups.items():
+        with st.expander(f"{group}: {words.plural(len(found), 'figure')}"):
+            st.markdown("\n".join(f"- **{one.name}** ({one.unit}). {one.text}" for one in found))

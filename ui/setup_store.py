@@ -132,7 +132,7 @@ def _shown(reported: Reported, kind: str, info: StoreInfo) -> str:
     if isinstance(value, str):
         return value
     if reported.field in ("used_bytes", "limit_bytes"):
-        return f"{value / 1e6:,.1f} MB"
+        return f"{value / 1e6:,.1f} MB" if value >= 1e6 else f"{value / 1e3:,.1f} kB"
     return words.count(value)
 
 

@@ -40,7 +40,7 @@ TURNED_AWAY = [Actor(), Actor("bob"), Actor("ada", "operator", until_s=0.0)]
 
 def acting_functions() -> dict[str, Callable[..., Any]]:
     """The public functions of `cache_core.operations` that are told who asks."""
-    found = {}
+    found: dict[str, Callable[..., Any]] = {}
     package = cache_core.operations
     for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
         for name, function in inspect.getmembers(
