@@ -36,12 +36,12 @@ def require_operator(actor: Actor, deed: str, *, clock: Callable[[], float] = ti
     """Return if `actor` may act now, else raise NotAllowedError saying what would be needed."""
     if actor.role != "operator":
         raise NotAllowedError(
-            f"{deed} needs operator access; {actor.name} is a viewer. See the Setup page."
+            f"{deed} needs operator access; {actor.name} is a viewer: see the Setup page"
         )
     # A page that was drawn before the end still holds buttons that act for this actor.
     if actor.until_s is not None and clock() >= actor.until_s:
         raise NotAllowedError(
-            f"{deed} needs operator access; that of {actor.name} has ended. Sign in again."
+            f"{deed} needs operator access; that of {actor.name} has ended: sign in again"
         )
 
 
