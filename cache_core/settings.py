@@ -8,16 +8,45 @@ from __future__ import annotations
 import os
 import sys
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from cache_core.emails import checked_emails
+from cache_core.thresholds import (
+    Bounds,
+    Thresholds,
+    check_error_rates,
+    check_hit_rates,
+    check_rising,
+)
 
 DEFAULT_DATABASE_URL = "sqlite:///data/learning.db"
 # Where Streamlit looks, seen from the working directory; what the last one says counts.
 SECRETS_FILES = (Path("~/.streamlit/secrets.toml"), Path(".streamlit/secrets.toml"))
+
+_DEFAULT = Thresholds()
+
+
+def _three_numbers(given: object) -> Bounds:
+    """ "0.8, 0.65, 0.5" or a list as numbers; ValueError if they are not three."""
+    parts = given.split(",") if isinstance(given, str) else given
+    try:
+        one, two, three = map(float, parts)  # type: ignore[call-overload]
+    except (TypeError, ValueError):
+        raise ValueError("give three numbers with commas between them") from None
+    return one, two, three
+
+
+def _checked_with(check: Callable[[Bounds], None]) -> AfterValidator:
+    def checked(bounds: Bounds) -> Bounds:
+        check(bounds)
+        return bounds
+
+    return AfterValidator(checked)
 
 
 class Settings(BaseSettings):
@@ -40,6 +69,26 @@ class Settings(BaseSettings):
     operator_password: SecretStr | None = None
     operate_on_loopback: bool = False
     streamlit_apps: str = ""
+    # E-mail addresses, separated by commas: who acts after signing in with `[auth]`.
+    operators: Annotated[
+        frozenset[str], NoDecode, BeforeValidator(checked_emails), Field(repr=False)
+    ] = frozenset()
+    # Bounds of Excellent, Good and Fair, separated by commas.
+    rating_hit_rate: Annotated[
+        Bounds, NoDecode, BeforeValidator(_three_numbers), _checked_with(check_hit_rates)
+    ] = _DEFAULT.hit_rate
+    rating_store_p95_s: Annotated[
+        Bounds, NoDecode, BeforeValidator(_three_numbers), _checked_with(check_rising)
+    ] = _DEFAULT.store_p95_s
+    rating_error_rate: Annotated[
+        Bounds, NoDecode, BeforeValidator(_three_numbers), _checked_with(check_error_rates)
+    ] = _DEFAULT.error_rate
+    rating_lookups_min: int = Field(default=_DEFAULT.lookups_min, ge=1)
+    target_faster: float = Field(default=_DEFAULT.target_faster, gt=0, lt=1)
+    target_hit_rate: float = Field(default=_DEFAULT.target_hit_rate, gt=0, le=1)
+    target_store_s: float = Field(default=_DEFAULT.target_store_s, gt=0)
+    target_miss_penalty_s: float = Field(default=_DEFAULT.target_miss_penalty_s, gt=0)
+    target_error_rate: float = Field(default=_DEFAULT.target_error_rate, gt=0, le=1)
 
     @property
     def store_url(self) -> str:
@@ -47,6 +96,21 @@ class Settings(BaseSettings):
         if self.upstash_redis_rest_url:
             return self.upstash_redis_rest_url
         return self.redis_url.get_secret_value() if self.redis_url else "memory://"
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """What ratings and targets go by."""
+        return Thresholds(
+            hit_rate=self.rating_hit_rate,
+            store_p95_s=self.rating_store_p95_s,
+            error_rate=self.rating_error_rate,
+            lookups_min=self.rating_lookups_min,
+            target_faster=self.target_faster,
+            target_hit_rate=self.target_hit_rate,
+            target_store_s=self.target_store_s,
+            target_miss_penalty_s=self.target_miss_penalty_s,
+            target_error_rate=self.target_error_rate,
+        )
 
     @property
     def is_cache_on(self) -> bool:
@@ -107,7 +171,8 @@ def problem_of(exc: ValueError) -> str:
     if not isinstance(exc, ValidationError):
         return str(exc)
     return "; ".join(
-        f"{'.'.join(map(str, error['loc'])).upper()}: {error['msg']}" for error in exc.errors()
+        f"{'.'.join(map(str, error['loc'])).upper()}: {error['msg'].removeprefix('Value error, ')}"
+        for error in exc.errors()
     )
 
 

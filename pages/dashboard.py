@@ -6,6 +6,7 @@ import streamlit as st
 
 from cache_core.learning.dashboard import DashboardStats
 from ui import learning_charts, learning_frames, words
+from ui.definitions import meaning
 from ui.frame import draw_title, open_page
 from ui.learning_blocks import (
     EVERYBODY,
@@ -39,8 +40,9 @@ def draw_numbers(stats: DashboardStats) -> None:
             words.percent(stats.overall.mean if stats.overall else None),
             border=True,
             height=_CARD_PX,
-            help=f"95 % interval: {learning_frames.with_interval(stats.overall)}. "
-            "Outcomes go from 0 (failed) to 100 % (succeeded).",
+            help=meaning(
+                "Mean outcome", f"95 % interval: {learning_frames.with_interval(stats.overall)}."
+            ),
         )
         st.metric(
             "Last 28 days",
@@ -50,33 +52,35 @@ def draw_numbers(stats: DashboardStats) -> None:
             delta_description="vs before" if moved else None,
             border=True,
             height=_CARD_PX,
-            help="Of the data, counted back from the newest outcome: "
-            f"{learning_frames.with_interval(recent)} in "
-            f"{words.plural(recent.count if recent else 0, 'outcome')}, against "
-            f"{learning_frames.with_interval(before)} in "
-            f"{words.plural(before.count if before else 0, 'outcome')} of the 28 days before. "
-            f"{learning_frames.change_in_words(moved).capitalize()}.",
+            help=meaning(
+                "Last 28 days",
+                f"{learning_frames.with_interval(recent)} in "
+                f"{words.plural(recent.count if recent else 0, 'outcome')}, against "
+                f"{learning_frames.with_interval(before)} in "
+                f"{words.plural(before.count if before else 0, 'outcome')} of the 28 days before. "
+                f"{learning_frames.change_in_words(moved).capitalize()}.",
+            ),
         )
         st.metric(
             "Outcomes",
             words.count(stats.outcomes),
             border=True,
             height=_CARD_PX,
-            help=span_of(stats),
+            help=meaning("Outcomes", span_of(stats)),
         )
         st.metric(
             "Users",
             words.count(stats.users),
             border=True,
             height=_CARD_PX,
-            help="People or systems that gave instructions.",
+            help=meaning("Users"),
         )
         st.metric(
             "Texts",
             words.count(stats.instructions),
             border=True,
             height=_CARD_PX,
-            help="Distinct instructions, each counted once in each of its categories.",
+            help=meaning("Texts"),
         )
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 from sqlalchemy.exc import SQLAlchemyError
 
-from cache_core.insight.ratings import Thresholds, rate
+from cache_core.insight.ratings import rate
 from cache_core.telemetry.history import History
 from cache_core.telemetry.periods import HOUR_S, clock_of
 from ui import cards, charts, history_charts, history_frames, words
@@ -135,7 +135,7 @@ def draw() -> None:
 def draw_sentence(now: History, then: History) -> None:
     """What the page is asked for: how it was, and whether it was better than before."""
     counts, before = now.overall(), then.overall()
-    verdict = rate(counts)
+    verdict = rate(counts, frame.app.thresholds)
     with st.container(horizontal=True, vertical_alignment="center"):
         cards.draw_rating(verdict)
         if verdict.rating in ("Not enough data", "Unreachable"):
@@ -145,7 +145,7 @@ def draw_sentence(now: History, then: History) -> None:
         change = history_frames.change_of(counts.hit_rate, before.hit_rate)
         if change is None:
             st.markdown(f"{said}; nothing was looked up {span.earlier}.")
-        elif before.lookups < Thresholds().lookups_min:
+        elif before.lookups < frame.app.thresholds.lookups_min:
             st.markdown(f"{said}; {span.earlier} has too few lookups to compare with.")
         elif not history_frames.is_change(change):
             st.markdown(f"{said}, as many as {span.earlier}.")
@@ -157,7 +157,7 @@ def draw_sentence(now: History, then: History) -> None:
 def draw_cards(now: History, then: History) -> None:
     """Totals of the span, shares with their change in points."""
     counts, before = now.overall(), then.overall()
-    can_compare = min(counts.lookups, before.lookups) >= Thresholds().lookups_min
+    can_compare = min(counts.lookups, before.lookups) >= frame.app.thresholds.lookups_min
     shares = (
         ("Hit rate", counts.hit_rate, before.hit_rate, "normal"),
         ("Errors", counts.error_rate, before.error_rate, "inverse"),
@@ -198,7 +198,7 @@ def draw_rates(now: History, then: History, hours: pd.DataFrame) -> None:
     rates = history_frames.rate_frame(hours, span)
     series = [span.this.capitalize(), span.earlier.capitalize()]
     st.altair_chart(
-        history_charts.rate_chart(rates, span),
+        history_charts.rate_chart(rates, span, frame.app.thresholds),
         key="history_rates",
         alt=history_frames.describe_rates(rates, series),
     )

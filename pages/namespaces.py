@@ -18,6 +18,7 @@ from ui.report import Part
 _COUNTED = "entries_counted"
 
 frame = open_page()
+limits = frame.app.thresholds
 
 
 def draw() -> None:
@@ -50,7 +51,7 @@ def totals_of(figures: Figures) -> Counts:
 
 def draw_sentence(counts: Counts) -> None:
     """The rating, the share served, and the commonest reason to miss."""
-    rated = rate(counts)
+    rated = rate(counts, limits)
     with st.container(horizontal=True, vertical_alignment="center"):
         cards.draw_rating(rated)
         st.markdown(sentence(counts))
@@ -94,7 +95,9 @@ def draw_outcomes(figures: Figures) -> None:
         alt=outcome_charts.describe_outcomes(outcomes),
     )
     st.altair_chart(
-        outcome_charts.rate_chart(rates), key="rates", alt=outcome_charts.describe_rates(rates)
+        outcome_charts.rate_chart(rates, limits),
+        key="rates",
+        alt=outcome_charts.describe_rates(rates),
     )
     if meanings := said(events):
         st.caption(f"On the time axis: {meanings}")
@@ -106,7 +109,7 @@ def draw_table(figures: Figures) -> None:
     earlier = frame.figures(back=1)
     before = earlier.totals if earlier else {}
     st.dataframe(
-        cards.namespace_frame(figures.totals, before, rate_all(figures.totals)),
+        cards.namespace_frame(figures.totals, before, rate_all(figures.totals, limits)),
         hide_index=True,
         width="stretch",
         column_config={
@@ -189,8 +192,15 @@ def report(figures: Figures) -> tuple[str, list[Part]]:
             outcome_charts.outcome_chart(outcomes, events),
             outcome_charts.describe_outcomes(outcomes),
         ),
-        Part("Hit rate", outcome_charts.rate_chart(rates), outcome_charts.describe_rates(rates)),
-        Part("Namespaces", table=cards.namespace_frame(totals, {}, rate_all(totals))),
+        Part(
+            "Hit rate",
+            outcome_charts.rate_chart(rates, limits),
+            outcome_charts.describe_rates(rates),
+        ),
+        Part(
+            "Namespaces",
+            table=cards.namespace_frame(totals, {}, rate_all(totals, limits)),
+        ),
         Part("Beside the reads", table=incident_frame(counts)),
     ]
 

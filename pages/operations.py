@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
-from cache_core.operations import WarmPlan, clear_entry, clear_tag, tag_in_audit
+from cache_core.operations import (
+    NotAllowedError,
+    WarmPlan,
+    clear_entry,
+    clear_tag,
+    tag_in_audit,
+)
 from cache_core.stores import StoreError
 from ui import words
 from ui.access import current_actor, draw_sign_in
@@ -117,7 +123,7 @@ def clear_one() -> None:
                 f"No entry that carries `{given}` is served any more. The audit names it "
                 f"{tag_in_audit(given)}."
             )
-    except (ValueError, StoreError) as exc:
+    except (ValueError, StoreError, NotAllowedError) as exc:
         st.session_state[_SAID] = ("error", f"Nothing was cleared: {exc}.")
     else:
         st.session_state[_SAID] = ("success", said)
@@ -162,7 +168,7 @@ running = any(job.state == "running" for job in jobs)
 st.session_state[WATCHING] = running
 if jobs:
     st.subheader("Jobs", anchor=False)
-    st.fragment(draw_jobs, run_every=_REDRAW_S if running else None, key="jobs")(app)
+    st.fragment(draw_jobs, run_every=_REDRAW_S if running else None, key="jobs")(app, actor)
 
 st.subheader("Namespaces", anchor=False)
 known = sorted({*app.cache.namespaces(), *warmable})

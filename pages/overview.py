@@ -16,12 +16,13 @@ from ui.namespace_cards import draw_cards
 from ui.report import Part
 
 frame = open_page()
+limits = frame.app.thresholds
 _RATED: tuple[Rating, ...] = ("Excellent", "Good", "Fair", "Poor")
 
 
 def overall_rating(overall: Counts, rated: dict[str, Rated]) -> Rated:
     """The rating of all reads together, but never better than the best namespace."""
-    verdict = rate(overall)
+    verdict = rate(overall, limits)
     words_found = [one.rating for one in rated.values() if one.rating in _RATED]
     if verdict.rating in _RATED and words_found:
         best = min(words_found, key=_RATED.index)
@@ -73,7 +74,7 @@ def draw() -> None:
     earlier = frame.figures(back=1)
     before = chosen(earlier, frame) if earlier else {}
     overall = merged(totals.values())
-    rated = rate_all(totals)
+    rated = rate_all(totals, limits)
     verdict = overall_rating(overall, rated)
     with st.container(horizontal=True, vertical_alignment="center"):
         cards.draw_rating(verdict)
@@ -82,7 +83,7 @@ def draw() -> None:
     draw_cards(frame, totals, figures, before, rated)
     draw_charts(figures)
     st.subheader("Targets", anchor=False)
-    cards.draw_targets(targets(overall))
+    cards.draw_targets(targets(overall, limits))
     draw_stamp(figures)
 
 
@@ -94,7 +95,7 @@ def draw_charts(figures: Figures) -> None:
         st.subheader("Hit rate", anchor=False)
         rates = charts.hit_rate_frame(figures, frame.namespace)
         st.altair_chart(
-            charts.hit_rate_chart(rates, events),
+            charts.hit_rate_chart(rates, limits, events),
             key="hit_rate",
             alt=charts.describe_hit_rate(rates),
         )
@@ -139,18 +140,22 @@ def draw_empty(figures: Figures) -> None:
 def report(figures: Figures) -> tuple[str, list[Part]]:
     """The page as a report: its sentence, charts and tables."""
     totals = chosen(figures, frame)
-    rated = rate_all(totals)
+    rated = rate_all(totals, limits)
     overall = merged(totals.values())
     events = events_in(frame.app, figures, frame.namespace)
     rates = charts.hit_rate_frame(figures, frame.namespace)
     times = charts.response_frame(figures, frame.namespace)
     return health_sentence(overall_rating(overall, rated), rated, overall), [
-        Part("Hit rate", charts.hit_rate_chart(rates, events), charts.describe_hit_rate(rates)),
+        Part(
+            "Hit rate",
+            charts.hit_rate_chart(rates, limits, events),
+            charts.describe_hit_rate(rates),
+        ),
         Part(
             "Response time", charts.response_chart(times, events), charts.describe_response(times)
         ),
         Part("Namespaces", table=cards.namespace_frame(totals, {}, rated)),
-        Part("Targets", table=cards.target_frame(targets(overall))),
+        Part("Targets", table=cards.target_frame(targets(overall, limits))),
         Part("Events", table=events[["at", "what"]]),
     ]
 

@@ -16,7 +16,8 @@ from cache_core.database import DatabaseError, open_database
 from cache_core.learning.sample import ensure_sample
 from cache_core.learning.sources import data_label
 from cache_core.learning.views import LearningViews
-from cache_core.operations import AuditLog, Jobs
+from cache_core.operations import AuditLog, HealthTests, Jobs
+from cache_core.operations.sign_in import PasswordDoor
 from cache_core.retuning import read_ttls
 from cache_core.settings import Settings, settings_with
 from cache_core.stores import StoreError, StoreUnavailableError
@@ -24,6 +25,7 @@ from cache_core.telemetry import Figures, MetricsReader, SharedRecorder, Window
 from cache_core.telemetry.archiver import Archiver
 from cache_core.telemetry.history import History, HistoryReader
 from cache_core.telemetry.scraping import ScrapedApp, Scraper, apps_from
+from cache_core.thresholds import Thresholds
 from ui.session_view import SessionViews
 
 # How long figures of a window are kept for all viewers: adding up a week takes longer than an hour.
@@ -53,6 +55,8 @@ class App:
     database_problem: str | None = None
     started_s: float = field(default_factory=time.time)
     _scraper: Scraper | None = None
+    door: PasswordDoor = field(default_factory=PasswordDoor)
+    health_tests: HealthTests = field(default_factory=HealthTests)
     _tried_s: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _failure: tuple[float, StoreError | None] = (0.0, None)
@@ -106,11 +110,16 @@ class App:
             self.recorder.flush()
         found = self.past.read(self.engine, first, hours, namespace)
         changes = found.store_problem is not None or found.end_s > time.time() - _SETTLING_S
-        kept_s = _FIGURES_KEPT_S if changes else _HISTORY_KEPT_S
+        kept_s = _FIGURES_KEPT_S["1h"] if changes else _HISTORY_KEPT_S
         if len(self._histories) >= _HISTORIES_MAX:
             self._histories.clear()
         self._histories[asked] = (time.monotonic() + kept_s, found)
         return found
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """What ratings and targets go by here."""
+        return self.settings.thresholds
 
     @property
     def recorder(self) -> SharedRecorder | None:

@@ -10,6 +10,7 @@ import streamlit as st
 from cache_core.insight.ratings import Rated, Target
 from cache_core.telemetry import MISS_CAUSES, Counts
 from ui import words
+from ui.definitions import meaning
 
 
 def draw_rating(rated: Rated) -> None:
@@ -36,29 +37,28 @@ def draw_headline(counts: Counts, before: Counts | None) -> None:
             border=True,
             height="stretch",
             delta_description="vs before" if change is not None else None,
-            help="Share of lookups answered from the cache, fresh or stale.",
+            help=meaning("Hit rate"),
         )
         st.metric(
             "From cache",
             words.duration(hit_s),
             border=True,
             height="stretch",
-            help="Median time of a read that the cache answered, the store's round trip included.",
+            help=meaning("From cache"),
         )
         st.metric(
             "From source",
             words.duration(source_s),
             border=True,
             height="stretch",
-            help="Median time the function behind the cache took when it had to run.",
+            help=meaning("From source"),
         )
         st.metric(
             "Time saved",
             words.duration(counts.saved_s),
             border=True,
             height="stretch",
-            help="Sum over reads answered from the cache: what the source took when it computed "
-            "the entry, less what the read took.",
+            help=meaning("Time saved"),
         )
 
 
@@ -81,7 +81,7 @@ def namespace_frame(
                 "Lookups": counts.lookups,
                 "From cache": words.duration(counts.quantile_s("hit", 0.5)),
                 "From source": words.duration(counts.quantile_s("source", 0.5)),
-                "Saved": words.duration(counts.saved_s),
+                "Time saved": words.duration(counts.saved_s),
                 "Change": words.points(change) or words.DASH,
                 "Weakest factor": rated[name].weakest,
                 "Misses": _misses(counts),

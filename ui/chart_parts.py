@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 import altair as alt
@@ -34,6 +35,21 @@ def axis_of(frame: pd.DataFrame, *, titled: bool = True) -> alt.X:
 def legend(symbol: str = "stroke") -> alt.Legend:
     """Below the chart, in two columns: fits a telephone."""
     return alt.Legend(orient="bottom", title=None, columns=2, labelLimit=160, symbolType=symbol)
+
+
+def rating_axis(bounds: Sequence[float], **more: Any) -> alt.Axis:
+    """An axis of shares whose labels name the ratings that begin there: lines never cover them."""
+    words = dict(zip(bounds, ("Excellent", "Good", "Fair"), strict=True))
+    labels = " : ".join(
+        f"datum.value == {bound} ? '{word} {bound:.0%}'" for bound, word in words.items()
+    )
+    return alt.Axis(
+        values=sorted({0.0, 1.0, *bounds}),
+        labelExpr=f"{labels} : format(datum.value, '.0%')",
+        labelOverlap=False,
+        grid=False,
+        **more,
+    )
 
 
 def event_layer(events: pd.DataFrame, x: alt.X) -> alt.LayerChart:

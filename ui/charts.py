@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import cast
 
 import altair as alt
@@ -16,6 +15,7 @@ from ui.chart_parts import (
     event_layer,
     in_utc,
     legend,
+    rating_axis,
 )
 
 HEIGHT_PX = 310
@@ -42,10 +42,12 @@ def hit_rate_frame(figures: Figures, namespace: str | None) -> pd.DataFrame:
     return in_utc(frame)
 
 
-def hit_rate_chart(frame: pd.DataFrame, events: pd.DataFrame) -> alt.LayerChart:
+def hit_rate_chart(
+    frame: pd.DataFrame, thresholds: Thresholds, events: pd.DataFrame
+) -> alt.LayerChart:
     """A line per namespace on a fixed scale, with the bounds of the ratings and the events."""
     x = axis_of(frame)
-    bounds = Thresholds().hit_rate
+    bounds = thresholds.hit_rate
     rules = pd.DataFrame({"bound": bounds})
     lines = (
         alt.Chart(frame)
@@ -73,20 +75,6 @@ def hit_rate_chart(frame: pd.DataFrame, events: pd.DataFrame) -> alt.LayerChart:
     return cast("alt.LayerChart", layers.properties(height=HEIGHT_PX))
 
 
-def rating_axis(bounds: Sequence[float]) -> alt.Axis:
-    """An axis of shares whose labels name the ratings that begin there: lines never cover them."""
-    words = dict(zip(bounds, ("Excellent", "Good", "Fair"), strict=True))
-    labels = " : ".join(
-        f"datum.value == {bound} ? '{word} {bound:.0%}'" for bound, word in words.items()
-    )
-    return alt.Axis(
-        values=sorted({0.0, 1.0, *bounds}),
-        labelExpr=f"{labels} : format(datum.value, '.0%')",
-        labelOverlap=False,
-        grid=False,
-    )
-
-
 def response_frame(figures: Figures, namespace: str | None) -> pd.DataFrame:
     """A row per step and series: at (UTC), series (str), ms (float, NaN where nothing was timed).
 
@@ -107,7 +95,7 @@ def response_frame(figures: Figures, namespace: str | None) -> pd.DataFrame:
 SERIES = ["From cache, p50", "From cache, p95", "From source, p50", "From source, p95"]
 
 
-def response_chart(frame: pd.DataFrame, events: pd.DataFrame) -> alt.LayerChart:
+def response_chart(frame: pd.DataFrame, events: pd.DataFrame | None = None) -> alt.LayerChart:
     """Response times of cache and source on a logarithmic scale: they lie orders apart."""
     x = axis_of(frame)
     lines = (
@@ -136,7 +124,7 @@ def response_chart(frame: pd.DataFrame, events: pd.DataFrame) -> alt.LayerChart:
             ],
         )
     )
-    layers = alt.layer(event_layer(events, x), lines)
+    layers = alt.layer(lines) if events is None else alt.layer(event_layer(events, x), lines)
     return cast("alt.LayerChart", layers.properties(height=HEIGHT_PX))
 
 

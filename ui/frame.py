@@ -11,6 +11,7 @@ import streamlit as st
 from cache_core.stores import StoreError, StoreRejectedError
 from cache_core.telemetry import WINDOWS, Figures, Window, WindowName
 from ui import words
+from ui.access import draw_role
 from ui.app import App, get_app
 from ui.navigation import require_entry
 from ui.session_view import FIELDS, checked
@@ -81,6 +82,7 @@ def draw_frame(app: App) -> None:
             width="stretch",
         )
         _draw_connections(app, problem)
+        draw_role(app)
     _keep_view(app)
 
 

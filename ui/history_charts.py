@@ -7,7 +7,8 @@ from typing import cast
 import altair as alt
 import pandas as pd
 
-from cache_core.insight.ratings import Thresholds
+from cache_core.thresholds import Thresholds
+from ui.chart_parts import rating_axis
 from ui.history_frames import OUTCOMES, STATES
 from ui.history_span import Span
 
@@ -27,20 +28,15 @@ _STATE_HUES = {
 _ALWAYS_SHOWN = ("Collected", "Nothing read", "Reset", "Missing")
 
 
-def rate_chart(frame: pd.DataFrame, span: Span) -> alt.LayerChart:
+def rate_chart(frame: pd.DataFrame, span: Span, thresholds: Thresholds) -> alt.LayerChart:
     """Hit rate of the span, solid, over that of the one before, dashed, with the ratings' bounds.
 
     `frame`: from rate_frame. Hours without lookups stay gaps.
     """
     series = [span.this.capitalize(), span.earlier.capitalize()]
-    bounds = Thresholds().hit_rate
-    rules = pd.DataFrame({"bound": bounds, "word": ["Excellent above", "Good above", "Fair above"]})
+    bounds = thresholds.hit_rate
+    rules = pd.DataFrame({"bound": bounds})
     rule = alt.Chart(rules).mark_rule(strokeDash=[2, 4], color=_QUIET).encode(y="bound:Q")
-    label = (
-        alt.Chart(rules)
-        .mark_text(align="left", baseline="bottom", dx=4, dy=-1, fontSize=10, color=_QUIET)
-        .encode(y="bound:Q", x=alt.value(0), text="word:N")
-    )
     lines = (
         alt.Chart(frame)
         .mark_line(
@@ -53,12 +49,7 @@ def rate_chart(frame: pd.DataFrame, span: Span) -> alt.LayerChart:
                 "hit_rate:Q",
                 title=None,
                 scale=alt.Scale(domain=[0, 1]),
-                axis=alt.Axis(
-                    format="%",
-                    values=[0, 0.25, 0.5, 0.75, 1],
-                    minExtent=_LEFT_PX,
-                    maxExtent=_LEFT_PX,
-                ),
+                axis=rating_axis(bounds, minExtent=_LEFT_PX, maxExtent=_LEFT_PX),
             ),
             color=alt.Color(
                 "series:N",
@@ -76,7 +67,7 @@ def rate_chart(frame: pd.DataFrame, span: Span) -> alt.LayerChart:
             ],
         )
     )
-    return cast("alt.LayerChart", alt.layer(rule, label, lines).properties(height=HEIGHT_PX))
+    return cast("alt.LayerChart", alt.layer(rule, lines).properties(height=HEIGHT_PX))
 
 
 def coverage_chart(frame: pd.DataFrame, span: Span) -> alt.Chart:

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import streamlit as st
 
-from cache_core.operations import Actor, ClearReport, Job, WarmPlan, WarmReport, clear, warm
+from cache_core.operations import (
+    Actor,
+    ClearReport,
+    Job,
+    NotAllowedError,
+    WarmPlan,
+    WarmReport,
+    clear,
+    stop_job,
+    warm,
+)
 from ui import words
 from ui.app import App
 
@@ -58,17 +68,17 @@ def jobs_of_operators(app: App) -> list[Job]:
     return [job for job in app.jobs.all() if job.name.partition(" ")[0] in _VERBS]
 
 
-def draw_jobs(app: App) -> None:
-    """What is under way and what was done, with a Stop."""
+def draw_jobs(app: App, actor: Actor) -> None:
+    """What is under way and what was done, with a Stop for operators."""
     jobs = jobs_of_operators(app)
     for job in jobs:
-        _draw_job(job)
+        _draw_job(app, job, actor)
     if jobs and all(job.state != "running" for job in jobs) and st.session_state.get(WATCHING):
         st.session_state[WATCHING] = False
         st.rerun()  # stops the timer
 
 
-def _draw_job(job: Job) -> None:
+def _draw_job(app: App, job: Job, actor: Actor) -> None:
     if job.state == "running":
         share = min(job.done / job.total, 1.0) if job.total else 0.0
         steps = (
@@ -77,13 +87,33 @@ def _draw_job(job: Job) -> None:
             else words.count(job.done)
         )
         st.progress(share, f"{job.title}: {steps}")
-        st.button("Stop", key=f"stop_{job.name}", on_click=job.stop, disabled=job.is_stopping)
+        draw_stop(app, job, actor, key=f"stop_{job.name}")
     elif job.state == "done" and isinstance(job.result, WarmReport) and job.result.failed:
         st.warning(f"**{job.title}** · {result_of(job)}", icon=":material/warning:")
     elif job.state == "done":
         st.success(f"**{job.title}** · {result_of(job)}", icon=":material/check:")
     else:
         st.error(f"**{job.title}** did not finish: {job.problem}", icon=":material/error:")
+
+
+def draw_stop(app: App, job: Job, actor: Actor, key: str) -> None:
+    """A button that ends a running job; for operators."""
+    may_not = actor.role != "operator"
+    st.button(
+        "Stop",
+        key=key,
+        on_click=_act_stop,
+        args=(app, job.name, actor),
+        disabled=job.is_stopping or may_not,
+        help="Operator access is needed." if may_not else None,
+    )
+
+
+def _act_stop(app: App, name: str, actor: Actor) -> None:
+    try:
+        stop_job(app.jobs, name, actor, app.audit)
+    except NotAllowedError as exc:
+        st.toast(str(exc), icon=":material/lock:")
 
 
 def last_job(app: App, namespace: str) -> str:

@@ -6,14 +6,13 @@ import streamlit as st
 from sqlalchemy.exc import SQLAlchemyError
 
 from cache_core.learning.analysis import Analysis
-from cache_core.learning.record import Recorded
 from cache_core.learning.rows import NO_CATEGORY, TEXT_MAX_CHARS
 from cache_core.learning.views import LearningViews
-from cache_core.operations import Actor
-from cache_core.operations.access import NotAllowedError, require_operator
+from cache_core.operations import Actor, NotAllowedError, record_outcome
 from ui import learning_frames, words
 from ui.access import current_actor
 from ui.app import App
+from ui.definitions import meaning
 from ui.learning_blocks import timed
 from ui.served import draw_served, served_together
 
@@ -56,17 +55,6 @@ def draw_instruction(app: App, views: LearningViews) -> None:
     _draw_record(app, views, text)
 
 
-def record(
-    views: LearningViews, actor: Actor, user: str, text: str, category: str, score: float
-) -> Recorded:
-    """Store an outcome and invalidate what it touches.
-
-    Raises: NotAllowedError for a viewer; ValueError saying what is wrong with the outcome.
-    """
-    require_operator(actor, "Recording an outcome")
-    return views.record_outcome(user, text, category, score)
-
-
 def _draw_analysis(found: Analysis) -> None:
     expected = found.expected
     with st.grid(2, min_column_width=220):
@@ -74,19 +62,25 @@ def _draw_analysis(found: Analysis) -> None:
             "This very text so far",
             words.percent(found.own.mean if found.own else None),
             border=True,
-            help="Never tried."
-            if found.own is None
-            else f"{learning_frames.with_interval(found.own)}, "
-            f"{words.plural(found.own.count, 'outcome')}.",
+            help=meaning(
+                "This very text so far",
+                "Never tried."
+                if found.own is None
+                else f"{learning_frames.with_interval(found.own)}, "
+                f"{words.plural(found.own.count, 'outcome')}.",
+            ),
         )
         st.metric(
             "Expected from similar texts",
             words.percent(expected.mean if expected else None),
             border=True,
-            help="No known text is similar enough."
-            if expected is None
-            else f"95 % interval {words.percent(expected.low)} to {words.percent(expected.high)}, "
-            f"from {words.plural(expected.texts, 'text')} weighted by similarity.",
+            help=meaning(
+                "Expected from similar texts",
+                "No known text is similar enough."
+                if expected is None
+                else f"95 % interval {words.percent(expected.low)} to "
+                f"{words.percent(expected.high)}, from {words.plural(expected.texts, 'text')}.",
+            ),
         )
     _draw_intervals(found)
     _draw_observations(found)
@@ -168,7 +162,7 @@ def _draw_record(app: App, views: LearningViews, text: str) -> None:
             disabled=may_not,
             key="record_button",
             on_click=_act_record,
-            args=(views, actor, text),
+            args=(app, views, actor, text),
         )
     done, problem = st.session_state.pop(_RECORDED, ("", ""))
     if problem:
@@ -188,13 +182,15 @@ def _draw_record(app: App, views: LearningViews, text: str) -> None:
             )
 
 
-def _act_record(views: LearningViews, actor: Actor, text: str) -> None:
+def _act_record(app: App, views: LearningViews, actor: Actor, text: str) -> None:
     """On the button: record what the form holds, and keep what to say about it."""
     user = st.session_state["record_user"]
     category = st.session_state["record_category"].strip() or NO_CATEGORY
     score = st.session_state["record_score"]
     try:
-        record(views, actor, user, text, category, score)
+        record_outcome(
+            views, actor, app.audit, user=user, text=text, category=category, score=score
+        )
     except SQLAlchemyError as exc:
         st.session_state[_RECORDED] = ("", f"the database refused it ({type(exc).__name__})")
     except (ValueError, NotAllowedError) as exc:

@@ -7,6 +7,7 @@ import streamlit as st
 from cache_core.learning.progress import LearningMetrics, OwnProgress
 from cache_core.learning.views import LearningViews
 from ui import learning_charts, learning_frames, words
+from ui.definitions import meaning
 from ui.learning_blocks import choose_user, draw_chart, draw_weeks, timed, users_in_order
 from ui.served import draw_served, served, served_together
 
@@ -66,15 +67,18 @@ def _draw_numbers(own: OwnProgress) -> None:
             words.percent(own.overall.mean if own.overall else None),
             border=True,
             height=_CARD_PX,
-            help=f"Mean outcome: {learning_frames.with_interval(own.overall)}, "
-            f"{words.plural(own.overall.count if own.overall else 0, 'outcome')}.",
+            help=meaning(
+                "Effectiveness",
+                f"{learning_frames.with_interval(own.overall)}, "
+                f"{words.plural(own.overall.count if own.overall else 0, 'outcome')}.",
+            ),
         )
         st.metric(
             "Trend a week",
             f"{own.trend.per_week * 100:+.2f} pt" if own.trend else words.DASH,
             border=True,
             height=_CARD_PX,
-            help="Slope of a straight line through all outcomes that have a time.",
+            help=meaning("Trend a week"),
         )
         moved = own.thirds_change
         st.metric(
@@ -85,10 +89,12 @@ def _draw_numbers(own: OwnProgress) -> None:
             delta_description="vs first" if moved else None,
             border=True,
             height=_CARD_PX,
-            help="Of all outcomes in order of time. "
-            f"First third {learning_frames.with_interval(own.first_third)}, "
-            f"last third {learning_frames.with_interval(own.last_third)}: "
-            f"{learning_frames.change_in_words(moved)}.",
+            help=meaning(
+                "Last third",
+                f"First third {learning_frames.with_interval(own.first_third)}, "
+                f"last third {learning_frames.with_interval(own.last_third)}: "
+                f"{learning_frames.change_in_words(moved)}.",
+            ),
         )
         _draw_repeats(own)
 
@@ -103,12 +109,14 @@ def _draw_repeats(own: OwnProgress) -> None:
         delta_arrow="off",
         border=True,
         height=_CARD_PX,
-        help="No instruction was given twice."
-        if repeats is None
-        else "The same instruction the next time, against the time before: "
-        f"{words.plural(repeats.pairs, 'repeat')}: {words.count(repeats.better)} better, "
-        f"{words.count(repeats.same)} the same, {words.count(repeats.worse)} worse. "
-        f"{learning_frames.change_in_words(repeats.change).capitalize()}.",
+        help=meaning(
+            "Repeats",
+            "No instruction was given twice."
+            if repeats is None
+            else f"{words.plural(repeats.pairs, 'repeat')}: {words.count(repeats.better)} better, "
+            f"{words.count(repeats.same)} the same, {words.count(repeats.worse)} worse. "
+            f"{learning_frames.change_in_words(repeats.change).capitalize()}.",
+        ),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from cache_core.operations import Actor, WarmPlan, preview_clear, retune, ttl_now_s
+from cache_core.operations import Actor, NotAllowedError, WarmPlan, preview_clear, retune, ttl_now_s
 from cache_core.operations.warming import CONCURRENCY_MAX
 from cache_core.stores import StoreError
 from ui import words
@@ -162,7 +162,7 @@ def _ask_ttl(frame: Frame, actor: Actor, namespace: str) -> None:
         _forget_pending()
         try:
             retune(app.cache, namespace, ttl_s, actor, app.audit)
-        except (ValueError, StoreError) as exc:
+        except (ValueError, StoreError, NotAllowedError) as exc:
             st.toast(f"The TTL was not changed: {exc}", icon=":material/error:")
         else:
             app.forget_figures()

@@ -7,8 +7,8 @@ from typing import cast
 import altair as alt
 import pandas as pd
 
-from cache_core.insight.ratings import Thresholds
 from cache_core.telemetry import MISS_CAUSES, Figures
+from cache_core.thresholds import Thresholds
 from ui.chart_parts import QUIET, event_layer, in_utc, legend, time_axis
 
 _BARS_PX, _RATE_PX = 300, 150
@@ -84,9 +84,9 @@ def outcome_chart(outcomes: pd.DataFrame, events: pd.DataFrame) -> alt.LayerChar
     return cast("alt.LayerChart", layers.properties(height=_BARS_PX))
 
 
-def rate_chart(rates: pd.DataFrame) -> alt.LayerChart:
+def rate_chart(rates: pd.DataFrame, thresholds: Thresholds) -> alt.LayerChart:
     """The hit rate on a scale of its own, to be drawn below the bars, with the ratings' bounds."""
-    bounds = Thresholds().hit_rate
+    bounds = thresholds.hit_rate
     rules = pd.DataFrame({"bound": bounds})
     rule = alt.Chart(rules).mark_rule(strokeDash=[2, 4], color=QUIET).encode(y="bound:Q")
     line = (

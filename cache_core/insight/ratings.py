@@ -7,24 +7,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from cache_core.telemetry import Counts
+from cache_core.thresholds import Thresholds
 
 Rating = Literal["Excellent", "Good", "Fair", "Poor", "Not enough data", "Unreachable"]
 
 _WORDS: tuple[Rating, ...] = ("Excellent", "Good", "Fair", "Poor")
 
-
-@dataclass(frozen=True, slots=True)
-class Thresholds:
-    """Bounds between Excellent, Good, Fair and Poor, best first.
-
-    `hit_rate`: at least this share, 0 to 1. `store_p95_s`: below this, seconds. `error_rate`: below
-    this share. `lookups_min`: fewer lookups than this are not rated.
-    """
-
-    hit_rate: tuple[float, float, float] = (0.80, 0.65, 0.50)
-    store_p95_s: tuple[float, float, float] = (0.025, 0.050, 0.100)
-    error_rate: tuple[float, float, float] = (0.01, 0.02, 0.05)
-    lookups_min: int = 20
+__all__ = ["Rated", "Rating", "Target", "Thresholds", "rate", "rate_all", "rule_of", "targets"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +28,7 @@ class Rated:
 def rate(counts: Counts, thresholds: Thresholds | None = None) -> Rated:
     """Rate one namespace, or all together, over a window: as good as its worst factor."""
     thresholds = thresholds or Thresholds()
-    rule = _rule(thresholds)
+    rule = rule_of(thresholds)
     if counts.number("bypass") > counts.lookups:
         return Rated(
             "Unreachable",
@@ -71,10 +60,11 @@ def rate(counts: Counts, thresholds: Thresholds | None = None) -> Rated:
     return Rated(_WORDS[worst], weakest, rule)
 
 
-def _rule(thresholds: Thresholds) -> str:
+def rule_of(thresholds: Thresholds) -> str:
+    """The rule in words, with every number."""
     rows = [
-        f"{word}: hit rate at least {hit * 100:.0f} %, store p95 below {store * 1000:.0f} ms, "
-        f"errors below {errors * 100:.0f} %"
+        f"{word}: hit rate at least {hit * 100:g} %, store p95 below {store * 1000:g} ms, "
+        f"errors below {errors * 100:g} %"
         for word, hit, store, errors in zip(
             _WORDS,
             thresholds.hit_rate,
@@ -96,21 +86,32 @@ class Target:
     is_met: bool | None
 
 
-def targets(counts: Counts) -> list[Target]:
+def targets(counts: Counts, thresholds: Thresholds | None = None) -> list[Target]:
     """The targets every cache is held to, over a window."""
+    wanted = thresholds or Thresholds()
     hit_s, source_s = counts.quantile_s("hit", 0.5), counts.quantile_s("source", 0.5)
     faster = None if hit_s is None or not source_s else 1 - hit_s / source_s
-    store_s = counts.quantile_s("store", 0.5)
-    penalty = _miss_penalty_s(counts)
     return [
-        Target("Faster responses", "at least 30 %", _share(faster), _at_least(faster, 0.30)),
+        _share_at_least("Faster responses", faster, wanted.target_faster),
+        _share_at_least("Hit rate", counts.hit_rate, wanted.target_hit_rate),
+        _time_below("Store latency", counts.quantile_s("store", 0.5), wanted.target_store_s),
+        _time_below("Miss penalty", _miss_penalty_s(counts), wanted.target_miss_penalty_s),
         Target(
-            "Hit rate", "at least 50 %", _share(counts.hit_rate), _at_least(counts.hit_rate, 0.5)
+            "Errors",
+            f"below {wanted.target_error_rate * 100:g} %",
+            _share(counts.error_rate),
+            _below(counts.error_rate, wanted.target_error_rate),
         ),
-        Target("Store latency", "below 50 ms", _ms(store_s), _below(store_s, 0.050)),
-        Target("Miss penalty", "below 100 ms", _ms(penalty), _below(penalty, 0.100)),
-        Target("Errors", "below 5 %", _share(counts.error_rate), _below(counts.error_rate, 0.05)),
     ]
+
+
+def _share_at_least(name: str, share: float | None, bound: float) -> Target:
+    met = None if share is None else share >= bound
+    return Target(name, f"at least {bound * 100:g} %", _share(share), met)
+
+
+def _time_below(name: str, value_s: float | None, bound_s: float) -> Target:
+    return Target(name, f"below {bound_s * 1000:g} ms", _ms(value_s), _below(value_s, bound_s))
 
 
 def _miss_penalty_s(counts: Counts) -> float | None:
@@ -119,10 +120,6 @@ def _miss_penalty_s(counts: Counts) -> float | None:
     if not miss or not source or not miss.count or not source.count:
         return None
     return max(miss.total_s / miss.count - source.total_s / source.count, 0.0)
-
-
-def _at_least(value: float | None, bound: float) -> bool | None:
-    return None if value is None else value >= bound
 
 
 def _below(value: float | None, bound: float) -> bool | None:

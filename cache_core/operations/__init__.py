@@ -1,6 +1,12 @@
 """What operators do to a cache: look after its health, clear it, warm it."""
 
-from cache_core.operations.access import Actor, NotAllowedError, is_password_right
+from cache_core.operations.access import (
+    Actor,
+    Admission,
+    NotAllowedError,
+    admit,
+    is_password_right,
+)
 from cache_core.operations.audit import AuditLog, AuditRecord, AuditUnreadableError
 from cache_core.operations.clearing import (
     ClearPreview,
@@ -12,32 +18,40 @@ from cache_core.operations.clearing import (
     preview_clear,
     tag_in_audit,
 )
-from cache_core.operations.health import StoreHealth, check_store
-from cache_core.operations.jobs import Job, Jobs
+from cache_core.operations.health import HealthTest, HealthTests, StoreHealth, check_store
+from cache_core.operations.jobs import Job, Jobs, stop_job
+from cache_core.operations.recording import import_records, record_outcome
 from cache_core.operations.retuning import retune, ttl_now_s
 from cache_core.operations.warming import WarmPlan, WarmReport, warm
 
 __all__ = [
     "Actor",
+    "Admission",
     "AuditLog",
     "AuditRecord",
     "AuditUnreadableError",
     "ClearPreview",
     "ClearReport",
+    "HealthTest",
+    "HealthTests",
     "Job",
     "Jobs",
     "NotAllowedError",
     "StoreHealth",
     "WarmPlan",
     "WarmReport",
+    "admit",
     "check_store",
     "clear",
     "clear_entry",
     "clear_tag",
     "entry_named",
+    "import_records",
     "is_password_right",
     "preview_clear",
+    "record_outcome",
     "retune",
+    "stop_job",
     "tag_in_audit",
     "ttl_now_s",
     "warm",

@@ -114,7 +114,10 @@ class AuditLog:
         try:
             yield told
         except NotAllowedError as exc:
-            self._refused(replace(begun, result="refused", detail=str(exc)))
+            if at is None:
+                self._refused(replace(begun, result="refused", detail=str(exc)))
+            else:  # an operator's access ended meanwhile
+                self._end(at, begun, told, "refused", str(exc))
             raise
         except BaseException as exc:
             # Our own errors are sentences without secrets; the text of others may hold anything.

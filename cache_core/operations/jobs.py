@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from cache_core.logs import in_short, log
+from cache_core.operations.access import Actor, require_operator
+from cache_core.operations.audit import AuditLog
 
 State = Literal["running", "done", "failed"]
 
@@ -101,3 +103,18 @@ class Jobs:
         """Jobs, newest first."""
         with self._lock:
             return sorted(self._jobs.values(), key=lambda job: -job.began_s)
+
+
+def stop_job(jobs: Jobs, name: str, actor: Actor, audit: AuditLog) -> bool:
+    """Ask the running job of that name to end after the step at hand; False if none runs.
+
+    Raises: NotAllowedError for a viewer: what an operator began is not theirs to end.
+    """
+    with audit.deed(actor, "stop", name) as deed:
+        require_operator(actor, f"Stopping {name}")
+        job = jobs.get(name)
+        runs = job is not None and job.state == "running"
+        if job is not None and runs:
+            job.stop()
+        deed.after = "asked to end" if runs else "it was not running"
+    return runs

@@ -55,6 +55,11 @@ class Periods:
     def __len__(self) -> int:
         return len(self._counts)
 
+    @property
+    def waiting(self) -> int:
+        """How many changed since they were taken."""
+        return len(self._unsent)
+
     def add(self, minutes: Minutes) -> None:
         """Add counts to their minutes and hours."""
         for minute, namespaces in minutes.items():

@@ -82,12 +82,24 @@ class SharedRecorder:
         self._thread: threading.Thread | None = None
         self.last_flush_s: float | None = None
         self.failed_flushes = 0
+        self.sendings = 0  # round trips, failed ones among them
+        self.commands = 0  # sent with those
         self.problem: StoreError | None = None  # of the last flush
 
     @property
     def lost_periods(self) -> int:
         """Minutes and hours dropped because the store was out of reach for too long."""
         return self._periods.lost
+
+    @property
+    def waiting_periods(self) -> int:
+        """Minutes and hours that changed since they were handed over, or never were."""
+        return self._periods.waiting
+
+    @property
+    def waiting_events(self) -> int:
+        """Reads and incidents that are in no minute yet."""
+        return len(self._reads) + len(self._incidents)
 
     # On the reader's thread
 
@@ -180,6 +192,8 @@ class SharedRecorder:
                     for name in taken
                     if not is_minute(name) and self._is_late(name, now_s)
                 ]
+            self.sendings += 1
+            self.commands += _commands_in(puts)
             try:
                 self._store.put_fields(puts)
             except BaseException as exc:
@@ -247,6 +261,11 @@ def late_hours(fields: Mapping[str, bytes]) -> dict[int, float]:
                 hour, at_s = word.split()
                 found[int(hour)] = float(at_s)
     return found
+
+
+def _commands_in(puts: list[FieldPut]) -> int:
+    """HSET for each hash, and PEXPIRE for each whose expiry is told."""
+    return len({put.key for put in puts}) + len({put.key for put in puts if put.ttl_s is not None})
 
 
 def _flush_regularly(

@@ -113,6 +113,7 @@ class MetricsReader:
         self._lock = threading.Lock()
         self._closed: OrderedDict[str, _Period] = OrderedDict()
         self._late: dict[str, bytes] = {}
+        self.commands = 0  # sent so far: one HGETALL a hash
 
     def read(self, window: Window, *, back: int = 0) -> Figures:
         """Figures of the window that ends now, or `back` windows earlier. Raises StoreError."""
@@ -146,7 +147,9 @@ class MetricsReader:
     def _get(self, names: list[str]) -> list[dict[str, bytes]]:
         raws: list[dict[str, bytes]] = []
         for at in range(0, len(names), _READ_AT_ONCE):
-            raws += self._store.get_fields(names[at : at + _READ_AT_ONCE])
+            asked = names[at : at + _READ_AT_ONCE]
+            self.commands += len(asked)
+            raws += self._store.get_fields(asked)
         return raws
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cache_core.insight.ratings import Rating, Thresholds, rate, rate_all, targets
+from cache_core.settings import load_settings
 from cache_core.telemetry import Counts
 
 
@@ -95,3 +100,104 @@ def test_targets_that_are_missed() -> None:
 
 def test_a_target_nothing_was_measured_for_is_neither_met_nor_missed() -> None:
     assert [(t.achieved, t.is_met) for t in targets(Counts())] == [("–", None)] * 5
+
+
+# Chosen in the settings
+
+
+def test_the_settings_ask_for_what_the_code_asks_for_by_itself() -> None:
+    assert load_settings().thresholds == Thresholds()
+
+
+def test_bounds_from_the_environment_decide_and_are_in_the_rule(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in {
+        "RATING_HIT_RATE": "0.95, 0.9,0.855",
+        "RATING_STORE_P95_S": "0.0005, 0.001, 0.002",
+        "RATING_ERROR_RATE": "0.001,0.002,0.003",
+        "RATING_LOOKUPS_MIN": "3",
+    }.items():
+        monkeypatch.setenv(name, value)
+    chosen = load_settings().thresholds
+    rated = rate_all({"ns": counts(hits=90, misses=10, store_s=0.0004)}, chosen)["ns"]
+    assert (rated.rating, rated.weakest) == ("Good", "hit rate 90 %")
+    for number in ("95 %", "90 %", "85.5 %", "0.5 ms", "1 ms", "2 ms", "0.1 %", "0.3 %"):
+        assert number in rated.rule
+    assert rate(counts(hits=3, store_s=0.0001), chosen).rating == "Excellent"
+
+
+def test_targets_from_the_environment_are_wanted_and_decide(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in {
+        "TARGET_FASTER": "0.999",
+        "TARGET_HIT_RATE": "0.7",
+        "TARGET_STORE_S": "0.0005",
+        "TARGET_MISS_PENALTY_S": "0.001",
+        "TARGET_ERROR_RATE": "0.005",
+    }.items():
+        monkeypatch.setenv(name, value)
+    found = targets(timed(0.002, 0.510, 0.500, 0.001), load_settings().thresholds)
+    assert [target.wanted for target in found] == [
+        "at least 99.9 %", "at least 70 %", "below 0.5 ms", "below 1 ms", "below 0.5 %",
+    ]  # fmt: skip
+    assert [target.is_met for target in found] == [False, False, False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        ("RATING_HIT_RATE", "0.5, 0.65, 0.8", "Excellent asks for the most"),
+        ("RATING_HIT_RATE", "0.8, 0.8, 0.5", "Excellent asks for the most"),
+        ("RATING_HIT_RATE", "80, 65, 50", "0.8 is 80 %"),
+        ("RATING_HIT_RATE", "0.8, 0.65", "three numbers"),
+        ("RATING_HIT_RATE", "high, 0.65, 0.5", "three numbers"),
+        ("RATING_HIT_RATE", "nan, 0.65, 0.5", "0.8 is 80 %"),
+        ("RATING_STORE_P95_S", "0.1, 0.05, 0.025", "Excellent allows the least"),
+        ("RATING_STORE_P95_S", "0, 0.05, 0.1", "above 0"),
+        ("RATING_STORE_P95_S", "0.01, 0.05, inf", "Excellent allows the least"),
+        ("RATING_ERROR_RATE", "0.05, 0.02, 0.01", "Excellent allows the least"),
+        ("RATING_ERROR_RATE", "1, 2, 5", "0.8 is 80 %"),
+        ("RATING_LOOKUPS_MIN", "0", "greater than or equal to 1"),
+        ("TARGET_HIT_RATE", "50", "less than or equal to 1"),
+        ("TARGET_STORE_S", "0", "greater than 0"),
+    ],
+)
+def test_bounds_that_contradict_each_other_are_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, problem: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ValueError, match=f"^{name}: .*{problem}"):
+        load_settings()
+
+
+_bound = st.one_of(st.floats(), st.floats(0, 1))
+
+
+@given(bounds=st.tuples(_bound, _bound, _bound))
+def test_thresholds_are_taken_exactly_if_each_word_is_stricter_than_the_next(
+    bounds: tuple[float, float, float],
+) -> None:
+    for field, is_right in (
+        ("hit_rate", 1 >= bounds[0] > bounds[1] > bounds[2] > 0),
+        ("error_rate", 0 < bounds[0] < bounds[1] < bounds[2] <= 1),
+        ("store_p95_s", 0 < bounds[0] < bounds[1] < bounds[2] < math.inf),
+    ):
+        try:
+            Thresholds(**{field: bounds})  # type: ignore[arg-type]
+        except ValueError:
+            assert not is_right
+        else:
+            assert is_right
+
+
+@given(hits=st.integers(0, 100), bounds=st.lists(
+    st.floats(0.01, 1), min_size=3, max_size=3, unique=True))  # fmt: skip
+def test_no_bounds_rate_a_better_hit_rate_worse(hits: int, bounds: list[float]) -> None:
+    best, middle, least = sorted(bounds, reverse=True)
+    chosen = Thresholds(hit_rate=(best, middle, least), lookups_min=1)
+    order: list[Rating] = ["Excellent", "Good", "Fair", "Poor"]
+    here = order.index(rate(counts(hits=hits, misses=100 - hits, errors=0), chosen).rating)
+    better = order.index(rate(counts(hits=hits + 1, misses=100 - hits), chosen).rating)
+    assert better <= here

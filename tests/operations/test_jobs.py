@@ -6,8 +6,9 @@ import threading
 
 import pytest
 
-from cache_core.operations import Job, Jobs
+from cache_core.operations import AuditLog, Job, Jobs, stop_job
 from tests.cache.helpers import PATIENCE_S, Clock
+from tests.operations.helpers import OPERATOR
 
 
 def test_a_job_that_is_done_has_its_result() -> None:
@@ -87,3 +88,14 @@ def test_jobs_are_listed_newest_first_and_can_be_forgotten_once_ended() -> None:
     assert jobs.get("old") is None
     go_on.set()
     new.join(PATIENCE_S)
+
+
+def test_an_operator_ends_a_job_and_is_in_the_audit(clock: Clock) -> None:
+    jobs, audit = Jobs(clock), AuditLog(None, clock)
+    job = jobs.start("warm ns", "Warm ns", lambda job: job._stop.wait(PATIENCE_S))
+    assert stop_job(jobs, "warm ns", OPERATOR, audit)
+    job.join(PATIENCE_S)
+    assert job.result is True
+    clock.advance(1)
+    assert not stop_job(jobs, "warm ns", OPERATOR, audit)
+    assert [record.after for record in audit.recent()] == ["it was not running", "asked to end"]

@@ -17,6 +17,7 @@ from cache_core.stores.memory import MemoryStore
 from cache_core.telemetry import SharedRecorder
 from cache_core.telemetry.archive import Archive
 from cache_core.telemetry.history import History
+from cache_core.thresholds import Thresholds
 from tests.cache.helpers import Clock, until
 from tests.pages.conftest import OpenApp, texts
 from tests.servers.redis_server import RedisServer
@@ -271,8 +272,8 @@ def test_gaps_stay_gaps_and_the_overlay_is_the_hour_a_day_before(two_days: App) 
     assert list(hours.loc[[9, 10, 11], "hit_rate"].fillna(-1)) == [0.75, -1, 0.75]
     assert hours.loc[10, "state"] == "missing"
     assert pd.isna(hours.loc[10, "reads"]), "nothing known is not nothing read"
-    spec = history_charts.rate_chart(rates, span).to_dict()
-    dash = spec["layer"][2]["encoding"]["strokeDash"]["scale"]
+    spec = history_charts.rate_chart(rates, span, Thresholds()).to_dict()
+    dash = spec["layer"][-1]["encoding"]["strokeDash"]["scale"]
     assert dash == {"domain": ["This day", "The day before"], "range": [[1, 0], [5, 4]]}
 
 

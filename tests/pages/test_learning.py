@@ -8,11 +8,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from cache_core.learning.sources import remove_sample
-from cache_core.operations import Actor
+from cache_core.operations import Actor, record_outcome
 from cache_core.operations.access import NotAllowedError
 from tests.pages.conftest import OpenApp, texts
 from ui.app import App
-from ui.learning_instruction import record
 
 Running = Callable[[], App]
 TEXT = "Find the bug in this sorting routine as soon as possible."
@@ -123,7 +122,9 @@ def test_the_function_that_records_refuses_a_viewer(open_app: OpenApp, running: 
     views = running().views
     assert views is not None
     with pytest.raises(NotAllowedError, match="Recording an outcome"):
-        record(views, Actor(), "ada", TEXT, "code", 1.0)
+        record_outcome(
+            views, Actor(), running().audit, user="ada", text=TEXT, category="code", score=1.0
+        )
     assert views.stats(None).outcomes == 4_200
 
 

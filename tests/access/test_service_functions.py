@@ -1,0 +1,187 @@
+"""Every function that acts for somebody refuses viewers, and the audit knows of it.
+
+The functions are found in the code: a new one without a call here fails, and so does one that
+does not refuse.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import io
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import pytest
+from sqlalchemy import Engine
+
+import cache_core.operations
+from cache_core import Cache
+from cache_core.learning.views import LearningViews
+from cache_core.operations import (
+    Actor,
+    AuditLog,
+    Jobs,
+    NotAllowedError,
+    WarmPlan,
+)
+from cache_core.retuning import read_ttls
+from cache_core.stores import open_store
+from tests.access.conftest import sqlite_engine
+from tests.cache.helpers import Clock, absolute
+
+ROOT = Path(__file__).parents[2]
+TURNED_AWAY = [Actor(), Actor("bob"), Actor("ada", "operator", until_s=0.0)]
+
+
+def acting_functions() -> dict[str, Callable[..., Any]]:
+    """The public functions of `cache_core.operations` that are told who asks."""
+    found: dict[str, Callable[..., Any]] = {}
+    package = cache_core.operations
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        for name, function in inspect.getmembers(
+            importlib.import_module(module.name), inspect.isfunction
+        ):
+            is_own = function.__module__ == module.name and not name.startswith("_")
+            if is_own and Actor in get_type_hints(function).values():
+                found[name] = function
+    del found["require_operator"]  # the check itself
+    return found
+
+
+@dataclass
+class World:
+    """Something of all that can be changed."""
+
+    cache: Cache
+    views: LearningViews
+    engine: Engine
+    audit: AuditLog
+    jobs: Jobs
+
+    def calls(self) -> dict[str, dict[str, Any]]:
+        """What would change something, were it allowed, by the name of the function."""
+        entry = self.views.stats.key(None)
+        row = b"user,instruction,category,outcome,ts\nada,hello,text,1,1700000000\n"
+        return {
+            "clear": {"cache": self.cache, "namespace": "dashboard.stats"},
+            "clear_tag": {"cache": self.cache, "tag": "learning"},
+            "clear_entry": {"cache": self.cache, "key": entry},
+            "retune": {"cache": self.cache, "namespace": "dashboard.stats", "ttl_s": 60.0},
+            "warm": {"plan": WarmPlan(self.views.stats, [("ada",)])},
+            "stop_job": {"jobs": self.jobs, "name": "warm ns"},
+            "import_records": {
+                "engine": self.engine,
+                "views": self.views,
+                "file": io.BytesIO(row),
+                "name": "mine.csv",
+            },
+            "record_outcome": {
+                "views": self.views,
+                "user": "ada",
+                "text": "hello",
+                "category": "text",
+                "score": 1.0,
+            },
+        }
+
+    def state(self) -> tuple[object, ...]:
+        """What viewers must not be able to change."""
+        store = self.cache.store
+        keys = sorted(key for batch in store.scan("e:") for key in batch)
+        job = self.jobs.get("warm ns")
+        assert job is not None
+        return (
+            keys,
+            store.get_many(keys),
+            read_ttls(store, ["dashboard.stats"]),
+            self.views.stats.read(None).outcome,
+            job.is_stopping,
+        )
+
+
+@pytest.fixture
+def world(sqlite_engine: Engine, clock: Clock) -> Any:
+    with Cache(open_store("memory://", prefix="access"), enabled=True) as cache:
+        cache.cached("ns", ttl_s=60)(absolute)
+        views = LearningViews(cache, sqlite_engine)
+        views.stats(None)
+        jobs = Jobs()
+        job = jobs.start("warm ns", "Warm ns", lambda job: job._stop.wait(60))
+        yield World(cache, views, sqlite_engine, AuditLog(sqlite_engine), jobs)
+        job.stop()
+        job.join(10)
+
+
+def test_every_acting_function_is_tried_here(world: World) -> None:
+    assert set(world.calls()) == set(acting_functions())
+
+
+@pytest.mark.parametrize("actor", TURNED_AWAY, ids=["viewer", "named viewer", "ended"])
+@pytest.mark.parametrize("name", sorted(acting_functions()))
+def test_who_may_not_act_is_refused_and_in_the_audit(world: World, name: str, actor: Actor) -> None:
+    before = world.state()
+    function = acting_functions()[name]
+    with pytest.raises(NotAllowedError, match="needs operator access"):
+        function(**world.calls()[name], actor=actor, audit=world.audit)
+    assert world.state() == before
+    (record,) = world.audit.recent()
+    assert (record.actor, record.role, record.result) == (actor.name, actor.role, "refused")
+    assert record.ended is not None
+
+
+@pytest.mark.parametrize("name", sorted(acting_functions()))
+def test_an_operator_may_and_is_in_the_audit(world: World, name: str) -> None:
+    """Else the calls above may be refused for another reason."""
+    actor = Actor("ada@example.org", "operator")
+    acting_functions()[name](**world.calls()[name], actor=actor, audit=world.audit)
+    (record,) = world.audit.recent()
+    assert (record.actor, record.result) == ("ada@example.org", "done")
+
+
+_ACTS_UNCHECKED = {
+    "after_import", "forget_entry", "import_file", "invalidate", "invalidate_many",
+    "invalidate_tags", "put_fields", "put_many", "record_outcome", "refresh", "remove", "settle",
+    "touch", "warm", "write_ttl",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted([*ROOT.glob("pages/*.py"), *ROOT.glob("ui/*.py")]),
+    ids=lambda path: f"{path.parent.name}/{path.name}",
+)
+def test_pages_change_nothing_but_through_those_functions(path: Path) -> None:
+    """No page calls what acts without asking who it is for."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    allowed = set(acting_functions())
+    imported = {
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("cache_core")
+        if not (node.module or "").startswith("cache_core.operations")
+        for alias in node.names
+    }
+    called = {
+        node.func.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    }
+    clears = {
+        ast.unparse(node.func)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "clear"
+        and ast.unparse(node.func.value).endswith(("cache", "views", "stats"))
+    }
+    assert not imported & (_ACTS_UNCHECKED | allowed)
+    assert not called & _ACTS_UNCHECKED
+    assert not clears
+
+
+__all__ = ["sqlite_engine"]

@@ -1,0 +1,91 @@
+"""What each figure on the pages means. Help texts and the list on Setup are these sentences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Group = Literal["Cache", "Targets", "Store", "Instructions"]
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """One figure. `unit` as it is shown; `text`: a sentence or two that say how it is counted."""
+
+    name: str
+    group: Group
+    unit: str
+    text: str
+
+
+_ALL = (
+    Definition("Hit rate", "Cache", "%",
+        "Share of lookups answered from the cache, fresh or stale."),
+    Definition("Lookups", "Cache", "reads",
+        "Reads that asked the cache: hits, misses and those whose source raised. Reads that went "
+        "past it, with the store down or caching off, are not among them."),
+    Definition("From cache", "Cache", "time",
+        "Median time of a read that the cache answered, the store's round trip included."),
+    Definition("From source", "Cache", "time",
+        "Median time the function behind the cache took when it had to run."),
+    Definition("Time saved", "Cache", "time",
+        "Sum over reads answered from the cache: what the source took when it computed the entry, "
+        "less what the read took."),
+    Definition("Change", "Cache", "points",
+        "Hit rate less that of the window before, in percentage points."),
+    Definition("Rating", "Cache", "word",
+        "Excellent, Good, Fair or Poor, as good as the worst of hit rate, p95 store latency and "
+        "error rate. Not enough data: too few lookups. Unreachable: more reads went past the cache "
+        "than to it."),
+    Definition("Weakest factor", "Cache", "text",
+        "The one of the three that decided the rating, with its number."),
+    Definition("Misses", "Cache", "reads",
+        "Lookups that found nothing to serve, by cause: cold (never stored, or evicted), expired, "
+        "invalidated, damaged, or of another version of the policy."),
+    Definition("Faster responses", "Targets", "%",
+        "Share of the source's median time that the median hit saves."),
+    Definition("Store latency", "Targets", "time",
+        "Median time of the store's first answer within a read."),
+    Definition("Miss penalty", "Targets", "time",
+        "What a miss takes on top of its source: mean miss less mean source."),
+    Definition("Errors", "Targets", "%", "Share of reads whose source raised."),
+    Definition("Median ping", "Store", "time",
+        "The middle one of the pings of the last test, each with as many bytes as a small entry."),
+    Definition("Worst ping", "Store", "time", "The slowest ping of the last test."),
+    Definition("Store", "Store", "kind", "Where entries and figures are kept."),
+    Definition("Caching", "Store", "on or off",
+        "Whether reads of this process ask the cache at all (`CACHE_ENABLED`)."),
+    Definition("Waiting", "Store", "periods",
+        "Minutes and hours counted by this process that changed since they were last handed over."),
+    Definition("Lost", "Store", "periods",
+        "Minutes and hours dropped because the store was out of reach for too long."),
+    Definition("Last hand-over", "Store", "time ago",
+        "When this process last handed its figures over to the store, or found nothing to hand."),
+    Definition("Mean outcome", "Instructions", "%",
+        "Mean of all outcomes, which go from 0 (failed) to 100 % (succeeded)."),
+    Definition("Last 28 days", "Instructions", "%",
+        "Mean outcome of the 28 days of the data that end with the newest outcome."),
+    Definition("Outcomes", "Instructions", "outcomes", "How many outcomes were recorded."),
+    Definition("Users", "Instructions", "users", "People or systems that gave instructions."),
+    Definition("Texts", "Instructions", "texts",
+        "Distinct instructions, each counted once in each of its categories."),
+    Definition("Effectiveness", "Instructions", "%", "Mean outcome of one user."),
+    Definition("Trend a week", "Instructions", "points",
+        "Slope of a straight line through all outcomes that have a time."),
+    Definition("Last third", "Instructions", "%",
+        "Mean of the last third of a user's outcomes in order of time, beside the first third."),
+    Definition("Repeats", "Instructions", "points",
+        "The same instruction the next time, against the time before: mean difference."),
+    Definition("This very text so far", "Instructions", "%",
+        "Mean outcome of exactly this text, by anybody."),
+    Definition("Expected from similar texts", "Instructions", "%",
+        "Mean outcome of the most similar known texts, weighted by similarity."),
+)  # fmt: skip
+
+DEFINITIONS = {one.name: one for one in _ALL}
+
+
+def meaning(name: str, *also: str) -> str:
+    """The help text of a figure, and what is to be added where it stands. KeyError if it is
+    unknown: define it above."""
+    return " ".join((DEFINITIONS[name].text, *also)).strip()
