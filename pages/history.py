@@ -13,6 +13,7 @@ from cache_core.insight.ratings import rate
 from cache_core.telemetry.history import History
 from cache_core.telemetry.periods import HOUR_S, clock_of
 from ui import cards, charts, history_charts, history_frames, words
+from ui.definitions import meaning
 from ui.frame import draw_title, live, open_page
 from ui.history_span import Span, SpanKind, span_of
 
@@ -157,6 +158,7 @@ def draw_sentence(now: History, then: History) -> None:
 def draw_cards(now: History, then: History) -> None:
     """Totals of the span, shares with their change in points."""
     counts, before = now.overall(), then.overall()
+    ago = span.earlier.capitalize()
     can_compare = min(counts.lookups, before.lookups) >= frame.app.thresholds.lookups_min
     shares = (
         ("Hit rate", counts.hit_rate, before.hit_rate, "normal"),
@@ -174,21 +176,21 @@ def draw_cards(now: History, then: History) -> None:
                 delta_description="vs before" if moved else None,
                 border=True,
                 height=_CARD_PX,
-                help=f"{words.percent(earlier, 1)} {span.earlier}.",
+                help=meaning(label, f"{ago}: {words.percent(earlier, 1)}."),
             )
         st.metric(
             "Reads",
             words.count(counts.reads),
             border=True,
             height=_CARD_PX,
-            help=f"{words.count(before.reads)} {span.earlier}.",
+            help=meaning("Reads", f"{ago}: {words.count(before.reads)}."),
         )
         st.metric(
             "Time saved",
             words.duration(counts.saved_s),
             border=True,
             height=_CARD_PX,
-            help=f"{words.duration(before.saved_s)} {span.earlier}.",
+            help=meaning("Time saved", f"{ago}: {words.duration(before.saved_s)}."),
         )
 
 

@@ -8,6 +8,7 @@ from cache_core.insight.ratings import Rated
 from cache_core.telemetry import Counts, Figures
 from ui import words
 from ui.cards import badness, draw_rating
+from ui.definitions import meaning
 from ui.frame import Frame
 
 SHOWN_MAX = 8
@@ -59,6 +60,7 @@ def _draw_card(
             delta_description="vs before" if _change(counts, before) is not None else None,
             chart_data=line if len(line) > 1 else None,
             chart_type="line",
+            help=meaning("Hit rate"),
         )
         st.caption(
             f"Weakest: {rated.weakest} · {words.plural(counts.lookups, 'lookup')} · "

@@ -8,6 +8,7 @@ import streamlit as st
 from cache_core import Policy
 from cache_core.telemetry import Counts
 from ui import words
+from ui.definitions import meaning
 
 _INCIDENTS = {
     "uncacheable": ("Not cacheable", "values that would not come back exactly as they were"),
@@ -33,21 +34,16 @@ def draw_worth(counts: Counts) -> None:
     hit = counts.times.get("hit")
     hit_s = hit.total_s if hit else 0.0
     near = counts.number("near_hit")
+    near_share = near / counts.served if counts.served else None
+    shown = {
+        "Time saved": words.duration(counts.saved_s),
+        "Served": words.count(counts.served),
+        "Near cache": words.percent(near_share),
+        "Runs of the source": words.count(source_runs(counts)),
+    }
     with st.grid(4, min_column_width=150):
-        st.metric("Time saved", words.duration(counts.saved_s), border=True)
-        st.metric("Served", words.count(counts.served), border=True)
-        st.metric(
-            "Near cache",
-            words.percent(near / counts.served if counts.served else None),
-            border=True,
-            help="Share of served reads that a copy in the process answered, without the store.",
-        )
-        st.metric(
-            "Runs of the source",
-            words.count(source_runs(counts)),
-            border=True,
-            help="How often the function behind the cache ran for a reader.",
-        )
+        for label, value in shown.items():
+            st.metric(label, value, border=True, help=meaning(label))
     st.caption(
         f"Time saved = for each of {words.plural(counts.served, 'served read')}, what its source "
         "took when it computed the entry, less what the read took: "

@@ -115,11 +115,11 @@ def test_a_day_beside_the_day_before(open_app: OpenApp, two_days: App) -> None:
     assert list(table.loc["Hit rate"]) == ["75.0 %", "50.0 %", "+25.0 pt"]
     assert list(table.loc["Reads"]) == ["120", "60", "+100 %"]
     rates, coverage, outcomes, response = charts_of(at)
-    assert rates["layer"][2]["encoding"]["y"]["scale"]["domain"] == [0, 1]
+    assert rates["layer"][-1]["encoding"]["y"]["scale"]["domain"] == [0, 1]
     assert rates["layer"][0]["encoding"]["y"]["field"] == "bound"
     assert coverage["encoding"]["y"]["field"] == "state"
     assert outcomes["mark"]["type"] == "rect"
-    assert response["encoding"]["y"]["scale"]["type"] == "log"
+    assert response["layer"][-1]["encoding"]["y"]["scale"]["type"] == "log"
 
 
 def test_too_few_lookups_are_not_judged(open_app: OpenApp, running: Running) -> None:
