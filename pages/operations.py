@@ -74,7 +74,7 @@ def draw_row(namespace: str, plan: WarmPlan | None, retuned_s: float | None) -> 
     obstacle = why_not()
     with st.container(border=True):
         ttl = life_of(namespace, retuned_s)
-        left, right = st.columns([3, 2], vertical_alignment="center")
+        left, right = st.columns([2, 3], vertical_alignment="center")
         left.markdown(f"**{namespace}**  \n:small[{ttl}{last_job(app, namespace)}]")
         with right.container(horizontal=True, horizontal_alignment="right"):
             st.button(

@@ -37,19 +37,30 @@ def legend(symbol: str = "stroke") -> alt.Legend:
     return alt.Legend(orient="bottom", title=None, columns=2, labelLimit=160, symbolType=symbol)
 
 
-def rating_axis(bounds: Sequence[float], **more: Any) -> alt.Axis:
-    """An axis of shares whose labels name the ratings that begin there: lines never cover them."""
-    words = dict(zip(bounds, ("Excellent", "Good", "Fair"), strict=True))
-    labels = " : ".join(
-        f"datum.value == {bound} ? '{word} {bound:.0%}'" for bound, word in words.items()
+def rating_bounds(bounds: Sequence[float]) -> alt.LayerChart:
+    """A dotted rule at each bound of a rating, named beyond the edge, where no line covers it."""
+    frame = pd.DataFrame({"bound": bounds, "word": ["Excellent", "Good", "Fair"]})
+    rule = alt.Chart(frame).mark_rule(strokeDash=[2, 4], color=QUIET).encode(y="bound:Q")
+    return cast("alt.LayerChart", alt.layer(rule, _beyond_the_edge(frame).encode(y="bound:Q")))
+
+
+def room_for_bounds() -> alt.Chart:
+    """Nothing to see, as wide as the names of `rating_bounds`: charts then line up with theirs."""
+    return _beyond_the_edge(pd.DataFrame({"word": ["Excellent"]}), opacity=0.0)
+
+
+def _beyond_the_edge(frame: pd.DataFrame, opacity: float = 1.0) -> alt.Chart:
+    chart: alt.Chart = (
+        alt.Chart(frame)
+        .mark_text(align="left", dx=4, fontSize=11, color=QUIET, opacity=opacity)
+        .encode(x=alt.value("width"), text="word:N")
     )
-    return alt.Axis(
-        values=sorted({0.0, 1.0, *bounds}),
-        labelExpr=f"{labels} : format(datum.value, '.0%')",
-        labelOverlap=False,
-        grid=False,
-        **more,
-    )
+    return chart
+
+
+def share_axis(**more: Any) -> alt.Axis:
+    """An axis from 0 to 100 %."""
+    return alt.Axis(format="%", values=[0, 0.25, 0.5, 0.75, 1], **more)
 
 
 def event_layer(events: pd.DataFrame, x: alt.X) -> alt.LayerChart:

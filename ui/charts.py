@@ -10,12 +10,12 @@ import pandas as pd
 from cache_core.insight.ratings import Thresholds
 from cache_core.telemetry import Figures
 from ui.chart_parts import (
-    QUIET,
     axis_of,
     event_layer,
     in_utc,
     legend,
-    rating_axis,
+    rating_bounds,
+    share_axis,
 )
 
 HEIGHT_PX = 310
@@ -47,8 +47,6 @@ def hit_rate_chart(
 ) -> alt.LayerChart:
     """A line per namespace on a fixed scale, with the bounds of the ratings and the events."""
     x = axis_of(frame)
-    bounds = thresholds.hit_rate
-    rules = pd.DataFrame({"bound": bounds})
     lines = (
         alt.Chart(frame)
         .mark_line(point=alt.OverlayMarkDef(size=40, filled=True), strokeWidth=2)
@@ -58,7 +56,7 @@ def hit_rate_chart(
                 "hit_rate:Q",
                 title=None,
                 scale=alt.Scale(domain=[0, 1]),
-                axis=rating_axis(bounds),
+                axis=share_axis(),
             ),
             color=alt.Color("namespace:N", legend=legend()),
             strokeDash=alt.StrokeDash("namespace:N", title=None),
@@ -70,8 +68,7 @@ def hit_rate_chart(
             ],
         )
     )
-    rule = alt.Chart(rules).mark_rule(strokeDash=[2, 4], color=QUIET).encode(y="bound:Q")
-    layers = alt.layer(rule, event_layer(events, x), lines)
+    layers = alt.layer(rating_bounds(thresholds.hit_rate), event_layer(events, x), lines)
     return cast("alt.LayerChart", layers.properties(height=HEIGHT_PX))
 
 

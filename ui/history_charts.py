@@ -8,7 +8,7 @@ import altair as alt
 import pandas as pd
 
 from cache_core.thresholds import Thresholds
-from ui.chart_parts import rating_axis
+from ui.chart_parts import rating_bounds, room_for_bounds, share_axis
 from ui.history_frames import OUTCOMES, STATES
 from ui.history_span import Span
 
@@ -34,9 +34,6 @@ def rate_chart(frame: pd.DataFrame, span: Span, thresholds: Thresholds) -> alt.L
     `frame`: from rate_frame. Hours without lookups stay gaps.
     """
     series = [span.this.capitalize(), span.earlier.capitalize()]
-    bounds = thresholds.hit_rate
-    rules = pd.DataFrame({"bound": bounds})
-    rule = alt.Chart(rules).mark_rule(strokeDash=[2, 4], color=_QUIET).encode(y="bound:Q")
     lines = (
         alt.Chart(frame)
         .mark_line(
@@ -49,7 +46,7 @@ def rate_chart(frame: pd.DataFrame, span: Span, thresholds: Thresholds) -> alt.L
                 "hit_rate:Q",
                 title=None,
                 scale=alt.Scale(domain=[0, 1]),
-                axis=rating_axis(bounds, minExtent=_LEFT_PX, maxExtent=_LEFT_PX),
+                axis=share_axis(minExtent=_LEFT_PX, maxExtent=_LEFT_PX),
             ),
             color=alt.Color(
                 "series:N",
@@ -67,17 +64,20 @@ def rate_chart(frame: pd.DataFrame, span: Span, thresholds: Thresholds) -> alt.L
             ],
         )
     )
-    return cast("alt.LayerChart", alt.layer(rule, lines).properties(height=HEIGHT_PX))
+    return cast(
+        "alt.LayerChart",
+        alt.layer(rating_bounds(thresholds.hit_rate), lines).properties(height=HEIGHT_PX),
+    )
 
 
-def coverage_chart(frame: pd.DataFrame, span: Span) -> alt.Chart:
+def coverage_chart(frame: pd.DataFrame, span: Span) -> alt.LayerChart:
     """What is known of each hour: a row for each state, so that place says what colour says.
 
     `frame`: from coverage_frame. Lines up with rate_chart.
     """
     present = set(frame["state"])
     shown = [word for word in STATES.values() if word in present or word in _ALWAYS_SHOWN]
-    chart: alt.Chart = (
+    bars = (
         alt.Chart(frame)
         .mark_bar(height=10)
         .encode(
@@ -109,9 +109,9 @@ def coverage_chart(frame: pd.DataFrame, span: Span) -> alt.Chart:
                 alt.Tooltip("hours:Q", title="Hours"),
             ],
         )
-        .properties(height=22 * len(shown))
     )
-    return chart
+    layers = alt.layer(bars, room_for_bounds())
+    return cast("alt.LayerChart", layers.properties(height=22 * len(shown)))
 
 
 def outcome_chart(frame: pd.DataFrame, span: Span) -> alt.Chart:

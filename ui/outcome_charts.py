@@ -9,7 +9,7 @@ import pandas as pd
 
 from cache_core.telemetry import MISS_CAUSES, Figures
 from cache_core.thresholds import Thresholds
-from ui.chart_parts import QUIET, event_layer, in_utc, legend, time_axis
+from ui.chart_parts import QUIET, event_layer, in_utc, legend, rating_bounds, time_axis
 
 _BARS_PX, _RATE_PX = 300, 150
 _AXIS_PX = 36  # the same for both, so that their times stand one above the other
@@ -86,9 +86,6 @@ def outcome_chart(outcomes: pd.DataFrame, events: pd.DataFrame) -> alt.LayerChar
 
 def rate_chart(rates: pd.DataFrame, thresholds: Thresholds) -> alt.LayerChart:
     """The hit rate on a scale of its own, to be drawn below the bars, with the ratings' bounds."""
-    bounds = thresholds.hit_rate
-    rules = pd.DataFrame({"bound": bounds})
-    rule = alt.Chart(rules).mark_rule(strokeDash=[2, 4], color=QUIET).encode(y="bound:Q")
     line = (
         alt.Chart(rates)
         .mark_line(color=_BLUE, strokeWidth=2, point=alt.OverlayMarkDef(size=30, color=_BLUE))
@@ -106,7 +103,10 @@ def rate_chart(rates: pd.DataFrame, thresholds: Thresholds) -> alt.LayerChart:
             ],
         )
     )
-    return cast("alt.LayerChart", alt.layer(rule, line).properties(height=_RATE_PX))
+    return cast(
+        "alt.LayerChart",
+        alt.layer(rating_bounds(thresholds.hit_rate), line).properties(height=_RATE_PX),
+    )
 
 
 def _axis(frame: pd.DataFrame, *, titled: bool) -> alt.X:

@@ -116,8 +116,8 @@ def test_a_day_beside_the_day_before(open_app: OpenApp, two_days: App) -> None:
     assert list(table.loc["Reads"]) == ["120", "60", "+100 %"]
     rates, coverage, outcomes, response = charts_of(at)
     assert rates["layer"][-1]["encoding"]["y"]["scale"]["domain"] == [0, 1]
-    assert rates["layer"][0]["encoding"]["y"]["field"] == "bound"
-    assert coverage["encoding"]["y"]["field"] == "state"
+    assert rates["layer"][0]["layer"][0]["encoding"]["y"]["field"] == "bound"
+    assert coverage["layer"][0]["encoding"]["y"]["field"] == "state"
     assert outcomes["mark"]["type"] == "rect"
     assert response["layer"][-1]["encoding"]["y"]["scale"]["type"] == "log"
 
