@@ -12,18 +12,22 @@ from cache_core.operations.clearing import (
     preview_clear,
     tag_in_audit,
 )
+from cache_core.operations.dismissals import DISMISSED_FOR, Dismissal, Dismissals
 from cache_core.operations.health import StoreHealth, check_store
 from cache_core.operations.jobs import Job, Jobs
 from cache_core.operations.retuning import retune, ttl_now_s
 from cache_core.operations.warming import WarmPlan, WarmReport, warm
 
 __all__ = [
+    "DISMISSED_FOR",
     "Actor",
     "AuditLog",
     "AuditRecord",
     "AuditUnreadableError",
     "ClearPreview",
     "ClearReport",
+    "Dismissal",
+    "Dismissals",
     "Job",
     "Jobs",
     "NotAllowedError",
