@@ -9,6 +9,7 @@ import streamlit as st
 from cache_core.insight.ratings import Rated, Rating, rate, rate_all, targets
 from cache_core.telemetry import Counts, Figures, merged
 from ui import cards, charts, words
+from ui.advice_block import draw_top_advice
 from ui.frame import Frame, draw_stamp, draw_title, live, open_page
 
 frame = open_page()
@@ -75,6 +76,7 @@ def draw() -> None:
         cards.draw_rating(verdict)
         st.markdown(health_sentence(verdict, rated, overall))
     cards.draw_headline(overall, merged(before.values()) if before else None)
+    draw_top_advice(frame, figures)
     draw_charts(figures)
     draw_namespaces(totals, before, rated)
     st.subheader("Targets", anchor=False)

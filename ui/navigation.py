@@ -18,6 +18,11 @@ def navigate() -> st.Page:
                     icon=":material/monitoring:",
                     default=True,
                 ),
+                st.Page(
+                    "pages/recommendations.py",
+                    title="Recommendations",
+                    icon=":material/lightbulb:",
+                ),
                 st.Page("pages/operations.py", title="Operations", icon=":material/construction:"),
             ],
             "Instructions": [

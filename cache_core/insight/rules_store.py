@@ -94,7 +94,7 @@ def memory_short(measured: Measured) -> Recommendation | None:
     )
     room = "how full it is, it does not report"
     if used is not None:
-        room = f"{wording.share(used)} of {wording.number((info.limit_bytes or 0) / 1e6)} MB used"
+        room = f"{wording.share(used)} of {wording.size(info.limit_bytes or 0)} used"
     told = "evictions: not reported"
     if info.evicted is not None:
         told = f"{wording.plural(evicted, 'entry', 'entries')} evicted since the store started"
@@ -160,8 +160,9 @@ def near_copies_missing(seen: Namespace) -> Recommendation | None:
         rule="near_copies_missing",
         rule_text=f"No near_ttl_s, at least {HOT_READS_A_S:g} read a second from the cache over "
         f"the window, a median store answer of {wording.seconds(NEAR_STORE_S_MIN)} or more, and "
-        f"copies of {NEAR_TTL_MAX_S:g} s (at most {NEAR_TTL_SHARE * 100:.0f} % of the ttl) would answer "
-        f"{NEAR_GAIN_MIN * 100:.0f} % or more of them, if entries are read alike and at random.",
+        f"copies of {NEAR_TTL_MAX_S:g} s (at most {NEAR_TTL_SHARE * 100:.0f} % of the ttl) would "
+        f"answer {NEAR_GAIN_MIN * 100:.0f} % or more of them, if entries are read alike "
+        "and at random.",
         effect=effect,
     )
 

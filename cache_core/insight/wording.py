@@ -16,12 +16,20 @@ def seconds(duration_s: float) -> str:
 
 
 def number(value: float) -> str:
-    """1234.4 as "1,234", 4.25 as "4.2", 3.0 as "3", 0.04 as "0.04"."""
+    """1234.4 as "1,234", 4.25 as "4.2", 3.0 as "3", 0.042 as "0.042"."""
     if value >= 99.95 or value == int(value):
         return f"{value:,.0f}"
-    if value >= 0.1:
+    if value >= 1:
         return f"{value:.1f}".removesuffix(".0")
-    return f"{value:.2g}"
+    return f"{value:.2g}" if value >= 0.01 else "under 0.01"
+
+
+def size(size_bytes: float) -> str:
+    """1234567 as "1.2 MB"; powers of ten."""
+    for unit, least in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size_bytes >= least:
+            return f"{number(size_bytes / least)} {unit}"
+    return f"{number(size_bytes)} bytes"
 
 
 def share(part: float) -> str:
