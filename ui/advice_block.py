@@ -33,9 +33,9 @@ def draw_top_advice(frame: Frame, figures: Figures) -> None:
 
 def draw_line(one: Recommendation) -> None:
     """One advice in a line: how bad, where, what."""
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        draw_severity(one)
-        st.markdown(f"{where(one)}: {one.finding}  \n:small[{one.expected_effect}]")
+    color, icon = SEVERITY_COLORS[one.severity], SEVERITY_ICONS[one.severity]
+    badge = f":{color}-badge[{icon} {one.severity}]"
+    st.markdown(f"{badge} {where(one)}: {one.finding}  \n:small[{one.expected_effect}]")
 
 
 def draw_severity(one: Recommendation) -> None:

@@ -28,7 +28,7 @@ def draw_row(
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             draw_severity(one)
-            st.markdown(f"**{where(one)}** · {words.duration(frame.window.span_s)} window")
+            st.markdown(f"**{where(one)}**")
         st.markdown(one.finding)
         st.markdown(
             f"- **Evidence:** {one.evidence}\n"

@@ -17,6 +17,7 @@ ERRORS_MIN_SHARE, ERRORS_HIGH_SHARE = 0.02, 0.05
 NOT_KEPT_MIN_SHARE = 0.01
 WAITS_MIN, WAITS_MIN_SHARE = 10, 0.02
 REFRESHES_MIN_SHARE = 0.05
+NO_READ = "no read was concerned in this window"
 
 
 def source_errors(seen: Namespace) -> Recommendation | None:
@@ -98,7 +99,7 @@ def _not_kept(seen: Namespace, rule: RuleName, finding: str, what: str) -> Recom
         evidence=f"{wording.plural(number, 'value')} {what}, beside "
         f"{wording.plural(computed, 'miss or refresh', 'misses and refreshes')} in "
         f"{wording.plural(counts.lookups, 'lookup')}",
-        expected_effect=effect.text(),
+        expected_effect=effect.text() or NO_READ,
         confidence=confidence(counts.lookups),
         rule=rule,
         rule_text=f"At least {EVENTS_MIN} such values, and {NOT_KEPT_MIN_SHARE * 100:.0f} % of "
@@ -184,7 +185,7 @@ def _refreshes(seen: Namespace, rule: RuleName, finding: str, what: str) -> Reco
         evidence=f"{wording.number(number)} of {wording.plural(tried, 'refresh', 'refreshes')} "
         f"({wording.share(number / tried)}) {what}; "
         f"{wording.plural(counts.number('stale'), 'read')} got a stale answer",
-        expected_effect=effect.text() or "no read was concerned in this window",
+        expected_effect=effect.text() or NO_READ,
         confidence=confidence(tried),
         rule=rule,
         rule_text=f"At least {EVENTS_MIN}, and {REFRESHES_MIN_SHARE * 100:.0f} % of all refreshes "

@@ -22,7 +22,7 @@ MEMORY_MIN_SHARE = 0.9
 
 HOT_READS_A_S = 1.0
 NEAR_STORE_S_MIN = 0.001
-NEAR_TTL_MAX_S, NEAR_TTL_SHARE = 5.0, 0.05
+NEAR_TTL_MIN_S, NEAR_TTL_MAX_S, NEAR_TTL_SHARE = 0.5, 5.0, 0.05
 NEAR_GAIN_MIN = 0.2
 NEAR_SERVED_MIN, NEAR_USED_MIN = 100, 0.01
 
@@ -135,6 +135,8 @@ def near_copies_missing(seen: Namespace) -> Recommendation | None:
     if counts.served < HOT_READS_A_S * seen.span_s:
         return None
     near_s = min(NEAR_TTL_MAX_S, policy.ttl_s * NEAR_TTL_SHARE)
+    if near_s < NEAR_TTL_MIN_S:
+        return None
     lives = max(counts.misses + counts.number("refreshed") + counts.number("warmed"), 1)
     life_s = min(policy.ttl_s, seen.span_s)
     reads_a_copy = counts.served / lives * near_s / life_s / seen.processes
@@ -160,7 +162,8 @@ def near_copies_missing(seen: Namespace) -> Recommendation | None:
         rule="near_copies_missing",
         rule_text=f"No near_ttl_s, at least {HOT_READS_A_S:g} read a second from the cache over "
         f"the window, a median store answer of {wording.seconds(NEAR_STORE_S_MIN)} or more, and "
-        f"copies of {NEAR_TTL_MAX_S:g} s (at most {NEAR_TTL_SHARE * 100:.0f} % of the ttl) would "
+        f"copies of {NEAR_TTL_MAX_S:g} s ({NEAR_TTL_SHARE * 100:.0f} % of a shorter ttl, from "
+        f"{NEAR_TTL_MIN_S:g} s on) would "
         f"answer {NEAR_GAIN_MIN * 100:.0f} % or more of them, if entries are read alike "
         "and at random.",
         effect=effect,
@@ -179,8 +182,8 @@ def near_copies_unused(seen: Namespace) -> Recommendation | None:
     return Recommendation(
         severity="Low",
         namespace=seen.name,
-        finding=f"Copies near by (near_ttl_s={policy.near_ttl_s:g}) are hardly used: set it to 0, "
-        "or higher.",
+        finding=f"Copies near by (near_ttl_s, {wording.seconds(policy.near_ttl_s)}) are hardly "
+        "used: set it to 0, or higher.",
         evidence=f"{wording.number(near)} of {wording.plural(counts.served, 'read')} from the "
         f"cache ({wording.share(near / counts.served)}) came from a copy near by",
         expected_effect="without copies the process holds each value once less; the store gets "
