@@ -6,6 +6,7 @@ import streamlit as st
 from sqlalchemy.exc import SQLAlchemyError
 
 from cache_core.insight.recommendations import LOOKUPS_MIN, RULES
+from cache_core.operations import WarmPlan
 from cache_core.stores import StoreInfo
 from cache_core.telemetry import Figures
 from ui import words
@@ -13,6 +14,10 @@ from ui.access import current_actor, draw_sign_in
 from ui.advice import Told, advise
 from ui.advice_rows import draw_asked, draw_dismissed, draw_row, draw_said
 from ui.frame import draw_stamp, draw_title, open_page
+from ui.job_list import WATCHING, draw_jobs, jobs_of_operators
+from ui.operation_dialogs import draw_pending
+
+_REDRAW_S = 0.5
 
 frame = open_page()
 app = frame.app
@@ -48,15 +53,25 @@ def room(info: StoreInfo | None) -> str:
     return f"the store: {used}, {evicted}"
 
 
-def can_be_warmed(told: Told) -> set[str]:
-    """Namespaces the Operations page can warm; not asked for where no advice is to warm."""
-    asked = any(one.action and one.action.verb == "warm" for one in told.shown)
-    if not asked or app.views is None:
-        return set()
+def plans() -> dict[str, WarmPlan]:
+    """What can be warmed, by namespace; nothing while the database does not say."""
+    if app.views is None or actor.role != "operator":
+        return {}
     try:
-        return set(app.views.warm_plan())
+        planned = app.views.warm_plan()
     except SQLAlchemyError:
-        return set()
+        return {}
+    return {name: WarmPlan(function, calls) for name, (function, calls) in planned.items()}
+
+
+def draw_work() -> None:
+    """Clears and warmings that go on or were done, if any."""
+    jobs = jobs_of_operators(app)
+    running = any(job.state == "running" for job in jobs)
+    st.session_state[WATCHING] = running
+    if jobs:
+        st.subheader("Jobs", anchor=False)
+        st.fragment(draw_jobs, run_every=_REDRAW_S if running else None, key="jobs")(app)
 
 
 def draw_nothing(told: Told, figures: Figures) -> None:
@@ -115,9 +130,8 @@ def draw() -> None:
         st.warning(f"**Not all was looked at:** {reason}.", icon=":material/warning:")
     if not told.shown:
         draw_nothing(told, figures)
-    warmable = can_be_warmed(told)
     for one in told.shown:
-        draw_row(frame, actor, one, why_not(), warmable)
+        draw_row(frame, actor, one, why_not(), set(warmable))
     draw_looked_at(told)
     draw_stamp(figures)
     st.subheader("Dismissed", anchor=False)
@@ -129,4 +143,7 @@ if actor.role != "operator":
     draw_sign_in(app)
 draw_said()
 draw_asked(frame, actor)
+warmable = plans()
+draw_pending(frame, actor, warmable)
+draw_work()
 draw()

@@ -18,7 +18,6 @@ from ui.operation_dialogs import ask_for
 _ASIDE = "advice_to_dismiss"
 _SAID = "said_of_advice"
 CHART_PAGE = "pages/overview.py"
-OPERATIONS_PAGE = "pages/operations.py"
 
 
 def draw_row(
@@ -86,16 +85,15 @@ def _draw_action(
         "clear": ("Clear …", ":material/delete:"),
         "warm": ("Warm …", ":material/local_fire_department:"),
     }[action.verb]
-    pressed = st.button(
+    st.button(
         label,
         key=key,
         icon=icon,
         disabled=obstacle is not None,
-        help=obstacle or "Asks first, on the Operations page.",
+        help=obstacle or "Says how much it is, then asks.",
+        on_click=ask_for,
+        args=(action.verb, one.namespace),
     )
-    if pressed and obstacle is None:
-        ask_for(action.verb, one.namespace)
-        st.switch_page(OPERATIONS_PAGE)
 
 
 def _retune(frame: Frame, actor: Actor, namespace: str, action: Action) -> None:

@@ -140,7 +140,7 @@ def test_nothing_new_when_all_is_dismissed(open_advice: Callable[..., AppTest]) 
     assert "Nothing new" in at.success[0].value
 
 
-def test_clearing_asks_on_the_operations_page(open_app: OpenApp, running: Running) -> None:
+def test_clearing_says_how_much_it_is_and_asks(open_app: OpenApp, running: Running) -> None:
     open_app()
     app = running()
     app.cache.cached("short", ttl_s=1)(abs)
@@ -152,8 +152,13 @@ def test_clearing_asks_on_the_operations_page(open_app: OpenApp, running: Runnin
     assert "at least 60 of 60 entries" in texts(at)
     at.button(key="act_seldom_read_again_short").click().run()
     assert not at.exception
-    at = at.switch_page("pages/operations.py").run()  # as the page does, which AppTest ignores
     assert "This removes **0 entries** of `short`" in texts(at)
+    at.text_input(key="typed_namespace").input("short").run()
+    at.button(key="confirm_clear").click().run()
+    for job in app.jobs.all():
+        job.join(30)
+    assert [(one.deed, one.scope) for one in app.audit.recent()] == [("clear", "short")]
+    assert "0 entries removed" in texts(at.run())
 
 
 def test_without_a_database_dismissals_are_said_to_be_of_this_process(
