@@ -9,6 +9,7 @@ import streamlit as st
 from cache_core.insight.ratings import Rated, Rating, rate, rate_all, targets
 from cache_core.telemetry import Counts, Figures, merged
 from ui import cards, charts, words
+from ui.advice_block import draw_top_advice
 from ui.events import events_in, said
 from ui.export import draw_export
 from ui.frame import Frame, draw_stamp, draw_title, live, open_page
@@ -81,6 +82,7 @@ def draw() -> None:
         st.markdown(health_sentence(verdict, rated, overall))
     cards.draw_headline(overall, merged(before.values()) if before else None)
     draw_cards(frame, totals, figures, before, rated)
+    draw_top_advice(frame, figures)
     draw_charts(figures)
     st.subheader("Targets", anchor=False)
     cards.draw_targets(targets(overall, limits))

@@ -16,7 +16,7 @@ from cache_core.database import DatabaseError, open_database
 from cache_core.learning.sample import ensure_sample
 from cache_core.learning.sources import data_label
 from cache_core.learning.views import LearningViews
-from cache_core.operations import AuditLog, HealthTests, Jobs
+from cache_core.operations import AuditLog, Dismissals, HealthTests, Jobs
 from cache_core.operations.sign_in import PasswordDoor
 from cache_core.retuning import read_ttls
 from cache_core.settings import Settings, settings_with
@@ -50,6 +50,7 @@ class App:
     session_views: SessionViews
     scraped: list[ScrapedApp] = field(default_factory=list)
     audit: AuditLog = field(default_factory=AuditLog)
+    dismissals: Dismissals = field(default_factory=Dismissals)
     engine: Engine | None = None
     views: LearningViews | None = None
     database_problem: str | None = None
@@ -150,6 +151,7 @@ class App:
                 self.engine = open_database(self.settings.database_url.get_secret_value())
                 self.audit.engine = self.engine
                 self.archiver.start(self.engine)
+                self.dismissals.engine = self.engine
                 ensure_sample(self.engine, dt.datetime.now(dt.UTC))
                 self.views = LearningViews(self.cache, self.engine)
                 self.database_problem = None

@@ -21,6 +21,11 @@ def navigate() -> st.Page:
                 st.Page("pages/namespaces.py", title="Namespaces", icon=":material/folder_data:"),
                 st.Page("pages/response_time.py", title="Response time", icon=":material/timer:"),
                 st.Page("pages/history.py", title="History", icon=":material/history:"),
+                st.Page(
+                    "pages/recommendations.py",
+                    title="Recommendations",
+                    icon=":material/lightbulb:",
+                ),
                 st.Page("pages/operations.py", title="Operations", icon=":material/construction:"),
             ],
             "Instructions": [

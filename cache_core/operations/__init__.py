@@ -18,6 +18,7 @@ from cache_core.operations.clearing import (
     preview_clear,
     tag_in_audit,
 )
+from cache_core.operations.dismissals import DISMISSED_FOR, Dismissal, Dismissals
 from cache_core.operations.health import HealthTest, HealthTests, StoreHealth, check_store
 from cache_core.operations.jobs import Job, Jobs, stop_job
 from cache_core.operations.recording import import_records, record_outcome
@@ -25,6 +26,7 @@ from cache_core.operations.retuning import retune, ttl_now_s
 from cache_core.operations.warming import WarmPlan, WarmReport, warm
 
 __all__ = [
+    "DISMISSED_FOR",
     "Actor",
     "Admission",
     "AuditLog",
@@ -32,6 +34,8 @@ __all__ = [
     "AuditUnreadableError",
     "ClearPreview",
     "ClearReport",
+    "Dismissal",
+    "Dismissals",
     "HealthTest",
     "HealthTests",
     "Job",

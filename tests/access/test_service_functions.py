@@ -25,6 +25,7 @@ from cache_core.learning.views import LearningViews
 from cache_core.operations import (
     Actor,
     AuditLog,
+    Dismissals,
     Jobs,
     NotAllowedError,
     WarmPlan,
@@ -39,18 +40,26 @@ TURNED_AWAY = [Actor(), Actor("bob"), Actor("ada", "operator", until_s=0.0)]
 
 
 def acting_functions() -> dict[str, Callable[..., Any]]:
-    """The public functions of `cache_core.operations` that are told who asks."""
+    """The public functions and methods of `cache_core.operations` that are told who asks."""
     found: dict[str, Callable[..., Any]] = {}
     package = cache_core.operations
-    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-        for name, function in inspect.getmembers(
-            importlib.import_module(module.name), inspect.isfunction
-        ):
-            is_own = function.__module__ == module.name and not name.startswith("_")
-            if is_own and Actor in get_type_hints(function).values():
-                found[name] = function
-    del found["require_operator"]  # the check itself
+    for info in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        module = importlib.import_module(info.name)
+        found |= {
+            name: function
+            for name, function in inspect.getmembers(module, inspect.isfunction)
+            if function.__module__ == info.name and _is_told_who(name, function)
+        }
+        for owner, cls in inspect.getmembers(module, inspect.isclass):
+            for name, method in inspect.getmembers(cls, inspect.isfunction):
+                if cls.__module__ == info.name and _is_told_who(name, method):
+                    found[f"{owner}.{name}"] = method
+    del found["require_operator"], found["AuditLog.deed"]  # the check itself, and what notes it
     return found
+
+
+def _is_told_who(name: str, function: Callable[..., Any]) -> bool:
+    return not name.startswith("_") and Actor in get_type_hints(function).values()
 
 
 @dataclass
@@ -62,6 +71,7 @@ class World:
     engine: Engine
     audit: AuditLog
     jobs: Jobs
+    dismissals: Dismissals
 
     def calls(self) -> dict[str, dict[str, Any]]:
         """What would change something, were it allowed, by the name of the function."""
@@ -74,6 +84,17 @@ class World:
             "retune": {"cache": self.cache, "namespace": "dashboard.stats", "ttl_s": 60.0},
             "warm": {"plan": WarmPlan(self.views.stats, [("ada",)])},
             "stop_job": {"jobs": self.jobs, "name": "warm ns"},
+            "Dismissals.dismiss": {
+                "self": self.dismissals,
+                "rule": "oversize",
+                "namespace": "ns",
+                "reason": "we know",
+            },
+            "Dismissals.take_back": {
+                "self": self.dismissals,
+                "rule": "longer_ttl",
+                "namespace": "ns",
+            },
             "import_records": {
                 "engine": self.engine,
                 "views": self.views,
@@ -101,6 +122,7 @@ class World:
             read_ttls(store, ["dashboard.stats"]),
             self.views.stats.read(None).outcome,
             job.is_stopping,
+            sorted(one.rule for one in self.dismissals.current()),
         )
 
 
@@ -112,7 +134,10 @@ def world(sqlite_engine: Engine, clock: Clock) -> Any:
         views.stats(None)
         jobs = Jobs()
         job = jobs.start("warm ns", "Warm ns", lambda job: job._stop.wait(60))
-        yield World(cache, views, sqlite_engine, AuditLog(sqlite_engine), jobs)
+        dismissals = Dismissals(sqlite_engine)
+        operator = Actor("grace", "operator")
+        dismissals.dismiss("longer_ttl", "ns", "we know", operator, AuditLog())
+        yield World(cache, views, sqlite_engine, AuditLog(sqlite_engine), jobs, dismissals)
         job.stop()
         job.join(10)
 

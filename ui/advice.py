@@ -1,0 +1,105 @@
+"""What the advice is made from, gathered for a page, and which of it is put aside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+from sqlalchemy.exc import SQLAlchemyError
+
+from cache_core.insight.recommendations import (
+    Advice,
+    Measured,
+    PastDeed,
+    Recommendation,
+    recommend,
+)
+from cache_core.logs import in_short
+from cache_core.operations import AuditUnreadableError, Dismissal
+from cache_core.stores import StoreError, StoreInfo
+from cache_core.telemetry import Figures
+from ui.app import App
+from ui.frame import Frame
+
+_DEEDS_MAX = 500
+_DEEDS = ("clear", "retune")
+
+SEVERITY_ICONS = {
+    "High": ":material/priority_high:",
+    "Medium": ":material/warning:",
+    "Low": ":material/info:",
+}
+SEVERITY_COLORS = {"High": "red", "Medium": "orange", "Low": "blue"}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Advice for a page. `shown`: not put aside. `unread`: what could not be asked, in words."""
+
+    advice: Advice
+    shown: tuple[Recommendation, ...]
+    dismissed: tuple[Dismissal, ...]
+    info: StoreInfo | None
+    unread: tuple[str, ...]
+
+
+def advise(frame: Frame, figures: Figures) -> Told:
+    """Advice on what the visitor chose. Never raises for a store or database: it is said."""
+    app = frame.app
+    unread: list[str] = []
+    before = retuned_s = info = None
+    try:
+        before = app.figures(frame.window, back=1)
+        retuned_s = app.retuned_s()
+        info = _store_info(app, app.started_s)
+    except StoreError as exc:
+        unread.append(f"the store did not say all it could: {exc}")
+    deeds = _deeds(app)
+    if deeds is None:
+        unread.append("the audit cannot be read, so clears and changes of a TTL are not known")
+    measured = Measured(
+        figures,
+        before,
+        # Without their present ttl nothing can be said about lives.
+        policies=app.cache.namespaces() if retuned_s is not None else {},
+        retuned_s=retuned_s or {},
+        info=info,
+        deeds=deeds,
+        thresholds=app.thresholds,
+    )
+    advice = recommend(measured, frame.namespace)
+    dismissed: tuple[Dismissal, ...] = ()
+    try:
+        dismissed = tuple(app.dismissals.current())
+    except SQLAlchemyError as exc:
+        unread.append(f"which advice was dismissed cannot be read ({in_short(exc)}), so all shows")
+    aside = {(one.rule, one.namespace) for one in dismissed}
+    shown = tuple(one for one in advice.recommendations if (one.rule, one.namespace) not in aside)
+    return Told(advice, shown, dismissed, info, tuple(unread))
+
+
+def top_three(told: Told) -> tuple[Recommendation, ...]:
+    """The worst three that are not put aside."""
+    return told.shown[:3]
+
+
+@st.cache_data(ttl="30s", max_entries=8, show_spinner=False)
+def _store_info(_app: App, started_s: float) -> StoreInfo:
+    """What the store reports; asked twice a minute at most, however many look.
+
+    `started_s` stands for the app in the key. Raises StoreError.
+    """
+    return _app.cache.store.info()
+
+
+def _deeds(app: App) -> list[PastDeed] | None:
+    """Clears and changes of a ttl that may show in the figures; None if the audit is unreadable."""
+    try:
+        records = app.audit.recent(_DEEDS_MAX)
+    except AuditUnreadableError:
+        return None
+    return [
+        PastDeed(one.deed, one.scope, (one.ended or one.at).timestamp())
+        for one in records
+        if one.deed in _DEEDS and one.result in ("done", "stopped")
+    ]

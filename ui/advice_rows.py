@@ -1,0 +1,216 @@
+"""Advice in full: a row each with what can be done, and what was put aside."""
+
+from __future__ import annotations
+
+import streamlit as st
+from sqlalchemy.exc import SQLAlchemyError
+
+from cache_core.insight.recommendations import Action, Recommendation
+from cache_core.logs import in_short
+from cache_core.operations import Actor, Dismissal, NotAllowedError, retune
+from cache_core.operations.dismissals import REASON_MAX
+from cache_core.stores import StoreError
+from ui import words
+from ui.advice_block import draw_severity, where
+from ui.frame import ALL, Frame
+from ui.operation_dialogs import ask_for
+
+_ASIDE = "advice_to_dismiss"
+_SAID = "said_of_advice"
+CHART_PAGE = "pages/overview.py"
+
+
+def draw_row(
+    frame: Frame, actor: Actor, one: Recommendation, obstacle: str | None, warmable: set[str]
+) -> None:
+    """One advice: finding, evidence, effect, rule, and what can be done. `obstacle`: why not."""
+    with st.container(border=True):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            draw_severity(one)
+            st.markdown(f"**{where(one)}**")
+        st.markdown(one.finding)
+        st.markdown(
+            f"- **Evidence:** {one.evidence}\n"
+            f"- **Expected effect:** {one.expected_effect}\n"
+            f"- **Confidence:** {one.confidence}"
+        )
+        with st.expander("The rule", icon=":material/rule:"):
+            st.markdown(one.rule_text)
+            st.caption(f"Rule `{one.rule}`; every rule and figure is explained in docs/figures.md.")
+        with st.container(horizontal=True, vertical_alignment="center"):
+            _draw_action(frame, actor, one, obstacle, warmable)
+            st.button(
+                "Dismiss …",
+                key=f"dismiss_{one.rule}_{one.namespace}",
+                icon=":material/visibility_off:",
+                disabled=actor.role != "operator",
+                help="For seven days, for everybody, with a reason."
+                if actor.role == "operator"
+                else "Operator access is needed; see above.",
+                on_click=_ask_reason,
+                args=(one,),
+            )
+            st.page_link(
+                CHART_PAGE,
+                label="Show the chart",
+                icon=":material/monitoring:",
+                query_params={"window": frame.window.name, "namespace": one.namespace or ALL},
+            )
+
+
+def _draw_action(
+    frame: Frame, actor: Actor, one: Recommendation, obstacle: str | None, warmable: set[str]
+) -> None:
+    """The button of what can be done at once, if there is something."""
+    action = one.action
+    if action is None or (action.verb == "warm" and one.namespace not in warmable):
+        return
+    key = f"act_{one.rule}_{one.namespace}"
+    if action.verb == "retune":
+        assert action.ttl_s is not None, "a retuning says to what"
+        st.button(
+            f"Change TTL to {words.duration(action.ttl_s)}",
+            key=key,
+            type="primary",
+            icon=":material/timer:",
+            disabled=obstacle is not None,
+            help=obstacle
+            or "Counts for what is computed from now on, in every process. It is kept in the audit "
+            "and can be taken back on the Operations page.",
+            on_click=_retune,
+            args=(frame, actor, one.namespace, action),
+        )
+        return
+    label, icon = {
+        "clear": ("Clear …", ":material/delete:"),
+        "warm": ("Warm …", ":material/local_fire_department:"),
+    }[action.verb]
+    st.button(
+        label,
+        key=key,
+        icon=icon,
+        disabled=obstacle is not None,
+        help=obstacle or "Says how much it is, then asks.",
+        on_click=ask_for,
+        args=(action.verb, one.namespace),
+    )
+
+
+def _retune(frame: Frame, actor: Actor, namespace: str, action: Action) -> None:
+    """On the button: change the ttl and say what came of it."""
+    app = frame.app
+    assert action.ttl_s is not None, "a retuning says to what"
+    try:
+        before_s = retune(app.cache, namespace, action.ttl_s, actor, app.audit)
+    except (ValueError, StoreError, NotAllowedError) as exc:
+        st.session_state[_SAID] = ("error", f"The TTL was not changed: {exc}.")
+        return
+    app.forget_figures()
+    st.session_state[_SAID] = (
+        "success",
+        f"Answers of `{namespace}` computed from now on live for {words.duration(action.ttl_s)}, "
+        f"not {words.duration(before_s)}. Advice on it begins anew, from reads of these.",
+    )
+
+
+def draw_said() -> None:
+    """What came of the last button, once."""
+    if said := st.session_state.pop(_SAID, None):
+        how, text = said
+        (st.error if how == "error" else st.success)(text)
+
+
+# Dismissing
+
+
+def _ask_reason(one: Recommendation) -> None:
+    st.session_state[_ASIDE] = (one.rule, one.namespace, one.finding)
+
+
+def _forget_asked() -> None:
+    st.session_state.pop(_ASIDE, None)
+
+
+def draw_asked(frame: Frame, actor: Actor) -> None:
+    """The dialog that asks for the reason, if one was asked for."""
+    if _ASIDE in st.session_state and actor.role == "operator":
+        _dismiss_dialog(frame, actor)
+
+
+@st.dialog("Dismiss for seven days", on_dismiss=_forget_asked)
+def _dismiss_dialog(frame: Frame, actor: Actor) -> None:
+    if _ASIDE not in st.session_state:
+        st.rerun()
+    rule, namespace, finding = st.session_state[_ASIDE]
+    st.markdown(f"{f'`{namespace}`' if namespace else 'The store'}: {finding}")
+    app = frame.app
+    lasts = (
+        "Nobody sees this advice for seven days, unless it is taken back."
+        if app.dismissals.are_shared
+        else "There is no database, so this holds in this process only, until it ends."
+    )
+    st.caption(f"{lasts} Who dismissed it, and why, is shown to everybody.")
+    reason = st.text_input("Reason", key="dismiss_reason", max_chars=REASON_MAX)
+
+    def confirm() -> None:
+        _forget_asked()
+        try:
+            app.dismissals.dismiss(rule, namespace, reason, actor, app.audit)
+        except (ValueError, NotAllowedError) as exc:
+            st.session_state[_SAID] = ("error", f"Not dismissed: {exc}.")
+        except SQLAlchemyError as exc:
+            st.session_state[_SAID] = ("error", f"Not dismissed, {_no_database(exc)}")
+
+    st.button(
+        "Dismiss",
+        type="primary",
+        icon=":material/visibility_off:",
+        key="confirm_dismiss",
+        disabled=not reason.strip(),
+        help=None if reason.strip() else "Give a reason and press Enter.",
+        on_click=confirm,
+    )
+
+
+def draw_dismissed(frame: Frame, actor: Actor, dismissed: tuple[Dismissal, ...]) -> None:
+    """What was put aside, by whom and why, with a button that takes it back."""
+    if not frame.app.dismissals.are_shared:
+        st.warning(
+            "**There is no database**, so what is dismissed is known to this process only and "
+            "shown again when it ends; see **Setup**.",
+            icon=":material/database_off:",
+        )
+    if not dismissed:
+        st.caption("Nothing is dismissed.")
+        return
+    for one in dismissed:
+        with st.container(border=True):
+            name = f"`{one.namespace}`" if one.namespace else "The store"
+            st.markdown(
+                f"**{name}** · `{one.rule}`  \n:small[dismissed by {one.actor} on "
+                f"{one.at:%Y-%m-%d %H:%M} UTC, until {one.until:%Y-%m-%d %H:%M} UTC]"
+            )
+            st.text(one.reason)  # written by a person: never markdown
+            st.button(
+                "Take back",
+                key=f"restore_{one.rule}_{one.namespace}",
+                icon=":material/undo:",
+                disabled=actor.role != "operator",
+                help=None if actor.role == "operator" else "Operator access is needed; see above.",
+                on_click=_take_back,
+                args=(frame, actor, one),
+            )
+
+
+def _take_back(frame: Frame, actor: Actor, one: Dismissal) -> None:
+    """On the button: show it again."""
+    try:
+        frame.app.dismissals.take_back(one.rule, one.namespace, actor, frame.app.audit)
+    except NotAllowedError as exc:
+        st.session_state[_SAID] = ("error", f"Not taken back: {exc}.")
+    except SQLAlchemyError as exc:
+        st.session_state[_SAID] = ("error", f"Not taken back, {_no_database(exc)}")
+
+
+def _no_database(exc: SQLAlchemyError) -> str:
+    return f"the database does not take it ({in_short(exc)}). Try again when it answers."
