@@ -9,6 +9,7 @@ from ui import words
 from ui.access import current_actor, is_bound_to_loopback, providers
 from ui.frame import draw_title, open_page
 from ui.import_form import draw_import, draw_import_job, is_importing
+from ui.setup_apps import draw_other_apps
 from ui.setup_figures import draw_collection, draw_definitions, draw_thresholds
 from ui.setup_share import draw_links
 from ui.setup_store import draw_health, draw_reported
@@ -92,6 +93,8 @@ st.subheader("Health", anchor=False)
 draw_health(app)
 st.subheader("What the store reports", anchor=False)
 draw_reported(app)
+st.subheader("Other Streamlit apps", anchor=False)
+draw_other_apps(app)
 st.subheader("Import", anchor=False)
 draw_import(app, actor)
 st.fragment(draw_import_job, run_every=_REDRAW_S if is_importing(app) else None, key="import_job")(

@@ -14,6 +14,8 @@ from ui import words
 from ui.app import App
 from ui.learning_frames import plain
 
+# What proxies put before a request they pass on.
+_FORWARDED = ("X-Forwarded-For", "Forwarded", "X-Real-Ip")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _PASS = "operator_pass"  # noqa: S105  # a name in the session, not a password
 _GIVEN = "operator_password_given"
@@ -45,8 +47,9 @@ def current_actor(app: App) -> Actor:
 
 
 def is_bound_to_loopback() -> bool:
-    """Whether only this machine can reach the server."""
-    return st.get_option("server.address") in _LOOPBACK
+    """Whether only this machine reaches the server: not behind a proxy on it, which tells."""
+    is_forwarded = any(st.context.headers.get(name) for name in _FORWARDED)
+    return st.get_option("server.address") in _LOOPBACK and not is_forwarded
 
 
 def providers() -> list[str | None]:

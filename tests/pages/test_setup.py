@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from cache_core.insight.ratings import rate, targets
 from cache_core.telemetry import Counts
+from tests.cache.helpers import until
 from tests.pages.conftest import ROOT, OpenApp, texts
 from tests.servers.redis_server import RedisServer
 from ui.app import App
@@ -344,3 +345,27 @@ def test_every_page_can_be_linked_to(open_app: OpenApp) -> None:
 def test_version_and_start_are_told(open_app: OpenApp) -> None:
     assert f"Version {version()} · running since 2" in texts(open_app("setup"))
     assert version()[0].isdigit()
+
+
+def test_other_apps_are_listed_with_how_reading_them_went(
+    open_app: OpenApp, running: Running
+) -> None:
+    assert "Name Streamlit apps" in texts(open_app("setup"))
+
+
+def test_an_app_that_cannot_be_read_is_said(open_app: OpenApp, running: Running) -> None:
+    open_app("setup", STREAMLIT_APPS="sales=http://127.0.0.1:1")
+    app = running()
+    assert app._scraper is not None
+    assert until(lambda: app.scraped[0].problem is not None)
+    table = next(
+        shown.value for shown in open_app("setup").dataframe if "Last read here" in shown.value
+    )
+    assert list(table["App"]) == ["sales"]
+    assert list(table["State"]) == ["✗ not read"]
+    assert "refused" in table["Problem"].iloc[0]
+
+
+def test_apps_named_wrongly_are_said(open_app: OpenApp) -> None:
+    at = open_app(STREAMLIT_APPS="sales")
+    assert "STREAMLIT_APPS looks like" in at.error[0].value
