@@ -17,7 +17,7 @@ from ui.operation_dialogs import ask_for
 
 _ASIDE = "advice_to_dismiss"
 _SAID = "said_of_advice"
-CHART_PAGE = "pages/overview.py"
+CHART_PAGE = "pages/namespaces.py"
 
 
 def draw_row(
@@ -52,7 +52,7 @@ def draw_row(
             )
             st.page_link(
                 CHART_PAGE,
-                label="Show the chart",
+                label="Show its reads",
                 icon=":material/monitoring:",
                 query_params={"window": frame.window.name, "namespace": one.namespace or ALL},
             )

@@ -1,7 +1,8 @@
 """What a visitor was looking at last: kept through the cache, so that it is there after a reload.
 
 `session.view` slides: it lives for half an hour after it was last used. Its source knows nothing
-but the beginning; what a visitor chooses is put in its place by computing the entry anew.
+but the beginning; what a visitor chooses is put in its place by computing the entry anew. Its
+reads are not counted: looking at the figures must not change them.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Mapping
 
 from cache_core import Cache, CacheTTL
 from cache_core.background import Background
+from cache_core.events import NoRecorder
 
 View = dict[str, str]
 
@@ -27,8 +29,9 @@ class SessionViews:
 
     def __init__(self, cache: Cache) -> None:
         self._writer = Background(1, "session-views", waiting=_WAITING_MAX)
+        uncounted = Cache(cache.store, recorder=NoRecorder(), enabled=cache.is_on)
 
-        @cache.cached("session.view", ttl_s=CacheTTL.SESSION_DATA, sliding=True)
+        @uncounted.cached("session.view", ttl_s=CacheTTL.SESSION_DATA, sliding=True)
         def view(visitor: str) -> View:
             return _chosen.get() or {}
 

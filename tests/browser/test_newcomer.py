@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from cache_core.stores import Store
 from cache_core.telemetry import WINDOWS, MetricsReader, merged
-from tests.browser.conftest import SCREENSHOTS, Serve
+from tests.browser.conftest import ROOT, SCREENSHOTS, Serve
 from tests.servers.places import StorePlace
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
@@ -77,7 +77,8 @@ def _shot(page: Page, name: str) -> None:
 
 
 def _metric(page: Page, label: str) -> str:
-    metric = page.get_by_test_id("stMetric").filter(has_text=label)
+    """The first one of that name: those of all together stand above those of each namespace."""
+    metric = page.get_by_test_id("stMetric").filter(has_text=label).first
     return metric.get_by_test_id("stMetricValue").inner_text()
 
 
@@ -157,7 +158,8 @@ def test_every_page_fits_screens_light_and_dark_wide_and_narrow(
 ) -> None:
     address = serve()
     page = browser.new_page(viewport={"width": 1280, "height": 1400})
-    for name in ("dashboard", "learning", "dashboard", "operations", "setup", "?window=1h"):
+    pages = sorted(path.stem for path in (ROOT / "pages").glob("*.py"))
+    for name in ("dashboard", *(page for page in pages if page != "overview"), "?window=1h"):
         _open(page, address, name)
         for width in (1280, 390):
             page.set_viewport_size({"width": width, "height": 1400})
@@ -189,6 +191,9 @@ def _warm(page: Page, address: str, namespace: str) -> None:
     _open(page, address, "operations")
     row = page.locator(".st-key-warm_" + namespace.replace(".", "-"))
     row.get_by_role("button").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_text("Those that are fresh are skipped")).to_be_visible()
+    dialog.get_by_role("button", name=re.compile("Warm \\d+")).click()
     expect(page.get_by_text(re.compile(r"\d+ computed, 0 were fresh")).first).to_be_visible(
         timeout=60_000
     )
