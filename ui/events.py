@@ -1,4 +1,4 @@
-"""What happened to the caches beside being read: deeds of operators, starts, outages."""
+"""What happened to the caches beside being read: deeds of operators, and outages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ui.app import App
 
 _SHOWN_MAX = 100
 # One letter stands on the axis; the legend below says what it means.
-MARKS = {"clear": "C", "warm": "W", "retune": "T", "start": "S", "outage": "O"}
+MARKS = {"clear": "C", "warm": "W", "retune": "T", "import": "I", "outage": "O"}
 _KINDS = {"clear": "clear", "clear tag": "clear", "clear entry": "clear", "warm": "warm"}
 _COLUMNS = ["at", "kind", "mark", "what"]
 
@@ -28,7 +28,8 @@ def events_in(app: App, figures: Figures, namespace: str | None) -> pd.DataFrame
         _row(record)
         for record in records
         if record.result != "refused" and record.at.timestamp() <= figures.end_s
-        if namespace is None or record.scope == namespace or record.deed == "start"
+        if namespace is None or record.scope == namespace or record.deed == "import"
+        if _KINDS.get(record.deed, record.deed) in MARKS
     ]
     rows += _outages(figures, namespace)
     frame = pd.DataFrame(rows, columns=_COLUMNS).sort_values("at", ignore_index=True)
@@ -42,7 +43,7 @@ def said(events: pd.DataFrame) -> str:
         "clear": "cleared",
         "warm": "warmed",
         "retune": "TTL changed",
-        "start": "app started",
+        "import": "outcomes imported",
         "outage": "store out of reach",
     }
     shown = [kind for kind in words if (events["kind"] == kind).any()]
@@ -55,7 +56,7 @@ def _row(record: AuditRecord) -> tuple[dt.datetime, str, str, str]:
     what = f"{record.deed} {record.scope}{came_of_it}"
     if record.deed == "retune":
         what = f"{record.scope}: {record.before} → {record.after}"
-    return record.at, kind, MARKS.get(kind, "•"), f"{what}, {record.actor}"
+    return record.at, kind, MARKS[kind], f"{what}, {record.actor}"
 
 
 def _outages(figures: Figures, namespace: str | None) -> list[tuple[dt.datetime, str, str, str]]:
