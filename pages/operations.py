@@ -72,40 +72,35 @@ def life_of(namespace: str, retuned_s: float | None) -> str:
 def draw_row(namespace: str, plan: WarmPlan | None, retuned_s: float | None) -> None:
     """One namespace with its buttons."""
     obstacle = why_not()
+
+    def draw_button(verb: str, label: str, icon: str, meaning: str) -> None:
+        st.button(
+            label,
+            key=f"{verb}_{namespace}",
+            icon=icon,
+            disabled=obstacle is not None,
+            help=obstacle or meaning,
+            on_click=ask_for,
+            args=(verb, namespace),
+        )
+
     with st.container(border=True):
         ttl = life_of(namespace, retuned_s)
         left, right = st.columns([2, 3], vertical_alignment="center")
         left.markdown(f"**{namespace}**  \n:small[{ttl}{last_job(app, namespace)}]")
         with right.container(horizontal=True, horizontal_alignment="right"):
-            st.button(
-                "Clear …",
-                key=f"clear_{namespace}",
-                icon=":material/delete:",
-                disabled=obstacle is not None,
-                help=obstacle or "Count what would go, then ask.",
-                on_click=ask_for,
-                args=("clear", namespace),
-            )
+            draw_button("clear", "Clear …", ":material/delete:", "Count what would go, then ask.")
             policy = app.cache.namespaces().get(namespace)
             if policy is not None and not policy.sliding:
-                st.button(
-                    "TTL …",
-                    key=f"retune_{namespace}",
-                    icon=":material/timer:",
-                    disabled=obstacle is not None,
-                    help=obstacle or "Let answers live longer or shorter.",
-                    on_click=ask_for,
-                    args=("retune", namespace),
+                draw_button(
+                    "retune", "TTL …", ":material/timer:", "Let answers live longer or shorter."
                 )
             if plan is not None:
-                st.button(
+                draw_button(
+                    "warm",
                     "Warm …",
-                    key=f"warm_{namespace}",
-                    icon=":material/local_fire_department:",
-                    disabled=obstacle is not None,
-                    help=obstacle or "Compute what is likely to be asked for.",
-                    on_click=ask_for,
-                    args=("warm", namespace),
+                    ":material/local_fire_department:",
+                    "Compute what is likely to be asked for.",
                 )
 
 

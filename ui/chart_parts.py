@@ -63,6 +63,16 @@ def share_axis(**more: Any) -> alt.Axis:
     return alt.Axis(format="%", values=[0, 0.25, 0.5, 0.75, 1], **more)
 
 
+def milliseconds() -> alt.Y:
+    """An axis of the column `ms`, logarithmic: times of a cache and of sources lie orders apart."""
+    return alt.Y(
+        "ms:Q",
+        title="ms",
+        scale=alt.Scale(type="log"),
+        axis=alt.Axis(format="~g", values=[10.0**power for power in range(-3, 7)]),
+    )
+
+
 def event_layer(events: pd.DataFrame, x: alt.X) -> alt.LayerChart:
     """A rule with a flag for each event, its text in the tooltip.
 

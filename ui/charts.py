@@ -14,6 +14,7 @@ from ui.chart_parts import (
     event_layer,
     in_utc,
     legend,
+    milliseconds,
     rating_bounds,
     share_axis,
 )
@@ -100,12 +101,7 @@ def response_chart(frame: pd.DataFrame, events: pd.DataFrame | None = None) -> a
         .mark_line(point=alt.OverlayMarkDef(size=40, filled=True), strokeWidth=2)
         .encode(
             x=x,
-            y=alt.Y(
-                "ms:Q",
-                title="ms",
-                scale=alt.Scale(type="log"),
-                axis=alt.Axis(format="~g", values=[10.0**power for power in range(-3, 7)]),
-            ),
+            y=milliseconds(),
             color=alt.Color(
                 "series:N", legend=legend(), scale=alt.Scale(domain=SERIES, range=_HUES)
             ),

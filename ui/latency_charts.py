@@ -10,7 +10,7 @@ import pandas as pd
 
 from cache_core.telemetry import Counts, Figures, merged
 from ui import words
-from ui.chart_parts import axis_of, event_layer, in_utc, legend
+from ui.chart_parts import axis_of, event_layer, in_utc, legend, milliseconds
 
 PATHS = {"hit": "Hit", "miss": "Miss", "source": "Source", "store": "Store"}
 MEANINGS = {
@@ -47,12 +47,7 @@ def percentile_chart(frame: pd.DataFrame, events: pd.DataFrame) -> alt.LayerChar
         .mark_line(point=alt.OverlayMarkDef(size=30, filled=True), strokeWidth=2)
         .encode(
             x=x,
-            y=alt.Y(
-                "ms:Q",
-                title="ms",
-                scale=alt.Scale(type="log"),
-                axis=alt.Axis(format="~g", values=[10.0**power for power in range(-3, 7)]),
-            ),
+            y=milliseconds(),
             color=alt.Color(
                 "percentile:N",
                 legend=legend(),

@@ -9,7 +9,15 @@ import pandas as pd
 
 from cache_core.telemetry import MISS_CAUSES, Figures
 from cache_core.thresholds import Thresholds
-from ui.chart_parts import QUIET, event_layer, in_utc, legend, rating_bounds, time_axis
+from ui.chart_parts import (
+    QUIET,
+    event_layer,
+    in_utc,
+    legend,
+    rating_bounds,
+    room_for_bounds,
+    time_axis,
+)
 
 _BARS_PX, _RATE_PX = 300, 150
 _AXIS_PX = 36  # the same for both, so that their times stand one above the other
@@ -80,7 +88,8 @@ def outcome_chart(outcomes: pd.DataFrame, events: pd.DataFrame) -> alt.LayerChar
             ],
         )
     )
-    layers = alt.layer(bars, event_layer(events, x))
+    # As wide as the chart of the rate below, so that their times stand one above the other.
+    layers = alt.layer(room_for_bounds(), bars, event_layer(events, x))
     return cast("alt.LayerChart", layers.properties(height=_BARS_PX))
 
 
