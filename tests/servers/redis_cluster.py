@@ -83,6 +83,7 @@ class RedisCluster:
             nodes = list(pool.map(lambda _: ClusterNode(*options), range(number)))
         self.primaries, self.replicas = nodes[:3], nodes[3:]
         self.nodes = nodes
+        self._slots_given: set[int] = set()
         try:
             self._form(node_timeout_ms)
         except BaseException:
@@ -101,13 +102,19 @@ class RedisCluster:
         return next(key for key in keys if self.owner(f"{prefix}:{key}") is node)
 
     def tag_at(self, node: ClusterNode, stem: str) -> str:
-        """What to put in braces, so that keys lie on a primary, whatever their prefix."""
+        """What to put in braces, so that keys lie on a primary, whatever their prefix.
+
+        No two tags share a slot: one test may move it where the next would not look.
+        """
         tags = map(f"{stem}{{}}".format, itertools.count())
-        return next(tag for tag in tags if self.owner(tag) is node)
+        own = (tag for tag in tags if self.owner(tag) is node)
+        tag = next(tag for tag in own if _slot(tag) not in self._slots_given)
+        self._slots_given.add(_slot(tag))
+        return tag
 
     def owner(self, name: str) -> ClusterNode:
         """The primary that a name lies on, as the slots were shared out at first."""
-        return self.primaries[key_slot(name.encode()) * 3 // REDIS_CLUSTER_HASH_SLOTS]
+        return self.primaries[_slot(name) * 3 // REDIS_CLUSTER_HASH_SLOTS]
 
     def begin_to_move(self, slot: int, source: ClusterNode, target: ClusterNode) -> None:
         """From here on the source sends clients that ask for absent keys to the target."""
@@ -173,6 +180,11 @@ def until(happened: Callable[[], bool]) -> None:
         if time.monotonic() > ends:
             raise AssertionError("the cluster did not get there")
         time.sleep(0.02)
+
+
+def _slot(name: str) -> int:
+    number: int = key_slot(name.encode())
+    return number
 
 
 def _is_free(port: int) -> bool:
