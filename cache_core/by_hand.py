@@ -47,6 +47,7 @@ def call_by_hand(
         source,
         f"{namespace} (by hand)",
         is_async,
+        policy.group() if callable(policy.group) else policy.group,
     )
 
 

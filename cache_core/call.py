@@ -18,6 +18,8 @@ from cache_core.stores.base import CacheCoreError
 
 T = TypeVar("T")
 
+_GROUP_MAX = 40
+
 Standing = Literal["fresh", "stale", "error", "gone"]
 
 
@@ -43,7 +45,7 @@ class Call:
     """A cached function with its arguments: all the read path needs to know.
 
     `names`: keys that are read together, the entry's and then those of its generations. `seal`: of
-    the entry's key, for `envelope`.
+    the entry's key, for `envelope`. `group`: what its reads are counted under, beside it.
     """
 
     namespace: str
@@ -59,6 +61,7 @@ class Call:
     label: str
     full_key: str
     is_async: bool
+    group: str
 
 
 def make_call(
@@ -71,8 +74,9 @@ def make_call(
     source: Callable[[], Any],
     label: str,
     is_async: bool = False,
+    group: str | None = None,
 ) -> Call:
-    """A call from a digest of its arguments and the tags it carries."""
+    """A call from a digest of its arguments, the tags it carries and the group it belongs to."""
     entry_key = keys.entry_key(namespace, policy.version, digest)
     # Sorted: a function may give its tags as a set, whose order differs from process to process.
     tag_digests = tuple(sorted({keys.tag_digest(tag) for tag in tags}))
@@ -96,7 +100,14 @@ def make_call(
         label=label,
         full_key=f"{prefix}:{entry_key}",
         is_async=is_async,
+        group=_checked_group(label, group) if group is not None else keys.group_of(digest),
     )
+
+
+def _checked_group(label: str, group: object) -> str:
+    if not isinstance(group, str) or not 0 < len(group) <= _GROUP_MAX:
+        raise ValueError(f"{label}: group must be a text of 1 to {_GROUP_MAX} characters")
+    return group
 
 
 def bare_call(
@@ -121,6 +132,7 @@ def bare_call(
         label=namespace,
         full_key=entry_key,
         is_async=False,
+        group=keys.group_of(entry_key.rpartition("{")[2]),
     )
 
 

@@ -44,6 +44,7 @@ class Calls:
     ) -> None:
         self._source = source
         self._tags = policy.tags or ()
+        self._group = policy.group
         self._digest = keys.ArgumentsDigest(source)
         self._key = key
         self._make = functools.partial(
@@ -62,8 +63,12 @@ class Calls:
             digest = self._digest(args, kwargs)
         else:
             digest = keys.value_digest("key", self._key(*args, **kwargs))
+        group = self._group
         call = self._make(
-            digest=digest, tags=names, source=functools.partial(self._source, *args, **kwargs)
+            digest=digest,
+            tags=names,
+            source=functools.partial(self._source, *args, **kwargs),
+            group=group(*args, **kwargs) if callable(group) else group,
         )
         if seen is not None and all(_is_short(part) for part in (*args, *kwargs.values())):
             if len(self._kept) >= _KEPT_MAX:

@@ -34,7 +34,8 @@ class ReadEvent(NamedTuple):
     the keys of a batch share it evenly. `source_s`: how long the source ran for this read, None if
     it did not. `store_s`: first answer of the store, None if it gave none. `saved_s`: source time
     this read did not spend. `at_s`: Unix time when the read began. `is_near`: answered by this
-    process, without asking the store.
+    process, without asking the store. `group`: of keys, what the read is counted under beside its
+    namespace; nothing a user wrote stands in it.
     """
 
     namespace: str
@@ -46,6 +47,7 @@ class ReadEvent(NamedTuple):
     store_s: float | None = None
     saved_s: float = 0.0
     is_near: bool = False
+    group: str = ""
 
 
 def read_event(
@@ -58,9 +60,21 @@ def read_event(
     store_s: float | None,
     saved_s: float,
     is_near: bool = False,
+    group: str = "",
 ) -> ReadEvent:
     """As ReadEvent(...), without the detour a class takes when it is called: for the read path."""
-    fields = (namespace, outcome, at_s, latency_s, cause, source_s, store_s, saved_s, is_near)
+    fields = (
+        namespace,
+        outcome,
+        at_s,
+        latency_s,
+        cause,
+        source_s,
+        store_s,
+        saved_s,
+        is_near,
+        group,
+    )
     return tuple.__new__(ReadEvent, fields)
 
 

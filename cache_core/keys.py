@@ -44,6 +44,11 @@ def lease_key(entry: str) -> str:
     return "l" + entry[1:]
 
 
+def group_of(digest: str) -> str:
+    """What a key is called in figures: enough of its digest to tell it from others."""
+    return f"#{digest[:8]}"
+
+
 def is_lease_key(key: str) -> bool:
     """Whether a key is a lease's."""
     return key.startswith("l:")

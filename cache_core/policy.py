@@ -33,6 +33,7 @@ _NUMBERS = (
 )
 
 Tags = Iterable[str] | Callable[..., Iterable[str]]
+Group = str | Callable[..., str]
 
 
 class CacheTTL(IntEnum):
@@ -74,6 +75,10 @@ class Policy:
         version: part of the key; raise it when the meaning of the value changes.
         tags: names an entry can be invalidated by, or a function of the call's arguments giving
             them.
+        group: under which name the entry's reads are counted together with others', or a function
+            of the call's arguments giving it, at most 40 characters; shown to every viewer, so a
+            plan, a region or a digest, never what a user wrote. By default each key is counted by
+            itself, under the beginning of its digest.
     Raises: ValueError naming the two durations that contradict each other; TypeError naming the
         field that is no number.
     """
@@ -93,6 +98,7 @@ class Policy:
     ttl_max_s: float | None = None
     version: int | str = 1
     tags: Tags | None = None
+    group: Group | None = None
 
     def __post_init__(self) -> None:
         self._refuse_other_than_numbers()

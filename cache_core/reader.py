@@ -173,7 +173,18 @@ class Reader:
             saved_s = copy.entry.source_s - latency_s
             now_s = self._timing.clock()
             self._recorder.read(
-                read_event(call.namespace, "hit", now_s, latency_s, None, None, None, saved_s, True)
+                read_event(
+                    call.namespace,
+                    "hit",
+                    now_s,
+                    latency_s,
+                    None,
+                    None,
+                    None,
+                    saved_s,
+                    True,
+                    call.group,
+                )
             )
         return copy
 
@@ -208,6 +219,8 @@ class Reader:
                 answer.ran_s,
                 clock.store_s,
                 max(read.source_s - latency_s, 0.0) if came_from_store else 0.0,
+                False,
+                call.group,
             )
         )
 
@@ -226,7 +239,9 @@ class Reader:
             share_s = clock.shared_out(len(calls))
             told = clock.trace or self._recorder
             for call in calls:
-                told.read(ReadEvent(call.namespace, "error", clock.began_s, share_s))
+                told.read(
+                    ReadEvent(call.namespace, "error", clock.began_s, share_s, group=call.group)
+                )
         clock.end()
 
     def report_peek(self, call: Call, look: Look, clock: Stopwatch, together: int) -> None:
@@ -242,6 +257,7 @@ class Reader:
                 latency_s=latency_s,
                 cause=None if fresh else look.cause,
                 saved_s=max(entry.source_s - latency_s, 0.0) if entry else 0.0,
+                group=call.group,
             )
         )
 

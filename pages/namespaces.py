@@ -8,10 +8,11 @@ from cache_core.insight.ratings import rate, rate_all
 from cache_core.operations import preview_clear
 from cache_core.stores import StoreError
 from cache_core.telemetry import Counts, Figures, merged
-from ui import cards, outcome_charts, words
+from ui import cards, key_groups, outcome_charts, words
 from ui.events import events_in, said
 from ui.export import draw_export
 from ui.frame import STORE_PROBLEM, draw_stamp, draw_title, live, open_page
+from ui.key_groups import draw_groups
 from ui.namespace_facts import draw_policy, draw_worth, incident_frame
 from ui.report import Part
 
@@ -38,6 +39,7 @@ def draw() -> None:
     draw_outcomes(figures)
     if frame.namespace is None:
         draw_table(figures)
+    draw_groups(frame.app.groups(frame.window), frame.namespace)
     draw_incidents(counts)
     draw_stamp(figures)
 
@@ -186,6 +188,7 @@ def report(figures: Figures) -> tuple[str, list[Part]]:
     totals = {
         name: found for name, found in figures.totals.items() if frame.namespace in (None, name)
     }
+    groups = key_groups.chosen(frame.app.groups(frame.window), frame.namespace)
     return sentence(counts), [
         Part(
             "What became of the reads",
@@ -201,6 +204,8 @@ def report(figures: Figures) -> tuple[str, list[Part]]:
             "Namespaces",
             table=cards.namespace_frame(totals, {}, rate_all(totals, limits)),
         ),
+        Part("Hottest keys", table=key_groups.hottest_frame(groups, frame.namespace)),
+        Part("Most missed keys", table=key_groups.most_missed_frame(groups, frame.namespace)),
         Part("Beside the reads", table=incident_frame(counts)),
     ]
 

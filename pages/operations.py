@@ -61,7 +61,7 @@ def retuned() -> dict[str, float]:
 
 def life_of(namespace: str, retuned_s: float | None) -> str:
     """How long its answers stay fresh, in words."""
-    policy = app.cache.namespaces().get(namespace)
+    policy = app.policies().get(namespace)
     if policy is None:
         return "of another process"
     if retuned_s is None:
@@ -90,7 +90,7 @@ def draw_row(namespace: str, plan: WarmPlan | None, retuned_s: float | None) -> 
         left.markdown(f"**{namespace}**  \n:small[{ttl}{last_job(app, namespace)}]")
         with right.container(horizontal=True, horizontal_alignment="right"):
             draw_button("clear", "Clear …", ":material/delete:", "Count what would go, then ask.")
-            policy = app.cache.namespaces().get(namespace)
+            policy = app.policies().get(namespace)
             if policy is not None and not policy.sliding:
                 draw_button(
                     "retune", "TTL …", ":material/timer:", "Let answers live longer or shorter."
@@ -166,7 +166,7 @@ if jobs:
     st.fragment(draw_jobs, run_every=_REDRAW_S if running else None, key="jobs")(app, actor)
 
 st.subheader("Namespaces", anchor=False)
-known = sorted({*app.cache.namespaces(), *warmable})
+known = sorted({*app.policies(), *warmable})
 if not known:
     st.info(
         "No cached function is known here. The built-in ones need the database; see **Setup**.",

@@ -61,7 +61,7 @@ def _provider() -> str:
 
 def draw_policies() -> None:
     """The rules of each cached function of this process."""
-    policies = app.cache.namespaces()
+    policies = app.policies()
     if not policies:
         st.caption("No cached function is registered.")
         return

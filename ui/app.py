@@ -5,13 +5,15 @@ from __future__ import annotations
 import datetime as dt
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import streamlit as st
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from cache_core import Cache, connect
+from cache_core import Cache, Policy, connect
 from cache_core.database import DatabaseError, open_database
 from cache_core.learning.sample import ensure_sample
 from cache_core.learning.sources import data_label
@@ -21,7 +23,14 @@ from cache_core.operations.sign_in import PasswordDoor
 from cache_core.retuning import read_ttls
 from cache_core.settings import Settings, settings_with
 from cache_core.stores import StoreError, StoreUnavailableError
-from cache_core.telemetry import Figures, MetricsReader, SharedRecorder, Window
+from cache_core.telemetry import (
+    Figures,
+    GroupFigures,
+    MetricsReader,
+    SharedRecorder,
+    Window,
+    WindowName,
+)
 from cache_core.telemetry.archiver import Archiver
 from cache_core.telemetry.history import History, HistoryReader
 from cache_core.telemetry.scraping import ScrapedApp, Scraper, apps_from
@@ -64,36 +73,50 @@ class App:
     _histories: dict[tuple[int, int, str | None], tuple[float, History]] = field(
         default_factory=dict
     )
-    _figures: dict[tuple[str, int], tuple[float, Figures]] = field(default_factory=dict)
+    _kept: dict[tuple[str, str, int], tuple[float, Any]] = field(default_factory=dict)
 
     def figures(self, window: Window, back: int = 0) -> Figures:
-        """Figures of a window, this process's latest reads included. Raises StoreError.
+        """Figures of a window, this process's latest reads included. Raises StoreError."""
+        found: Figures = self._read_or_keep(
+            ("figures", window.name, back), lambda: self.metrics.read(window, back=back)
+        )
+        return found
 
-        Kept for seconds, so that many viewers cost the store what one does. A failure is kept for
-        three, so that a store that does not answer is not waited for again and again.
+    def groups(self, window: Window) -> GroupFigures:
+        """The groups of keys that stand out in a window's hours. Raises StoreError."""
+        found: GroupFigures = self._read_or_keep(
+            ("groups", window.name, 0), lambda: self.metrics.groups(window)
+        )
+        return found
+
+    def _read_or_keep(self, asked: tuple[str, WindowName, int], read: Callable[[], Any]) -> Any:
+        """What `read` gives, kept for seconds, so that many viewers cost the store what one does.
+
+        A failure is kept for three, so that a store that does not answer is not waited for again
+        and again.
         """
         with self._lock:
             now = time.monotonic()
             failed_s, failure = self._failure
             if failure is not None and now - failed_s < _FAILURE_KEPT_S:
                 raise failure
-            at_s, figures = self._figures.get((window.name, back), (0.0, None))
-            if figures is not None and now - at_s < _FIGURES_KEPT_S[window.name]:
-                return figures
+            at_s, found = self._kept.get(asked, (0.0, None))
+            if found is not None and now - at_s < _FIGURES_KEPT_S[asked[1]]:
+                return found
             try:
-                figures = self._read_figures(window, back)
+                self._hand_over()
+                found = read()
             except StoreError as exc:
                 self._failure = (time.monotonic(), exc)
                 raise
             self._failure = (0.0, None)
-            self._figures[window.name, back] = (time.monotonic(), figures)
-            return figures
+            self._kept[asked] = (time.monotonic(), found)
+            return found
 
-    def _read_figures(self, window: Window, back: int) -> Figures:
+    def _hand_over(self) -> None:
         recorder = self.recorder
         if recorder is not None and not recorder.flush():
             raise recorder.problem or StoreUnavailableError("figures could not be handed over")
-        return self.metrics.read(window, back=back)
 
     def history(self, first: int, hours: int, namespace: str | None) -> History | None:
         """Figures of past hours, as HistoryReader; None without a database. Raises SQLAlchemyError.
@@ -128,6 +151,10 @@ class App:
         told = self.cache.recorder.recorders
         return next((one for one in told if isinstance(one, SharedRecorder)), None)
 
+    def policies(self) -> dict[str, Policy]:
+        """The rules of every namespace of this process, by name, that of visitors' views too."""
+        return {**self.cache.namespaces(), **self.session_views.policies()}
+
     def retuned_s(self) -> dict[str, float]:
         """The ttl of namespaces that were retuned, seconds. Raises StoreError."""
         policies = self.cache.namespaces()
@@ -137,7 +164,7 @@ class App:
     def forget_figures(self) -> None:
         """Let the next page read anew: something was just changed."""
         with self._lock:
-            self._figures.clear()
+            self._kept.clear()
             self._histories.clear()
             self._failure = (0.0, None)
 

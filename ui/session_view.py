@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextvars
 from collections.abc import Mapping
 
-from cache_core import Cache, CacheTTL
+from cache_core import Cache, CacheTTL, Policy
 from cache_core.background import Background
 from cache_core.events import NoRecorder
 
@@ -29,13 +29,17 @@ class SessionViews:
 
     def __init__(self, cache: Cache) -> None:
         self._writer = Background(1, "session-views", waiting=_WAITING_MAX)
-        uncounted = Cache(cache.store, recorder=NoRecorder(), enabled=cache.is_on)
+        self._uncounted = uncounted = Cache(cache.store, recorder=NoRecorder(), enabled=cache.is_on)
 
         @uncounted.cached("session.view", ttl_s=CacheTTL.SESSION_DATA, sliding=True)
         def view(visitor: str) -> View:
             return _chosen.get() or {}
 
         self._view = view
+
+    def policies(self) -> dict[str, Policy]:
+        """The rules of the namespace they lie in, by its name."""
+        return self._uncounted.namespaces()
 
     def of(self, visitor: str) -> View:
         """What this visitor chose last; empty for one who is new, or was away for long."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cache_core.cache import Cache
+from cache_core.keys import tag_digest
 from cache_core.learning.record import Recorded
 from cache_core.learning.report import ImportReport
 
@@ -16,6 +17,11 @@ CATEGORIES = "categories"
 def user_tag(user: str) -> str:
     """Tag of what depends on one user's outcomes."""
     return f"user:{user}"
+
+
+def user_group(user: str) -> str:
+    """What one user's reads are counted under: a digest, for figures are shown to everybody."""
+    return f"user {tag_digest(user_tag(user)).hex()[:8]}"
 
 
 def category_tag(category: str) -> str:

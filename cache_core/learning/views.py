@@ -53,6 +53,7 @@ from cache_core.learning.tags import (
     instruction_tag,
     invalidate_after_import,
     touched_by,
+    user_group,
     user_tag,
 )
 from cache_core.learning.texts import text_md5
@@ -189,6 +190,7 @@ class LearningViews:
             "dashboard.stats",
             ttl_s=CacheTTL.DASHBOARD_STATS,
             tags=lambda user: [EVERYTHING, OUTCOMES if user is None else user_tag(user)],
+            group=lambda user: "everybody" if user is None else user_group(user),
         )
         def stats(user: str | None) -> DashboardStats:
             return dashboard_stats(engine, user)
@@ -197,6 +199,7 @@ class LearningViews:
             "user.data",
             ttl_s=CacheTTL.USER_DATA,
             tags=lambda user: [EVERYTHING, user_tag(user)],
+            group=user_group,
         )
         def data(user: str) -> UserData:
             return user_data(engine, user)
@@ -205,6 +208,7 @@ class LearningViews:
             "learning.metrics",
             ttl_s=CacheTTL.LEARNING_METRICS,
             tags=lambda user: [EVERYTHING, user_tag(user)],
+            group=user_group,
         )
         def progress(user: str) -> OwnProgress:
             return own_progress(engine, user)

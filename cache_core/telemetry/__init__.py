@@ -6,6 +6,8 @@ from cache_core.telemetry.recorder import SharedRecorder
 from cache_core.telemetry.windows import (
     WINDOWS,
     Figures,
+    GroupFigures,
+    GroupsOf,
     MetricsReader,
     Step,
     Window,
@@ -18,6 +20,8 @@ __all__ = [
     "WINDOWS",
     "Counts",
     "Figures",
+    "GroupFigures",
+    "GroupsOf",
     "MetricsReader",
     "SharedRecorder",
     "Step",

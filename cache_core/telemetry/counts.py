@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import orjson
 
+from cache_core.telemetry import groups as key_groups
+from cache_core.telemetry.groups import Groups
 from cache_core.telemetry.histogram import Histogram
 
 # `untold`: of caches that do not tell why they missed.
@@ -23,12 +25,14 @@ class Counts:
     """Counters by name and histograms by name. Grow-only within a period.
 
     Counters: `hit`, `stale`, `miss.<cause>`, `bypass`, `error`, and the incidents of
-    `events.Incident`.
+    `events.Incident`. `groups`: the groups of keys that stand out; only what was just folded and
+    one replica's hours tell them, they are added up where they are asked for.
     """
 
-    __slots__ = ("numbers", "saved_s", "times")
+    __slots__ = ("groups", "numbers", "saved_s", "times")
 
     def __init__(self) -> None:
+        self.groups: Groups = {}
         self.numbers: dict[str, int] = {}
         self.saved_s = 0.0
         self.times: dict[str, Histogram] = {}
@@ -50,7 +54,7 @@ class Counts:
         self.times[name].add_all(durations_s)
 
     def merge(self, other: Counts) -> None:
-        """Add another's counts."""
+        """Add another's counts, its groups left out."""
         for name, number in other.numbers.items():
             self.add(name, number)
         self.saved_s += other.saved_s
@@ -111,20 +115,26 @@ class UnreadableCountsError(ValueError):
     """Bytes are not counts of this format."""
 
 
-def snapshot(at_s: float, namespaces: Mapping[str, Counts]) -> dict[str, object]:
+def snapshot(
+    at_s: float, namespaces: Mapping[str, Counts], *, with_groups: bool = True
+) -> dict[str, object]:
     """The counts as they are now, fit for `encode`; later counting does not change it."""
     return {
         "f": _FORMAT,
         "at": round(at_s, 3),
-        "n": {
-            namespace: {
-                "c": dict(counts.numbers),
-                "s": round(counts.saved_s, 6),
-                "t": {name: histogram.to_json() for name, histogram in counts.times.items()},
-            }
-            for namespace, counts in namespaces.items()
-        },
+        "n": {name: _content(counts, with_groups) for name, counts in namespaces.items()},
     }
+
+
+def _content(counts: Counts, with_groups: bool) -> dict[str, object]:
+    content: dict[str, object] = {
+        "c": dict(counts.numbers),
+        "s": round(counts.saved_s, 6),
+        "t": {name: histogram.to_json() for name, histogram in counts.times.items()},
+    }
+    if with_groups and counts.groups:
+        content["g"] = key_groups.to_json(counts.groups)
+    return content
 
 
 def encode(taken: dict[str, object]) -> bytes:
@@ -144,6 +154,7 @@ def decode(raw: bytes) -> Contribution:
             counts.numbers = {name: int(number) for name, number in found["c"].items()}
             counts.saved_s = float(found["s"])
             counts.times = {name: Histogram.from_json(h) for name, h in found["t"].items()}
+            counts.groups = key_groups.from_json(found.get("g", {}))
             namespaces[namespace] = counts
         return Contribution(float(content["at"]), namespaces)
     except (zlib.error, ValueError, KeyError, TypeError, AttributeError) as exc:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from cache_core.events import Cause, Incident, Outcome, ReadEvent
 from cache_core.telemetry.counts import Counts
+from cache_core.telemetry.groups import add_lookups
 
 MINUTE_S = 60
 NAMESPACES_MAX = 200
@@ -93,5 +94,8 @@ def _count(
         counts.saved_s += sum([event.saved_s for event in reads])
         if near := sum([event.is_near for event in reads]):
             counts.add("near_hit", near)
+    if outcome != "bypass":
+        names, saved_s = [event.group for event in reads], [event.saved_s for event in reads]
+        add_lookups(counts.groups, names, saved_s, miss=outcome not in ("hit", "stale"))
     counts.time_all("source", [s for event in reads if (s := event.source_s) is not None])
     counts.time_all("store", [s for event in reads if (s := event.store_s) is not None])

@@ -77,8 +77,8 @@ def _size(counts: Counts | None) -> int:
 
 
 def packed(at_s: float, counts: Mapping[str, Counts]) -> bytes:
-    """Counts by name, encoded as in the store."""
-    return encode(snapshot(at_s, counts))
+    """Counts by name, encoded as in the store, without groups of keys: those are of the day."""
+    return encode(snapshot(at_s, counts, with_groups=False))
 
 
 def unpacked(raw: bytes | None) -> dict[str, Counts]:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from cache_core.stores.base import Store
+from cache_core.telemetry import groups
 from cache_core.telemetry.counts import Counts, snapshot
 from cache_core.telemetry.folding import MINUTE_S, Minutes, counts_in
 
@@ -67,7 +68,10 @@ class Periods:
                 self._unsent[name] = None
                 period = self._counts.setdefault(name, {})
                 for namespace, counts in namespaces.items():
-                    counts_in(period, namespace).merge(counts)
+                    kept = counts_in(period, namespace)
+                    kept.merge(counts)
+                    if not is_minute(name):
+                        groups.merge(kept.groups, counts.groups)
         while len(self._counts) > _KEPT_MAX:
             oldest = next(iter(self._counts))
             del self._counts[oldest]

@@ -15,6 +15,8 @@ from typing import Literal
 from cache_core.stores.base import Store
 from cache_core.telemetry.counts import Contribution, Counts, UnreadableCountsError, decode
 from cache_core.telemetry.folding import MINUTE_S
+from cache_core.telemetry.groups import Groups
+from cache_core.telemetry.groups import merge as merge_groups
 from cache_core.telemetry.periods import HOUR_S, clock_of, hour_key, minute_key
 from cache_core.telemetry.recorder import LATE_KEY
 
@@ -95,6 +97,30 @@ class Figures:
         return found
 
 
+@dataclass(slots=True)
+class GroupsOf:
+    """The groups of one namespace that stand out, beside the lookups and misses of all of them."""
+
+    lookups: int = 0
+    misses: int = 0
+    groups: Groups = field(default_factory=dict)
+
+    def add(self, counts: Counts) -> None:
+        """Add what one replica counted in an hour."""
+        self.lookups += counts.lookups
+        self.misses += counts.lookups - counts.served
+        merge_groups(self.groups, counts.groups)
+
+
+@dataclass(frozen=True, slots=True)
+class GroupFigures:
+    """The groups of keys that stand out, by namespace. `begin_s`: Unix time counted from, the
+    beginning of an hour."""
+
+    begin_s: int
+    namespaces: dict[str, GroupsOf]
+
+
 def merged(many: Iterable[Counts]) -> Counts:
     """The sum of several counts."""
     total = Counts()
@@ -123,11 +149,26 @@ class MetricsReader:
         first = last - window.span_s // window.period_s + 1
         periods = range(first, last + 1)
         with self._lock:
-            found = self._fetch(window, periods, now_s)
+            found = self._fetch(window.period_s, periods, now_s)
         return _figures(window, periods, end_s, found)
 
-    def _fetch(self, window: Window, periods: Sequence[int], now_s: float) -> dict[int, _Period]:
-        name = minute_key if window.period_s == MINUTE_S else hour_key
+    def groups(self, window: Window) -> GroupFigures:
+        """Groups of keys in the hours that the window that ends now touches. Raises StoreError."""
+        now_s = self._clock()
+        hours = range(int(now_s - window.span_s) // HOUR_S + 1, int(now_s) // HOUR_S + 1)
+        if window.period_s < HOUR_S:
+            hours = range(hours[0] - 1, hours[-1] + 1)
+        with self._lock:
+            found = self._fetch(HOUR_S, hours, now_s)
+        namespaces: dict[str, GroupsOf] = {}
+        for period in found.values():
+            for contribution in period.contributions.values():
+                for namespace, counts in contribution.namespaces.items():
+                    namespaces.setdefault(namespace, GroupsOf()).add(counts)
+        return GroupFigures(hours[0] * HOUR_S, namespaces)
+
+    def _fetch(self, period_s: int, periods: Sequence[int], now_s: float) -> dict[int, _Period]:
+        name = minute_key if period_s == MINUTE_S else hour_key
         wanted = [p for p in periods if name(p) not in self._closed]
         late, *raws = self._get([LATE_KEY, *map(name, wanted)])
         if late != self._late:
@@ -138,7 +179,7 @@ class MetricsReader:
         fresh = {p: _decoded(raw) for p, raw in zip(wanted, raws, strict=True)}
         found = {p: fresh[p] if p in fresh else self._closed[name(p)] for p in periods}
         for at, period in fresh.items():
-            if (at + 1) * window.period_s + _SETTLED_S < now_s:
+            if (at + 1) * period_s + _SETTLED_S < now_s:
                 self._closed[name(at)] = period
         while len(self._closed) > _KEPT_PERIODS:
             self._closed.popitem(last=False)

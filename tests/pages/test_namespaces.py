@@ -129,3 +129,36 @@ def test_both_charts_say_in_words_what_they_draw(open_app: OpenApp, running: Run
     specs = [json.loads(chart.proto.spec) for chart in at.get("vega_lite_chart")]
     assert len(specs) == 2
     assert all(len(chart.proto.alt) > 20 for chart in at.get("vega_lite_chart"))
+
+
+def test_shows_the_hottest_and_the_most_missed_keys_by_digest(
+    open_app: OpenApp, running: Running
+) -> None:
+    open_app("namespaces")
+    cache = running().cache
+
+    @cache.cached("ns", ttl_s=60)
+    def answer(question: str) -> str:
+        return question
+
+    for question in ["may I", "may I", "may I", "who is ann"]:
+        answer(question)
+    running().forget_figures()
+    at = open_app("namespaces").selectbox(key="namespace").select("ns").run()
+    assert not at.exception
+    hot, missed = (
+        table.value for table in at.dataframe if "Of all" in getattr(table.value, "columns", ())
+    )
+    keys = [
+        "#" + answer.key(question).rpartition("{")[2][:8] for question in ("may I", "who is ann")
+    ]
+    assert hot[["Keys", "Lookups", "Of all", "Hit rate"]].to_numpy().tolist() == [
+        [keys[0], 3, "75 %", "67 %"],
+        [keys[1], 1, "25 %", "0 %"],
+    ]
+    assert sorted(missed["Keys"]) == sorted(keys)
+    assert set(missed["Misses"]) == {1}
+    said = texts(at)
+    assert "2 keys or groups take 100 % of lookups; 2 keys or groups cause 100 % of misses" in said
+    assert "who is ann" not in said
+    assert "may I" not in said

@@ -212,3 +212,9 @@ def test_viewers_read_the_audit_too(open_app: OpenApp, running: Running) -> None
     _finish(at, running)
     at = open_app("operations", operator=False)
     assert deeds(at) == [("warm", "dashboard.stats", "✓ done")]
+
+
+def test_visitors_views_can_be_cleared_though_nobody_counts_them(open_app: OpenApp) -> None:
+    at = open_app("operations")
+    assert not at.exception
+    assert any(button.key == "clear_session.view" for button in at.button)

@@ -214,12 +214,15 @@ def test_a_flush_of_twenty_busy_namespaces_is_at_most_10_kilobytes(
 
     recorder = recorder_of(Watched(), clock)  # type: ignore[arg-type]
     for namespace in (f"dashboard.view-{number}" for number in range(20)):
-        for _ in range(500):
+        keys = [f"#{chance.getrandbits(32):08x}" for _ in range(100)]
+        for key in chance.choices(keys, [1 / (1 + rank) for rank in range(100)], k=500):
             latency_s = chance.lognormvariate(-6, 0.7)
-            recorder.read(hit(namespace, latency_s=latency_s, store_s=latency_s))
-        for _ in range(50):
+            recorder.read(
+                hit(namespace, latency_s=latency_s, store_s=latency_s, saved_s=0.1, group=key)
+            )
+        for key in chance.choices(keys, k=50):
             source_s = chance.lognormvariate(-2, 0.7)
-            recorder.read(miss(namespace, latency_s=source_s, source_s=source_s))
+            recorder.read(miss(namespace, latency_s=source_s, source_s=source_s, group=key))
     recorder.flush()
     assert len(sent) == 2
     assert sum(len(put.value) for put in sent) <= 10_000
