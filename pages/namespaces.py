@@ -9,6 +9,7 @@ from cache_core.operations import preview_clear
 from cache_core.stores import StoreError
 from cache_core.telemetry import Counts, Figures, merged
 from ui import cards, key_groups, outcome_charts, words
+from ui.drawing import draw_chart
 from ui.events import events_in, said
 from ui.export import draw_export
 from ui.frame import STORE_PROBLEM, draw_stamp, draw_title, live, open_page
@@ -39,7 +40,7 @@ def draw() -> None:
     draw_outcomes(figures)
     if frame.namespace is None:
         draw_table(figures)
-    draw_groups(frame.app.groups(frame.window), frame.namespace)
+    draw_groups(frame.groups(), frame.namespace)
     draw_incidents(counts)
     draw_stamp(figures)
 
@@ -91,15 +92,19 @@ def draw_outcomes(figures: Figures) -> None:
     events = events_in(frame.app, figures, frame.namespace)
     outcomes = outcome_charts.outcome_frame(figures, frame.namespace)
     rates = outcome_charts.rate_frame(figures, frame.namespace)
-    st.altair_chart(
-        outcome_charts.outcome_chart(outcomes, events),
+    draw_chart(
+        outcome_charts.outcome_chart,
+        outcomes,
+        events,
         key="outcomes",
-        alt=outcome_charts.describe_outcomes(outcomes),
+        alt_text=outcome_charts.describe_outcomes(outcomes),
     )
-    st.altair_chart(
-        outcome_charts.rate_chart(rates, limits),
+    draw_chart(
+        outcome_charts.rate_chart,
+        rates,
+        limits,
         key="rates",
-        alt=outcome_charts.describe_rates(rates),
+        alt_text=outcome_charts.describe_rates(rates),
     )
     if meanings := said(events):
         st.caption(f"On the time axis: {meanings}")
@@ -188,7 +193,7 @@ def report(figures: Figures) -> tuple[str, list[Part]]:
     totals = {
         name: found for name, found in figures.totals.items() if frame.namespace in (None, name)
     }
-    groups = key_groups.chosen(frame.app.groups(frame.window), frame.namespace)
+    groups = key_groups.chosen(frame.groups(), frame.namespace)
     return sentence(counts), [
         Part(
             "What became of the reads",

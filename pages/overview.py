@@ -10,6 +10,7 @@ from cache_core.insight.ratings import Rated, Rating, rate, rate_all, targets
 from cache_core.telemetry import Counts, Figures, merged
 from ui import cards, charts, words
 from ui.advice_block import draw_top_advice
+from ui.drawing import draw_chart
 from ui.events import events_in, said
 from ui.export import draw_export
 from ui.frame import Frame, draw_stamp, draw_title, live, open_page
@@ -96,20 +97,25 @@ def draw_charts(figures: Figures) -> None:
     with left:
         st.subheader("Hit rate", anchor=False)
         rates = charts.hit_rate_frame(figures, frame.namespace)
-        st.altair_chart(
-            charts.hit_rate_chart(rates, limits, events),
+        draw_chart(
+            charts.hit_rate_chart,
+            rates,
+            limits,
+            events,
             key="hit_rate",
-            alt=charts.describe_hit_rate(rates),
+            alt_text=charts.describe_hit_rate(rates),
         )
         if frame.namespace is None and len(figures.totals) > charts.LINES_MAX:
             st.caption(f"The {charts.LINES_MAX} namespaces with the most lookups.")
     with right:
         st.subheader("Response time", anchor=False)
         times = charts.response_frame(figures, frame.namespace)
-        st.altair_chart(
-            charts.response_chart(times, events),
+        draw_chart(
+            charts.response_chart,
+            times,
+            events,
             key="response",
-            alt=charts.describe_response(times),
+            alt_text=charts.describe_response(times),
         )
     if meanings := said(events):
         st.caption(f"On the time axis: {meanings}")

@@ -6,6 +6,7 @@ import streamlit as st
 
 from cache_core.telemetry import Counts, Figures, merged
 from ui import latency_charts, words
+from ui.drawing import draw_chart
 from ui.events import events_in, said
 from ui.export import draw_export
 from ui.frame import draw_stamp, draw_title, live, open_page
@@ -87,18 +88,22 @@ def draw_over_time(figures: Figures, path: str) -> None:
     events = events_in(frame.app, figures, frame.namespace)
     lines = latency_charts.percentile_frame(figures, frame.namespace, path)
     heat = latency_charts.heat_frame(figures, frame.namespace, path)
-    st.altair_chart(
-        latency_charts.percentile_chart(lines, events),
+    draw_chart(
+        latency_charts.percentile_chart,
+        lines,
+        events,
         key="percentiles",
-        alt=latency_charts.describe_percentiles(lines, path),
+        alt_text=latency_charts.describe_percentiles(lines, path),
     )
     if meanings := said(events):
         st.caption(f"On the time axis: {meanings}")
     st.subheader("Where the times lie", anchor=False)
-    st.altair_chart(
-        latency_charts.heat_chart(heat, lines),
+    draw_chart(
+        latency_charts.heat_chart,
+        heat,
+        lines,
         key="heat",
-        alt=latency_charts.describe_heat(heat, path),
+        alt_text=latency_charts.describe_heat(heat, path),
     )
 
 

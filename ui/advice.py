@@ -49,8 +49,8 @@ def advise(frame: Frame, figures: Figures) -> Told:
     unread: list[str] = []
     before = retuned_s = info = None
     try:
-        before = app.figures(frame.window, back=1)
-        retuned_s = app.retuned_s()
+        before = frame.figures_or_raise(back=1)
+        retuned_s = app.retuned_s(frame.age_s)
         info = _store_info(app, app.started_s)
     except StoreError as exc:
         unread.append(f"the store did not say all it could: {exc}")

@@ -29,7 +29,6 @@ from cache_core.telemetry import (
     MetricsReader,
     SharedRecorder,
     Window,
-    WindowName,
 )
 from cache_core.telemetry.archiver import Archiver
 from cache_core.telemetry.history import History, HistoryReader
@@ -40,6 +39,7 @@ from ui.session_view import SessionViews
 # How long figures of a window are kept for all viewers: adding up a week takes longer than an hour.
 _FIGURES_KEPT_S = {"1h": 1.0, "6h": 2.0, "24h": 5.0, "7d": 10.0}
 _FAILURE_KEPT_S = 3.0
+_TTLS_KEPT_S = 5.0
 _SETTLING_S = 3_600.0  # what ended longer ago than this changes only where a process was late
 _HISTORY_KEPT_S = 60.0
 _HISTORIES_MAX = 16
@@ -75,21 +75,48 @@ class App:
     )
     _kept: dict[tuple[str, str, int], tuple[float, Any]] = field(default_factory=dict)
 
-    def figures(self, window: Window, back: int = 0) -> Figures:
-        """Figures of a window, this process's latest reads included. Raises StoreError."""
+    def figures(self, window: Window, back: int = 0, age_s: float = 0.0) -> Figures:
+        """Figures of a window, this process's latest reads included. Raises StoreError.
+
+        `age_s`: how old they may be, seconds, if that is longer than they are kept for anybody.
+        """
         found: Figures = self._read_or_keep(
-            ("figures", window.name, back), lambda: self.metrics.read(window, back=back)
+            ("figures", window.name, back),
+            max(age_s, _FIGURES_KEPT_S[window.name]),
+            lambda: self.metrics.read(window, back=back),
         )
         return found
 
-    def groups(self, window: Window) -> GroupFigures:
-        """The groups of keys that stand out in a window's hours. Raises StoreError."""
+    def groups(self, window: Window, age_s: float = 0.0) -> GroupFigures:
+        """The groups of keys that stand out in a window's hours. Raises StoreError.
+
+        `age_s`: as for `figures`.
+        """
         found: GroupFigures = self._read_or_keep(
-            ("groups", window.name, 0), lambda: self.metrics.groups(window)
+            ("groups", window.name, 0),
+            max(age_s, _FIGURES_KEPT_S[window.name]),
+            lambda: self.metrics.groups(window),
         )
         return found
 
-    def _read_or_keep(self, asked: tuple[str, WindowName, int], read: Callable[[], Any]) -> Any:
+    def retuned_s(self, age_s: float = 0.0) -> dict[str, float]:
+        """The ttl of namespaces that were retuned, seconds. Raises StoreError.
+
+        `age_s`: as for `figures`.
+        """
+        found: dict[str, float] = self._read_or_keep(
+            ("retuned", "", 0), max(age_s, _TTLS_KEPT_S), self._read_ttls
+        )
+        return found
+
+    def _read_ttls(self) -> dict[str, float]:
+        policies = self.cache.namespaces()
+        found = read_ttls(self.cache.store, sorted(policies))
+        return {name: policies[name].retuned(ttl_s).ttl_s for name, ttl_s in found.items()}
+
+    def _read_or_keep(
+        self, asked: tuple[str, str, int], kept_s: float, read: Callable[[], Any]
+    ) -> Any:
         """What `read` gives, kept for seconds, so that many viewers cost the store what one does.
 
         A failure is kept for three, so that a store that does not answer is not waited for again
@@ -101,7 +128,7 @@ class App:
             if failure is not None and now - failed_s < _FAILURE_KEPT_S:
                 raise failure
             at_s, found = self._kept.get(asked, (0.0, None))
-            if found is not None and now - at_s < _FIGURES_KEPT_S[asked[1]]:
+            if found is not None and now - at_s < kept_s:
                 return found
             try:
                 self._hand_over()
@@ -154,12 +181,6 @@ class App:
     def policies(self) -> dict[str, Policy]:
         """The rules of every namespace of this process, by name, that of visitors' views too."""
         return {**self.cache.namespaces(), **self.session_views.policies()}
-
-    def retuned_s(self) -> dict[str, float]:
-        """The ttl of namespaces that were retuned, seconds. Raises StoreError."""
-        policies = self.cache.namespaces()
-        found = read_ttls(self.cache.store, sorted(policies))
-        return {name: policies[name].retuned(ttl_s).ttl_s for name, ttl_s in found.items()}
 
     def forget_figures(self) -> None:
         """Let the next page read anew: something was just changed."""

@@ -9,7 +9,7 @@ from typing import cast
 import streamlit as st
 
 from cache_core.stores import StoreError, StoreRejectedError
-from cache_core.telemetry import WINDOWS, Figures, Window, WindowName
+from cache_core.telemetry import WINDOWS, Figures, GroupFigures, Window, WindowName
 from ui import words
 from ui.access import draw_role
 from ui.app import App, get_app
@@ -35,14 +35,24 @@ class Frame:
     namespace: str | None
     live_s: float | None
 
-    def figures_or_raise(self) -> Figures:
+    @property
+    def age_s(self) -> float:
+        """How old figures may be: nearly as old as a live page's last ones, so that many viewers,
+        each with a rhythm of his own, cost the store what one does."""
+        return 0.9 * (self.live_s or 0.0)
+
+    def figures_or_raise(self, back: int = 0) -> Figures:
         """Figures of the chosen window. Raises StoreError."""
-        return self.app.figures(self.window)
+        return self.app.figures(self.window, back, self.age_s)
+
+    def groups(self) -> GroupFigures:
+        """Groups of keys of the chosen window. Raises StoreError."""
+        return self.app.groups(self.window, self.age_s)
 
     def figures(self, back: int = 0) -> Figures | None:
         """Figures of the chosen window; None, said on the page, when the store does not answer."""
         try:
-            return self.app.figures(self.window, back)
+            return self.figures_or_raise(back)
         except StoreError as exc:
             if st.session_state.get(STORE_PROBLEM) is None:
                 _draw_problem(self.app, exc)  # it began after the head of the page was drawn

@@ -103,6 +103,7 @@ def test_the_policy_and_what_it_was_retuned_to_are_said(
     at.selectbox(key="namespace").select("dashboard.stats").run()
     assert "fresh for **5 min**" in texts(at)
     retune(app.cache, "dashboard.stats", 900, Actor("ada", "operator"), app.audit)
+    app.forget_figures()
     assert "fresh for **15 min (retuned; its code says 5 min)**" in texts(at.run())
 
 
