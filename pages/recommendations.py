@@ -12,7 +12,9 @@ from cache_core.telemetry import Figures
 from ui import words
 from ui.access import current_actor, draw_sign_in
 from ui.advice import Told, advise
+from ui.advice_export import advice_content
 from ui.advice_rows import draw_asked, draw_dismissed, draw_row, draw_said
+from ui.export import draw_files, origin_in_store
 from ui.frame import draw_stamp, draw_title, open_page
 from ui.job_list import WATCHING, draw_jobs, jobs_of_operators
 from ui.operation_dialogs import draw_pending
@@ -147,3 +149,17 @@ warmable = plans()
 draw_pending(frame, actor, warmable)
 draw_work()
 draw()
+which = f"namespace {frame.namespace}" if frame.namespace else "all namespaces"
+draw_files(
+    origin_in_store(
+        app,
+        "recommendations",
+        f"Last {frame.window.name}",
+        which,
+        frame.window.name,
+        frame.namespace,
+    ),
+    "Cache recommendations",
+    "a row per recommendation",
+    lambda: advice_content(frame),
+)

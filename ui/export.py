@@ -19,6 +19,7 @@ from cache_core.insight.tables import steps_table, totals_table
 from cache_core.telemetry import Figures
 from ui.app import App
 from ui.frame import Frame
+from ui.learning_frames import plain
 from ui.report import Part, render_report
 
 MakeParts = Callable[[Figures], tuple[str, Sequence[Part]]]
@@ -119,7 +120,7 @@ def draw_files(origin: Origin, title: str, rows: str, make: Callable[[], Content
         ),
     )
     with st.popover("Export", icon=":material/download:"):
-        st.caption(f"{origin.words}. Files are made when you press the button.")
+        st.caption(f"{plain(origin.words)}. Files are made when you press the button.")
         for label, ending, mime, data in files:
             st.download_button(
                 label,
@@ -196,4 +197,4 @@ def _harmless(cell: object) -> object:
 
 def _plain(sentence: str) -> str:
     """Without the marks of bold and code."""
-    return re.sub(r"\*\*|`|\\(?=[^\w\s])", "", sentence)
+    return re.sub(r"\*\*|`|\\(?=[^A-Za-z0-9\s])", "", sentence)

@@ -17,6 +17,7 @@ _LEFT_PX = 86  # of every vertical axis, so that charts above each other line up
 _NOW, _THEN = "#0072B2", "#D55E00"
 # p95 lighter than p50, of the same kind of hue as its span.
 _HIT_HUES = [_NOW, "#56B4E9", _THEN, "#E69F00"]
+_HIT_DASHES = [[1, 0], [2, 2], [7, 4], [7, 3, 2, 3]]
 _OUTCOME_HUES = ["#0072B2", "#56B4E9", "#E69F00", "#D55E00", QUIET]
 _STATE_HUES = {
     "Collected": "#009E73",
@@ -72,37 +73,38 @@ def rate_chart(frame: pd.DataFrame, span: Span, thresholds: Thresholds) -> alt.L
 
 
 def hit_time_chart(frame: pd.DataFrame, span: Span) -> alt.LayerChart:
-    """p50 and p95 of hits: of the span solid, of the one before dashed; p95 has triangles.
+    """p50 and p95 of hits over those of the span before, each with a hue and dashes of its own.
 
     `frame`: from hit_time_frame. On a logarithmic scale: a tail may lie orders above the middle.
     """
     series = hit_time_series(span)
-    legend = alt.Legend(orient="top", title=None, columns=2, symbolSize=120, labelLimit=200)
-    base = alt.Chart(frame).encode(
-        x=_time_axis(span),
-        y=milliseconds(),
-        color=alt.Color("series:N", scale=alt.Scale(domain=series, range=_HIT_HUES), legend=legend),
-        tooltip=[
-            alt.Tooltip("at:T", title="Hour of this span", format="%Y-%m-%d %H:%M"),
-            alt.Tooltip("series:N", title="Series"),
-            alt.Tooltip("ms:Q", title="ms", format=",.3~g"),
-        ],
-    )
-    lines = base.mark_line(strokeWidth=2).encode(
-        strokeDash=alt.StrokeDash(
-            "series:N",
-            scale=alt.Scale(domain=series, range=[[1, 0], [1, 0], [5, 4], [5, 4]]),
-            legend=legend,
+    lines = (
+        alt.Chart(frame)
+        .mark_line(
+            point=alt.OverlayMarkDef(size=36 if span.kind == "Day" else 14, filled=True),
+            strokeWidth=2,
+        )
+        .encode(
+            x=_time_axis(span),
+            y=milliseconds(),
+            color=alt.Color(
+                "series:N",
+                scale=alt.Scale(domain=series, range=_HIT_HUES),
+                legend=alt.Legend(
+                    orient="top", title=None, columns=2, symbolType="stroke", symbolSize=400
+                ),
+            ),
+            strokeDash=alt.StrokeDash(
+                "series:N", title=None, scale=alt.Scale(domain=series, range=_HIT_DASHES)
+            ),
+            tooltip=[
+                alt.Tooltip("at:T", title="Hour of this span", format="%Y-%m-%d %H:%M"),
+                alt.Tooltip("series:N", title="Series"),
+                alt.Tooltip("ms:Q", title="ms", format=",.3~g"),
+            ],
         )
     )
-    points = base.mark_point(filled=True, opacity=1, size=36 if span.kind == "Day" else 14).encode(
-        shape=alt.Shape(
-            "series:N",
-            scale=alt.Scale(domain=series, range=["circle", "triangle-up"] * 2),
-            legend=legend,
-        )
-    )
-    return cast("alt.LayerChart", alt.layer(lines, points).properties(height=HEIGHT_PX))
+    return cast("alt.LayerChart", alt.layer(lines).properties(height=HEIGHT_PX))
 
 
 def coverage_chart(frame: pd.DataFrame, span: Span) -> alt.LayerChart:
