@@ -11,6 +11,7 @@ from cache_core.insight.ratings import rate
 from cache_core.telemetry.history import History
 from cache_core.telemetry.periods import HOUR_S, clock_of
 from ui import cards, history_frames, words
+from ui.events import events_of_history
 from ui.export import Content, draw_files, origin_in_store
 from ui.frame import draw_title, live, open_page
 from ui.history_blocks import draw_cards, draw_coverage, draw_overlays, draw_reads, draw_totals
@@ -75,12 +76,13 @@ def draw() -> None:
             st.markdown(sentence(counts, before, span, limits))
         draw_cards(now, then, span, limits)
     hours = history_frames.hour_frame(now, then)
+    events = events_of_history(app, now, frame.namespace)
     if counts.reads or before.reads:
-        draw_overlays(now, then, hours, span, limits)
+        draw_overlays(now, then, hours, events, span, limits)
     else:
         draw_coverage(now, then, span)
     if counts.reads:
-        draw_reads(hours, span)
+        draw_reads(hours, events, span)
         draw_totals(now, then, span)
     draw_stamp(now)
 
@@ -135,7 +137,8 @@ def content() -> Content:
     found = histories()
     if found is None:
         raise LookupError("there is no database, so there is no history")
-    return history_content(*found, span, frame.namespace, limits)
+    events = events_of_history(app, found[0], frame.namespace)
+    return history_content(*found, events, span, frame.namespace, limits)
 
 
 draw_title(

@@ -9,6 +9,7 @@ from cache_core.telemetry.history import History
 from cache_core.thresholds import Thresholds
 from ui import charts, history_charts, history_frames, words
 from ui.definitions import meaning
+from ui.events import said
 from ui.history_span import Span
 from ui.history_totals import change_of, is_change, totals_frame
 
@@ -55,7 +56,12 @@ def draw_cards(now: History, then: History, span: Span, thresholds: Thresholds) 
 
 
 def draw_overlays(
-    now: History, then: History, hours: pd.DataFrame, span: Span, thresholds: Thresholds
+    now: History,
+    then: History,
+    hours: pd.DataFrame,
+    events: pd.DataFrame,
+    span: Span,
+    thresholds: Thresholds,
 ) -> None:
     """Hit rate and response time of hits over those of the span before."""
     left, right = _side_by_side(span)
@@ -64,7 +70,7 @@ def draw_overlays(
         rates = history_frames.rate_frame(hours, span)
         series = [span.this.capitalize(), span.earlier.capitalize()]
         st.altair_chart(
-            history_charts.rate_chart(rates, span, thresholds),
+            history_charts.rate_chart(rates, span, thresholds, events),
             key="history_rates",
             alt=history_frames.describe_rates(rates, series),
         )
@@ -74,13 +80,15 @@ def draw_overlays(
         times = history_frames.hit_time_frame(hours, span)
         if times["ms"].notna().any():
             st.altair_chart(
-                history_charts.hit_time_chart(times, span),
+                history_charts.hit_time_chart(times, span, events),
                 key="history_hit_times",
                 alt=history_frames.describe_hit_times(times, history_frames.hit_time_series(span)),
             )
             st.caption("p50 and p95 of each hour, from the merged histograms of all processes.")
         else:
             st.caption(f"No hit was timed {span.this} or {span.earlier}.")
+    if meanings := said(events):
+        st.caption(f"On the time axis: {meanings}")
 
 
 def draw_coverage(now: History, then: History, span: Span) -> None:
@@ -94,14 +102,14 @@ def draw_coverage(now: History, then: History, span: Span) -> None:
     st.caption(history_frames.coverage_sentence(now, span, then))
 
 
-def draw_reads(hours: pd.DataFrame, span: Span) -> None:
+def draw_reads(hours: pd.DataFrame, events: pd.DataFrame, span: Span) -> None:
     """Reads by outcome and response times, side by side where there is room."""
     left, right = _side_by_side(span)
     with left:
         st.subheader("Reads by outcome", anchor=False)
         outcomes = history_frames.outcome_frame(hours)
         st.altair_chart(
-            history_charts.outcome_chart(outcomes, span),
+            history_charts.outcome_chart(outcomes, span, events),
             key="history_outcomes",
             alt=history_frames.describe_outcomes(outcomes),
         )
@@ -109,7 +117,7 @@ def draw_reads(hours: pd.DataFrame, span: Span) -> None:
         st.subheader("With the cache and without", anchor=False)
         times = history_frames.time_frame(hours)
         st.altair_chart(
-            charts.response_chart(times),
+            charts.response_chart(times, events),
             key="history_response",
             alt=charts.describe_response(times),
         )

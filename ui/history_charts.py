@@ -8,7 +8,14 @@ import altair as alt
 import pandas as pd
 
 from cache_core.thresholds import Thresholds
-from ui.chart_parts import QUIET, milliseconds, rating_bounds, room_for_bounds, share_axis
+from ui.chart_parts import (
+    QUIET,
+    event_layer,
+    milliseconds,
+    rating_bounds,
+    room_for_bounds,
+    share_axis,
+)
 from ui.history_frames import OUTCOMES, STATES, hit_time_series
 from ui.history_span import Span
 
@@ -30,7 +37,9 @@ _STATE_HUES = {
 _ALWAYS_SHOWN = ("Collected", "Nothing read", "Reset", "Missing")
 
 
-def rate_chart(frame: pd.DataFrame, span: Span, thresholds: Thresholds) -> alt.LayerChart:
+def rate_chart(
+    frame: pd.DataFrame, span: Span, thresholds: Thresholds, events: pd.DataFrame
+) -> alt.LayerChart:
     """Hit rate of the span, solid, over that of the one before, dashed, with the ratings' bounds.
 
     `frame`: from rate_frame. Hours without lookups stay gaps.
@@ -66,13 +75,12 @@ def rate_chart(frame: pd.DataFrame, span: Span, thresholds: Thresholds) -> alt.L
             ],
         )
     )
-    return cast(
-        "alt.LayerChart",
-        alt.layer(rating_bounds(thresholds.hit_rate), lines).properties(height=HEIGHT_PX),
-    )
+    marks = event_layer(events, _time_axis(span))
+    layers = alt.layer(rating_bounds(thresholds.hit_rate), marks, lines)
+    return cast("alt.LayerChart", layers.properties(height=HEIGHT_PX))
 
 
-def hit_time_chart(frame: pd.DataFrame, span: Span) -> alt.LayerChart:
+def hit_time_chart(frame: pd.DataFrame, span: Span, events: pd.DataFrame) -> alt.LayerChart:
     """p50 and p95 of hits over those of the span before, each with a hue and dashes of its own.
 
     `frame`: from hit_time_frame. On a logarithmic scale: a tail may lie orders above the middle.
@@ -104,7 +112,8 @@ def hit_time_chart(frame: pd.DataFrame, span: Span) -> alt.LayerChart:
             ],
         )
     )
-    return cast("alt.LayerChart", alt.layer(lines).properties(height=HEIGHT_PX))
+    layers = alt.layer(event_layer(events, _time_axis(span)), lines)
+    return cast("alt.LayerChart", layers.properties(height=HEIGHT_PX))
 
 
 def coverage_chart(frame: pd.DataFrame, span: Span) -> alt.LayerChart:
@@ -151,9 +160,9 @@ def coverage_chart(frame: pd.DataFrame, span: Span) -> alt.LayerChart:
     return cast("alt.LayerChart", layers.properties(height=22 * len(shown)))
 
 
-def outcome_chart(frame: pd.DataFrame, span: Span) -> alt.Chart:
+def outcome_chart(frame: pd.DataFrame, span: Span, events: pd.DataFrame) -> alt.LayerChart:
     """Reads of each hour, stacked by outcome, hits at the bottom. `frame`: from outcome_frame."""
-    chart: alt.Chart = (
+    bars = (
         alt.Chart(frame)
         .mark_rect()
         .encode(
@@ -172,9 +181,9 @@ def outcome_chart(frame: pd.DataFrame, span: Span) -> alt.Chart:
                 alt.Tooltip("reads:Q", title="Reads", format=","),
             ],
         )
-        .properties(height=HEIGHT_PX)
     )
-    return chart
+    layers = alt.layer(bars, event_layer(events, _time_axis(span)))
+    return cast("alt.LayerChart", layers.properties(height=HEIGHT_PX))
 
 
 def _time_axis(span: Span, *, labels: bool = True) -> alt.X:

@@ -15,14 +15,23 @@ from ui.report import Part
 
 
 def history_content(
-    now: History, then: History, span: Span, namespace: str | None, thresholds: Thresholds
+    now: History,
+    then: History,
+    events: pd.DataFrame,
+    span: Span,
+    namespace: str | None,
+    thresholds: Thresholds,
 ) -> Content:
     """What is drawn, the span before included."""
     hours = history_frames.hour_frame(now, then)
     return Content(
         sentence(now.overall(), then.overall(), span, thresholds),
-        _parts(now, then, hours, span, thresholds),
-        {"hours": hours_table(hours), "totals": counts_table(now.totals(), namespace)},
+        _parts(now, then, hours, events, span, thresholds),
+        {
+            "hours": hours_table(hours),
+            "totals": counts_table(now.totals(), namespace),
+            "events": events[["at", "what"]],
+        },
         {
             "span": span.title,
             "begin": iso(now.begin_s),
@@ -43,7 +52,12 @@ def hours_table(hours: pd.DataFrame) -> pd.DataFrame:
 
 
 def _parts(
-    now: History, then: History, hours: pd.DataFrame, span: Span, thresholds: Thresholds
+    now: History,
+    then: History,
+    hours: pd.DataFrame,
+    events: pd.DataFrame,
+    span: Span,
+    thresholds: Thresholds,
 ) -> list[Part]:
     coverage = history_frames.coverage_frame(now)
     known = Part(
@@ -61,24 +75,25 @@ def _parts(
     return [
         Part(
             "Hit rate",
-            history_charts.rate_chart(rates, span, thresholds),
+            history_charts.rate_chart(rates, span, thresholds, events),
             history_frames.describe_rates(rates, both),
         ),
         known,
         Part(
             "Response time of hits",
-            history_charts.hit_time_chart(hits, span),
+            history_charts.hit_time_chart(hits, span, events),
             history_frames.describe_hit_times(hits, history_frames.hit_time_series(span)),
         ),
         Part(
             "Reads by outcome",
-            history_charts.outcome_chart(outcomes, span),
+            history_charts.outcome_chart(outcomes, span, events),
             history_frames.describe_outcomes(outcomes),
         ),
         Part(
             "With the cache and without",
-            charts.response_chart(times),
+            charts.response_chart(times, events),
             charts.describe_response(times),
         ),
+        Part("Events", table=events[["at", "what"]]),
         Part("Totals", table=totals_frame(now.overall(), then.overall(), span)),
     ]

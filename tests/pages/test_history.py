@@ -29,6 +29,7 @@ from ui.history_span import Span, span_of
 Running = Callable[[], App]
 
 HOUR_S = 3600
+NO_EVENTS = pd.DataFrame(columns=["at", "mark", "what"])
 TODAY = dt.datetime.now(dt.UTC).date()
 DAY = TODAY - dt.timedelta(days=3)
 
@@ -119,7 +120,7 @@ def test_a_day_beside_the_day_before(open_app: OpenApp, two_days: App) -> None:
     assert rates["layer"][0]["layer"][0]["encoding"]["y"]["field"] == "bound"
     assert coverage["layer"][0]["encoding"]["y"]["field"] == "state"
     assert hits["layer"][-1]["encoding"]["y"]["scale"]["type"] == "log"
-    assert outcomes["mark"]["type"] == "rect"
+    assert outcomes["layer"][0]["mark"]["type"] == "rect"
     assert response["layer"][-1]["encoding"]["y"]["scale"]["type"] == "log"
 
 
@@ -273,7 +274,7 @@ def test_gaps_stay_gaps_and_the_overlay_is_the_hour_a_day_before(two_days: App) 
     assert list(hours.loc[[9, 10, 11], "hit_rate"].fillna(-1)) == [0.75, -1, 0.75]
     assert hours.loc[10, "state"] == "missing"
     assert pd.isna(hours.loc[10, "reads"]), "nothing known is not nothing read"
-    spec = history_charts.rate_chart(rates, span, Thresholds()).to_dict()
+    spec = history_charts.rate_chart(rates, span, Thresholds(), NO_EVENTS).to_dict()
     dash = spec["layer"][-1]["encoding"]["strokeDash"]["scale"]
     assert dash == {"domain": ["This day", "The day before"], "range": [[1, 0], [5, 4]]}
 
@@ -305,7 +306,7 @@ def test_times_of_hits_are_those_of_merged_histograms_over_the_hour_a_day_before
     assert found["The day before, p50"] == pytest.approx(1, rel=0.05)
     assert found["The day before, p95"] == pytest.approx(400, rel=0.05)
     assert len(frame) == 4 * 24, "hours without hits stay gaps"
-    spec = history_charts.hit_time_chart(frame, span).to_dict()
+    spec = history_charts.hit_time_chart(frame, span, NO_EVENTS).to_dict()
     dashes = spec["layer"][-1]["encoding"]["strokeDash"]["scale"]["range"]
     assert len({tuple(dash) for dash in dashes}) == 4, "colour is not all that tells"
     said = history_frames.describe_hit_times(frame, history_frames.hit_time_series(span))
