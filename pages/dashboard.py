@@ -18,6 +18,7 @@ from ui.learning_blocks import (
     open_views,
     timed,
 )
+from ui.learning_export import draw_dashboard_files
 from ui.served import draw_served, served
 
 # Room for a label, a number and a change.
@@ -146,3 +147,4 @@ if right is not None:
     with right:
         st.subheader("By user", anchor=False)
         draw_users(stats)
+draw_dashboard_files(who, stats, is_everybody=user is None)

@@ -7,15 +7,24 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from cache_core.insight.recommendations import LOOKUPS_MIN, RULES
 from cache_core.operations import WarmPlan
-from cache_core.stores import StoreInfo
+from cache_core.stores import StoreError, StoreInfo
 from cache_core.telemetry import Figures
 from ui import words
 from ui.access import current_actor, draw_sign_in
 from ui.advice import Told, advise
-from ui.advice_rows import draw_asked, draw_dismissed, draw_row, draw_said
-from ui.frame import draw_stamp, draw_title, open_page
+from ui.advice_export import advice_content
+from ui.advice_rows import (
+    draw_asked,
+    draw_dismissed,
+    draw_finding,
+    draw_row,
+    draw_said,
+    is_asking,
+)
+from ui.export import draw_files, origin_in_store
+from ui.frame import draw_stamp, draw_title, live, open_page
 from ui.job_list import WATCHING, draw_jobs, jobs_of_operators
-from ui.operation_dialogs import draw_pending
+from ui.operation_dialogs import draw_pending, is_pending
 
 _REDRAW_S = 0.5
 
@@ -120,22 +129,69 @@ def draw_looked_at(told: Told) -> None:
         )
 
 
-def draw() -> None:
-    """The advice, what was looked at, and what was put aside."""
+def shape_of(told: Told | None) -> object:
+    """What decides which rows, buttons and dismissals the page has; None: no figures."""
+    if told is None:
+        return None
+    rows = {(one.rule, one.namespace, one.action) for one in told.shown}
+    return rows, {(one.rule, one.namespace, one.at) for one in told.dismissed}
+
+
+def advice_now() -> Told | None:
+    """The advice; None where the store does not answer, which `look` says."""
+    try:
+        return advise(frame, frame.figures_or_raise())
+    except StoreError:
+        return None
+
+
+def look() -> tuple[Figures | None, Told | None]:
+    """The figures and the advice on them; what of it could not be had is said on the page."""
     figures = frame.figures()
     if figures is None:
-        return
+        return None, None
     told = advise(frame, figures)
     for reason in told.unread:
         st.warning(f"**Not all was looked at:** {reason}.", icon=":material/warning:")
-    if not told.shown:
-        draw_nothing(told, figures)
-    for one in told.shown:
-        draw_row(frame, actor, one, why_not(), set(warmable))
-    draw_looked_at(told)
-    draw_stamp(figures)
-    st.subheader("Dismissed", anchor=False)
-    draw_dismissed(frame, actor, told.dismissed)
+    return figures, told
+
+
+def draw() -> None:
+    """The advice with its buttons, what was looked at, and what was put aside.
+
+    Live are words and numbers. Rows and buttons are drawn by a run of the whole page, when there is
+    other advice than before, and never under an open dialog: nobody loses what he typed. Until then
+    they keep their order, so that nobody clicks on what has just moved there.
+    """
+    head = st.empty()
+    drawn = advice_now()
+    places = {
+        (one.rule, one.namespace): draw_row(frame, actor, one, why_not(), set(warmable))
+        for one in (drawn.shown if drawn else ())
+    }
+
+    def refresh() -> None:
+        with head.container():  # in every run: Streamlit keeps no place for what may come later
+            figures, told = look()
+        if shape_of(told) != shape_of(drawn):
+            if not (is_asking() or is_pending()):
+                st.rerun()
+            st.caption(":material/update: The advice has changed; it shows when you are done.")
+        if figures is None or told is None:
+            return
+        for one in told.shown:
+            if place := places.get((one.rule, one.namespace)):
+                with place.container():
+                    draw_finding(one)
+        if not told.shown:
+            draw_nothing(told, figures)
+        draw_looked_at(told)
+        draw_stamp(figures)
+
+    live(frame, refresh, key="recommendations")
+    if drawn is not None:
+        st.subheader("Dismissed", anchor=False)
+        draw_dismissed(frame, actor, drawn.dismissed)
 
 
 draw_title("Recommendations", "What should be done, and what would it bring?", frame)
@@ -147,3 +203,17 @@ warmable = plans()
 draw_pending(frame, actor, warmable)
 draw_work()
 draw()
+which = f"namespace {frame.namespace}" if frame.namespace else "all namespaces"
+draw_files(
+    origin_in_store(
+        app,
+        "recommendations",
+        f"Last {frame.window.name}",
+        which,
+        frame.window.name,
+        frame.namespace,
+    ),
+    "Cache recommendations",
+    "a row per recommendation",
+    lambda: advice_content(frame),
+)

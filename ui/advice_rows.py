@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 from sqlalchemy.exc import SQLAlchemyError
+from streamlit.delta_generator import DeltaGenerator
 
 from cache_core.insight.recommendations import Action, Recommendation
 from cache_core.logs import in_short
@@ -22,18 +23,14 @@ CHART_PAGE = "pages/namespaces.py"
 
 def draw_row(
     frame: Frame, actor: Actor, one: Recommendation, obstacle: str | None, warmable: set[str]
-) -> None:
-    """One advice: finding, evidence, effect, rule, and what can be done. `obstacle`: why not."""
+) -> DeltaGenerator:
+    """One advice: its rule, and what can be done. `obstacle`: why not.
+
+    Returns: the place for `draw_finding`. That is drawn again while live; buttons are not, since a
+    click on a button that is just being drawn again may be lost.
+    """
     with st.container(border=True):
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            draw_severity(one)
-            st.markdown(f"**{where(one)}**")
-        st.markdown(one.finding)
-        st.markdown(
-            f"- **Evidence:** {one.evidence}\n"
-            f"- **Expected effect:** {one.expected_effect}\n"
-            f"- **Confidence:** {one.confidence}"
-        )
+        place = st.empty()
         with st.expander("The rule", icon=":material/rule:"):
             st.markdown(one.rule_text)
             st.caption(f"Rule `{one.rule}`; every rule and figure is explained in docs/figures.md.")
@@ -56,6 +53,20 @@ def draw_row(
                 icon=":material/monitoring:",
                 query_params={"window": frame.window.name, "namespace": one.namespace or ALL},
             )
+    return place
+
+
+def draw_finding(one: Recommendation) -> None:
+    """How bad, where, what, and the numbers that say so."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        draw_severity(one)
+        st.markdown(f"**{where(one)}**")
+    st.markdown(one.finding)
+    st.markdown(
+        f"- **Evidence:** {one.evidence}\n"
+        f"- **Expected effect:** {one.expected_effect}\n"
+        f"- **Confidence:** {one.confidence}"
+    )
 
 
 def _draw_action(
@@ -125,6 +136,11 @@ def draw_said() -> None:
 
 def _ask_reason(one: Recommendation) -> None:
     st.session_state[_ASIDE] = (one.rule, one.namespace, one.finding)
+
+
+def is_asking() -> bool:
+    """Whether the dialog that asks for a reason is open."""
+    return _ASIDE in st.session_state
 
 
 def _forget_asked() -> None:

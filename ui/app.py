@@ -18,7 +18,7 @@ from cache_core.database import DatabaseError, open_database
 from cache_core.learning.sample import ensure_sample
 from cache_core.learning.sources import data_label
 from cache_core.learning.views import LearningViews
-from cache_core.operations import AuditLog, Dismissals, HealthTests, Jobs
+from cache_core.operations import AuditLog, Dismissals, HealthTests, Jobs, note_start
 from cache_core.operations.sign_in import PasswordDoor
 from cache_core.retuning import read_ttls
 from cache_core.settings import Settings, settings_with
@@ -35,6 +35,7 @@ from cache_core.telemetry.history import History, HistoryReader
 from cache_core.telemetry.scraping import ScrapedApp, Scraper, apps_from
 from cache_core.thresholds import Thresholds
 from ui.session_view import SessionViews
+from ui.version import version
 
 # How long figures of a window are kept for all viewers: adding up a week takes longer than an hour.
 _FIGURES_KEPT_S = {"1h": 1.0, "6h": 2.0, "24h": 5.0, "7d": 10.0}
@@ -198,6 +199,7 @@ class App:
             try:
                 self.engine = open_database(self.settings.database_url.get_secret_value())
                 self.audit.engine = self.engine
+                note_start(self.engine, version(), dt.datetime.now(dt.UTC))
                 self.archiver.start(self.engine)
                 self.dismissals.engine = self.engine
                 ensure_sample(self.engine, dt.datetime.now(dt.UTC))

@@ -8,6 +8,8 @@ import streamlit as st
 from cache_core.operations import AuditRecord, AuditUnreadableError
 from ui import words
 from ui.app import App
+from ui.export import Content, Origin, draw_files
+from ui.report import Part
 
 _SHOWN = 200
 _RESULTS = {
@@ -49,6 +51,43 @@ def draw_audit(app: App) -> None:
             ),
         },
     )
+    _draw_audit_files(app, records)
+
+
+def _draw_audit_files(app: App, records: list[AuditRecord]) -> None:
+    """The deeds that are shown, to be taken along."""
+    store = app.cache.store
+    first, last = records[-1].at, records[0].at
+    deeds = words.plural(len(records), "deed")
+    origin = Origin(
+        f"{deeds} from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC, of all processes; "
+        f"store {store.address}, prefix {store.prefix}",
+        ("audit", f"{first:%Y%m%d}_to_{last:%Y%m%d}", "all", store.kind, store.prefix),
+    )
+    content = Content(
+        f"**{deeds}**, newest first.",
+        [Part("Audit", table=audit_frame(records))],
+        {"deeds": deed_table(records)},
+    )
+    draw_files(origin, "Cache audit", "a row per deed", lambda: content)
+
+
+def deed_table(records: list[AuditRecord]) -> pd.DataFrame:
+    """What the page shows of deeds, for programs: `at` (UTC), `took_s` (empty while it goes on)."""
+    rows = [
+        {
+            "at": record.at,
+            "who": record.actor,
+            "what": record.deed,
+            "scope": record.scope,
+            "result": record.result,
+            "before": record.before,
+            "after": record.detail or record.after,
+            "took_s": (record.ended - record.at).total_seconds() if record.ended else None,
+        }
+        for record in records
+    ]
+    return pd.DataFrame(rows)
 
 
 def audit_frame(records: list[AuditRecord]) -> pd.DataFrame:

@@ -77,7 +77,7 @@ def event_layer(events: pd.DataFrame, x: alt.X) -> alt.LayerChart:
     """A rule with a flag for each event, its text in the tooltip.
 
     Args:
-        events: at (UTC), kind (str), what (str); may be empty.
+        events: at (UTC), mark (what stands on the axis), what (str); may be empty.
     """
     base = alt.Chart(events)
     tooltip: list[Any] = [

@@ -1,50 +1,72 @@
-"""What happened to the caches beside being read: deeds of operators, and outages."""
+"""What happened to the caches beside being read: deeds of operators, deploys, and outages."""
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 
 import pandas as pd
 
-from cache_core.operations import AuditRecord, AuditUnreadableError
-from cache_core.telemetry import Figures
+from cache_core.operations import DEPLOY, AuditRecord, AuditUnreadableError
+from cache_core.telemetry import Counts, Figures
+from cache_core.telemetry.history import History
 from ui.app import App
 
 _SHOWN_MAX = 100
-# One letter stands on the axis; the legend below says what it means.
-MARKS = {"clear": "C", "warm": "W", "retune": "T", "import": "I", "outage": "O"}
+# What stands on the axis; the legend below says what it means. A letter for a deed on some
+# namespace, a shape for another version of everything.
+MARKS = {"clear": "C", "warm": "W", "retune": "T", "import": "I", "outage": "O", DEPLOY: "◆"}
+_OF_ALL = ("import", DEPLOY)  # they concern every namespace
 _KINDS = {"clear": "clear", "clear tag": "clear", "clear entry": "clear", "warm": "warm"}
 _COLUMNS = ["at", "kind", "mark", "what"]
 
 
 def events_in(app: App, figures: Figures, namespace: str | None) -> pd.DataFrame:
     """Events of the window: at (UTC), kind (str), mark (one letter), what (str), oldest first."""
-    begin = dt.datetime.fromtimestamp(figures.begin_s, dt.UTC)
+    steps = figures.by_step(namespace)
+    return _events(app, figures.begin_s, figures.end_s, namespace, steps)
+
+
+def events_of_history(app: App, history: History, namespace: str | None) -> pd.DataFrame:
+    """The same for a span of the past."""
+    steps = {hour.begin_s: hour.overall() if hour.namespaces else None for hour in history.hours}
+    return _events(app, history.begin_s, history.end_s, namespace, steps)
+
+
+def _events(
+    app: App,
+    begin_s: float,
+    end_s: float,
+    namespace: str | None,
+    steps: Mapping[int, Counts | None],
+) -> pd.DataFrame:
+    begin, end = (dt.datetime.fromtimestamp(at_s, dt.UTC) for at_s in (begin_s, end_s))
     try:
-        records = app.audit.recent(_SHOWN_MAX, since=begin)
+        records = app.audit.recent(_SHOWN_MAX, since=begin, until=end)
     except AuditUnreadableError as exc:
         records = exc.known
     rows = [
         _row(record)
         for record in records
-        if record.result != "refused" and record.at.timestamp() <= figures.end_s
-        if namespace is None or record.scope == namespace or record.deed == "import"
+        if record.result != "refused" and begin <= record.at <= end
+        if namespace is None or record.scope == namespace or record.deed in _OF_ALL
         if _KINDS.get(record.deed, record.deed) in MARKS
     ]
-    rows += _outages(figures, namespace)
+    rows += _outages(steps)
     frame = pd.DataFrame(rows, columns=_COLUMNS).sort_values("at", ignore_index=True)
     frame["at"] = pd.to_datetime(frame["at"], utc=True)
     return frame
 
 
 def said(events: pd.DataFrame) -> str:
-    """The letters that stand on the axis, and what they mean; empty without events."""
+    """The marks that stand on the axis, and what they mean; empty without events."""
     words = {
         "clear": "cleared",
         "warm": "warmed",
         "retune": "TTL changed",
         "import": "outcomes imported",
         "outage": "store out of reach",
+        DEPLOY: "another version of the app",
     }
     shown = [kind for kind in words if (events["kind"] == kind).any()]
     return " · ".join(f"{MARKS[kind]} {words[kind]}" for kind in shown)
@@ -56,14 +78,16 @@ def _row(record: AuditRecord) -> tuple[dt.datetime, str, str, str]:
     what = f"{record.deed} {record.scope}{came_of_it}"
     if record.deed == "retune":
         what = f"{record.scope}: {record.before} → {record.after}"
+    if record.deed == DEPLOY:
+        what = f"version {record.after}, before {record.before}"
     return record.at, kind, MARKS[kind], f"{what}, {record.actor}"
 
 
-def _outages(figures: Figures, namespace: str | None) -> list[tuple[dt.datetime, str, str, str]]:
+def _outages(steps: Mapping[int, Counts | None]) -> list[tuple[dt.datetime, str, str, str]]:
     """A mark where reads began to go past the cache because the store gave no answer."""
     found = []
     was_out = False
-    for at, counts in figures.by_step(namespace).items():
+    for at, counts in steps.items():
         number = counts.number("store_error") if counts else 0
         if number and not was_out:
             begin = dt.datetime.fromtimestamp(at, dt.UTC)

@@ -8,27 +8,38 @@ import altair as alt
 import pandas as pd
 
 from cache_core.thresholds import Thresholds
-from ui.chart_parts import rating_bounds, room_for_bounds, share_axis
-from ui.history_frames import OUTCOMES, STATES
+from ui.chart_parts import (
+    QUIET,
+    event_layer,
+    milliseconds,
+    rating_bounds,
+    room_for_bounds,
+    share_axis,
+)
+from ui.history_frames import OUTCOMES, STATES, hit_time_series
 from ui.history_span import Span
 
 HEIGHT_PX = 280
-_QUIET = "#7C8894"  # readable on the light and on the dark background
 _LEFT_PX = 86  # of every vertical axis, so that charts above each other line up
 _NOW, _THEN = "#0072B2", "#D55E00"
-_OUTCOME_HUES = ["#0072B2", "#56B4E9", "#E69F00", "#D55E00", "#7C8894"]
+# p95 lighter than p50, of the same kind of hue as its span.
+_HIT_HUES = [_NOW, "#56B4E9", _THEN, "#E69F00"]
+_HIT_DASHES = [[1, 0], [2, 2], [7, 4], [7, 3, 2, 3]]
+_OUTCOME_HUES = ["#0072B2", "#56B4E9", "#E69F00", "#D55E00", QUIET]
 _STATE_HUES = {
     "Collected": "#009E73",
     "Nothing read": "#56B4E9",
     "Reset": "#E69F00",
     "Missing": "#D55E00",
     "Not readable": "#CC79A7",
-    "To come": "#7C8894",
+    "To come": QUIET,
 }
 _ALWAYS_SHOWN = ("Collected", "Nothing read", "Reset", "Missing")
 
 
-def rate_chart(frame: pd.DataFrame, span: Span, thresholds: Thresholds) -> alt.LayerChart:
+def rate_chart(
+    frame: pd.DataFrame, span: Span, thresholds: Thresholds, events: pd.DataFrame
+) -> alt.LayerChart:
     """Hit rate of the span, solid, over that of the one before, dashed, with the ratings' bounds.
 
     `frame`: from rate_frame. Hours without lookups stay gaps.
@@ -64,10 +75,45 @@ def rate_chart(frame: pd.DataFrame, span: Span, thresholds: Thresholds) -> alt.L
             ],
         )
     )
-    return cast(
-        "alt.LayerChart",
-        alt.layer(rating_bounds(thresholds.hit_rate), lines).properties(height=HEIGHT_PX),
+    marks = event_layer(events, _time_axis(span))
+    layers = alt.layer(rating_bounds(thresholds.hit_rate), marks, lines)
+    return cast("alt.LayerChart", layers.properties(height=HEIGHT_PX))
+
+
+def hit_time_chart(frame: pd.DataFrame, span: Span, events: pd.DataFrame) -> alt.LayerChart:
+    """p50 and p95 of hits over those of the span before, each with a hue and dashes of its own.
+
+    `frame`: from hit_time_frame. On a logarithmic scale: a tail may lie orders above the middle.
+    """
+    series = hit_time_series(span)
+    lines = (
+        alt.Chart(frame)
+        .mark_line(
+            point=alt.OverlayMarkDef(size=36 if span.kind == "Day" else 14, filled=True),
+            strokeWidth=2,
+        )
+        .encode(
+            x=_time_axis(span),
+            y=milliseconds(),
+            color=alt.Color(
+                "series:N",
+                scale=alt.Scale(domain=series, range=_HIT_HUES),
+                legend=alt.Legend(
+                    orient="top", title=None, columns=2, symbolType="stroke", symbolSize=400
+                ),
+            ),
+            strokeDash=alt.StrokeDash(
+                "series:N", title=None, scale=alt.Scale(domain=series, range=_HIT_DASHES)
+            ),
+            tooltip=[
+                alt.Tooltip("at:T", title="Hour of this span", format="%Y-%m-%d %H:%M"),
+                alt.Tooltip("series:N", title="Series"),
+                alt.Tooltip("ms:Q", title="ms", format=",.3~g"),
+            ],
+        )
     )
+    layers = alt.layer(event_layer(events, _time_axis(span)), lines)
+    return cast("alt.LayerChart", layers.properties(height=HEIGHT_PX))
 
 
 def coverage_chart(frame: pd.DataFrame, span: Span) -> alt.LayerChart:
@@ -114,9 +160,9 @@ def coverage_chart(frame: pd.DataFrame, span: Span) -> alt.LayerChart:
     return cast("alt.LayerChart", layers.properties(height=22 * len(shown)))
 
 
-def outcome_chart(frame: pd.DataFrame, span: Span) -> alt.Chart:
+def outcome_chart(frame: pd.DataFrame, span: Span, events: pd.DataFrame) -> alt.LayerChart:
     """Reads of each hour, stacked by outcome, hits at the bottom. `frame`: from outcome_frame."""
-    chart: alt.Chart = (
+    bars = (
         alt.Chart(frame)
         .mark_rect()
         .encode(
@@ -135,9 +181,9 @@ def outcome_chart(frame: pd.DataFrame, span: Span) -> alt.Chart:
                 alt.Tooltip("reads:Q", title="Reads", format=","),
             ],
         )
-        .properties(height=HEIGHT_PX)
     )
-    return chart
+    layers = alt.layer(bars, event_layer(events, _time_axis(span)))
+    return cast("alt.LayerChart", layers.properties(height=HEIGHT_PX))
 
 
 def _time_axis(span: Span, *, labels: bool = True) -> alt.X:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -28,10 +28,9 @@ OUTCOMES = {
     "error": "Error",
     "bypass": "Past the cache",
 }
-NO_CHANGE = "none"
-_POINTS_MIN = 0.0005  # shown as 0.0 points
 _COUNTED: tuple[HourState, ...] = ("collected", "nothing read", "reset")
-_TIMES = (("hit", 0.5), ("hit", 0.95), ("source", 0.5), ("source", 0.95))
+TIMES = (("hit", 0.5), ("hit", 0.95), ("source", 0.5), ("source", 0.95))
+HIT_SHARES = {"p50": 0.5, "p95": 0.95}
 _TIME_COLUMNS = ("hit_p50_ms", "hit_p95_ms", "source_p50_ms", "source_p95_ms")
 
 
@@ -41,7 +40,8 @@ def hour_frame(history: History, earlier: History) -> pd.DataFrame:
     Columns: at (UTC, its begin), state (str), reads and one column for each outcome (float, NaN
     where nothing is known), lookups, hit_rate (0 to 1, NaN without lookups), hit_p50_ms,
     hit_p95_ms, source_p50_ms, source_p95_ms (NaN where nothing was timed), and earlier_state,
-    earlier_lookups, earlier_hit_rate: of the same hour a day or week before.
+    earlier_lookups, earlier_hit_rate, earlier_hit_p50_ms, earlier_hit_p95_ms: of the same hour a
+    day or week before. Percentiles are those of the merged histograms of all that was read.
     """
     rows = [_row(now, then) for now, then in zip(history.hours, earlier.hours, strict=True)]
     frame = pd.DataFrame(rows)
@@ -59,13 +59,19 @@ def _row(now: Hour, then: Hour) -> dict[str, object]:
         row[outcome] = None if counts is None else _outcome(counts, outcome)
     row["lookups"] = None if counts is None else counts.lookups
     row["hit_rate"] = None if counts is None else counts.hit_rate
-    for column, (name, share) in zip(_TIME_COLUMNS, _TIMES, strict=True):
-        value_s = None if counts is None else counts.quantile_s(name, share)
-        row[column] = None if value_s is None else value_s * 1000
+    for column, (name, share) in zip(_TIME_COLUMNS, TIMES, strict=True):
+        row[column] = _milliseconds(counts, name, share)
     row["earlier_state"] = then.state
     row["earlier_lookups"] = None if before is None else before.lookups
     row["earlier_hit_rate"] = None if before is None else before.hit_rate
+    for share in HIT_SHARES.values():
+        row[f"earlier_hit_p{share * 100:.0f}_ms"] = _milliseconds(before, "hit", share)
     return row
+
+
+def _milliseconds(counts: Counts | None, name: str, share: float) -> float | None:
+    value_s = None if counts is None else counts.quantile_s(name, share)
+    return None if value_s is None else value_s * 1000
 
 
 def _known(hour: Hour) -> Counts | None:
@@ -85,6 +91,23 @@ def rate_frame(frame: pd.DataFrame, span: Span) -> pd.DataFrame:
         series=span.earlier.capitalize(),
     )
     return pd.concat([now, then], ignore_index=True)
+
+
+def hit_time_series(span: Span) -> list[str]:
+    """The series of hit_time_frame, in order: p50 and p95 of this span, then of the one before."""
+    return [
+        f"{who.capitalize()}, {name}" for who in (span.this, span.earlier) for name in HIT_SHARES
+    ]
+
+
+def hit_time_frame(frame: pd.DataFrame, span: Span) -> pd.DataFrame:
+    """From an hour_frame: at, series (as hit_time_series), ms (NaN where no hit was timed)."""
+    columns = [f"{whose}hit_{name}_ms" for whose in ("", "earlier_") for name in HIT_SHARES]
+    parts = [
+        frame[["at"]].assign(series=series, ms=frame[column])
+        for series, column in zip(hit_time_series(span), columns, strict=True)
+    ]
+    return pd.concat(parts, ignore_index=True)
 
 
 def outcome_frame(frame: pd.DataFrame) -> pd.DataFrame:
@@ -156,55 +179,6 @@ def coverage_sentence(history: History, span: Span, earlier: History) -> str:
     return " ".join(said)
 
 
-def totals_frame(now: Counts, then: Counts, span: Span) -> pd.DataFrame:
-    """A row per figure: what it is, its value, the value before, and the change; all in words."""
-    shares: list[tuple[str, Callable[[Counts], float | None]]] = [
-        ("Hit rate", lambda counts: counts.hit_rate),
-        ("Stale hits", lambda c: c.number("stale") / c.lookups if c.lookups else None),
-        ("Errors", lambda counts: counts.error_rate),
-        ("Past the cache", lambda c: c.number("bypass") / c.reads if c.reads else None),
-    ]
-    rows: list[tuple[str, str, str, str]] = []
-    for name, share in shares:
-        rows.append((name, *_compared(share(now), share(then), _percent, _points)))
-    rows.append(("Reads", *_compared(now.reads, then.reads, _count, _relative)))
-    for name, (time, share_of) in zip(SERIES, _TIMES, strict=True):
-        found = now.quantile_s(time, share_of), then.quantile_s(time, share_of)
-        rows.append((name, *_compared(*found, words.duration, _relative)))
-    rows.append(("Time saved", *_compared(now.saved_s, then.saved_s, words.duration, _relative)))
-    columns = ["Figure", span.this.capitalize(), "Before", "Change"]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def _compared(
-    now: float | None,
-    then: float | None,
-    say: Callable[[float | None], str],
-    change: Callable[[float, float], str],
-) -> tuple[str, str, str]:
-    changed = words.DASH if now is None or then is None else change(now, then)
-    return say(now), say(then), changed
-
-
-def _percent(share: float | None) -> str:
-    return words.percent(share, 1)
-
-
-def _points(now: float, then: float) -> str:
-    return NO_CHANGE if abs(now - then) < _POINTS_MIN else words.points(now - then) or words.DASH
-
-
-def _count(number: float | None) -> str:
-    return words.DASH if number is None else words.count(int(number))
-
-
-def _relative(now: float, then: float) -> str:
-    if not then:
-        return words.DASH
-    change = now / then - 1
-    return NO_CHANGE if abs(change) < 0.005 else f"{change * 100:+.0f} %"
-
-
 def describe_rates(frame: pd.DataFrame, series: Sequence[str]) -> str:
     """What the chart of hit rates shows, for those who cannot see it."""
     parts = []
@@ -218,6 +192,21 @@ def describe_rates(frame: pd.DataFrame, series: Sequence[str]) -> str:
                 f"{rates.iloc[0]:.0%} to {rates.iloc[-1]:.0%}, lowest {rates.min():.0%}"
             )
     return "Hit rate by the hour. " + "; ".join(parts) + "."
+
+
+def describe_hit_times(frame: pd.DataFrame, series: Sequence[str]) -> str:
+    """What the chart of hits' times shows, for those who cannot see it."""
+    parts = []
+    for name in series:
+        times = frame.loc[frame["series"] == name, "ms"].dropna()
+        if times.empty:
+            parts.append(f"{name}: no hit was timed")
+        else:
+            parts.append(
+                f"{name}: from {times.iloc[0]:,.3g} to {times.iloc[-1]:,.3g} ms, "
+                f"slowest hour {times.max():,.3g} ms"
+            )
+    return "Response time of hits by the hour. " + "; ".join(parts) + "."
 
 
 def describe_outcomes(frame: pd.DataFrame) -> str:
@@ -242,22 +231,3 @@ def describe_coverage(frame: pd.DataFrame) -> str:
     hours = frame.groupby("state")["hours"].sum()
     listed = ", ".join(f"{hours[word]} {word.lower()}" for word in STATES.values() if word in hours)
     return f"Coverage, hours: {listed}."
-
-
-def change_of(now: float | None, then: float | None) -> float | None:
-    """Difference of two shares; None unless both are known."""
-    return None if now is None or then is None else now - then
-
-
-def is_change(change: float | None) -> bool:
-    """Whether a difference of shares is one that can be seen."""
-    return change is not None and abs(change) >= _POINTS_MIN
-
-
-def csv(frame: pd.DataFrame) -> bytes:
-    """An hour_frame as a file; times in UTC, ISO 8601, empty where nothing is known."""
-    shown = frame.rename(columns={"at": "hour_utc"})
-    shown["hour_utc"] = shown["hour_utc"].dt.strftime("%Y-%m-%dT%H:%M:%SZ")
-    whole = ["reads", *OUTCOMES, "lookups", "earlier_lookups"]
-    shown[whole] = shown[whole].astype("Int64")
-    return bytes(shown.round(4).to_csv(index=False).encode())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -69,11 +68,10 @@ class Span:
         """ "the day before" or "the week before"."""
         return f"the {self.kind.lower()} before"
 
-    def file_name(self, namespace: str | None, source: str) -> str:
-        """Name of a CSV file: what it holds, of when, and from where."""
-        until = "" if self.kind == "Day" else f"_to_{self.last}"
-        name = f"cache-history_{self.begin}{until}_{namespace or 'all'}_{source}"
-        return re.sub(r"[^A-Za-z0-9._-]+", "-", name) + ".csv"
+    @property
+    def dates(self) -> str:
+        """As in "20260301" or "20260223_to_20260301": for names of files."""
+        return f"{self.begin:%Y%m%d}" + ("" if self.kind == "Day" else f"_to_{self.last:%Y%m%d}")
 
 
 def span_of(kind: SpanKind, day: dt.date) -> Span:

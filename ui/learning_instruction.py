@@ -14,6 +14,7 @@ from ui.access import current_actor
 from ui.app import App
 from ui.definitions import meaning
 from ui.learning_blocks import timed
+from ui.learning_export import draw_instruction_files
 from ui.served import draw_served, served_together
 
 _TYPED = "instruction_text"
@@ -51,6 +52,7 @@ def draw_instruction(app: App, views: LearningViews) -> None:
         return
     _draw_analysis(composed.value)
     draw_served(served_together(composed.reads, took_s))
+    draw_instruction_files(text, composed.value)
     st.subheader("Record an outcome", anchor=False)
     _draw_record(app, views, text)
 

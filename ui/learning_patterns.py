@@ -7,6 +7,7 @@ import streamlit as st
 from cache_core.learning.views import LearningViews
 from ui import learning_charts, learning_frames, words
 from ui.learning_blocks import timed
+from ui.learning_export import draw_pattern_files
 from ui.served import draw_served, served
 
 _ALL = "All categories"
@@ -55,3 +56,4 @@ def draw_patterns(views: LearningViews) -> None:
         )
     )
     draw_served(served(read, took_s))
+    draw_pattern_files(None if chosen == _ALL else chosen, found)

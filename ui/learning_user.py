@@ -9,6 +9,7 @@ from cache_core.learning.views import LearningViews
 from ui import learning_charts, learning_frames, words
 from ui.definitions import meaning
 from ui.learning_blocks import choose_user, draw_chart, draw_weeks, timed, users_in_order
+from ui.learning_export import draw_user_files
 from ui.served import draw_served, served, served_together
 
 # Room for a label, a number and a change, so that the cards are of one height.
@@ -43,6 +44,7 @@ def draw_user(views: LearningViews) -> None:
     data, took_s = timed(lambda: views.user.read(user))
     st.dataframe(learning_frames.recent_table(data.value.recent), hide_index=True, width="stretch")
     draw_served(served(data, took_s))
+    draw_user_files(user, _sentence(metrics.own), metrics, weeks.value, data.value)
 
 
 def _sentence(own: OwnProgress) -> str:

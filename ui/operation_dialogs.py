@@ -33,6 +33,11 @@ def draw_pending(frame: Frame, actor: Actor, plans: dict[str, WarmPlan]) -> None
         _ask_warm(frame, actor, plans[namespace])
 
 
+def is_pending() -> bool:
+    """Whether a dialog is open."""
+    return _PENDING in st.session_state
+
+
 def _forget_pending() -> None:
     st.session_state.pop(_PENDING, None)
 

@@ -74,7 +74,8 @@ def _section(part: Part) -> str:
         text += f'<figure role="img" aria-label="{escape(part.alt_text)}">{_svg(part.chart)}'
         text += f'</figure>\n<p class="quiet">{escape(part.alt_text)}</p>\n'
     if part.table is not None:
-        text += part.table.to_html(index=False, border=0, na_rep="–", escape=True)
+        with pd.option_context("display.max_colwidth", None):  # else texts are cut
+            text += part.table.to_html(index=False, border=0, na_rep="–", escape=True)
     return text
 
 
@@ -88,4 +89,5 @@ def _marked(sentence: str) -> str:
     """Bold and code of a page's sentence as HTML; all else as text."""
     text = escape(sentence)
     text = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", text)
-    return re.sub(r"`(.+?)`", r"<code>\1</code>", text)
+    text = re.sub(r"`(.+?)`", r"<code>\1</code>", text)
+    return re.sub(r"\\(?=[^A-Za-z0-9\s])", "", text)  # before a mark that is only a character

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from cache_core.telemetry import MISS_CAUSES, Counts, Figures
@@ -34,9 +36,14 @@ def steps_table(figures: Figures, namespace: str | None = None) -> pd.DataFrame:
 
 def totals_table(figures: Figures, namespace: str | None = None) -> pd.DataFrame:
     """The same for the whole window: a row per namespace."""
+    return counts_table(figures.totals, namespace)
+
+
+def counts_table(totals: Mapping[str, Counts], namespace: str | None = None) -> pd.DataFrame:
+    """The same for counts by namespace, of whatever span."""
     rows = [
         {"namespace": name, **_row(counts)}
-        for name, counts in sorted(figures.totals.items())
+        for name, counts in sorted(totals.items())
         if namespace in (None, name)
     ]
     return pd.DataFrame(rows, columns=["namespace", *_row(Counts())])

@@ -18,6 +18,7 @@ from cache_core.operations.clearing import (
     preview_clear,
     tag_in_audit,
 )
+from cache_core.operations.deploys import DEPLOY, note_start
 from cache_core.operations.dismissals import DISMISSED_FOR, Dismissal, Dismissals
 from cache_core.operations.health import HealthTest, HealthTests, StoreHealth, check_store
 from cache_core.operations.jobs import Job, Jobs, stop_job
@@ -26,6 +27,7 @@ from cache_core.operations.retuning import retune, ttl_now_s
 from cache_core.operations.warming import WarmPlan, WarmReport, warm
 
 __all__ = [
+    "DEPLOY",
     "DISMISSED_FOR",
     "Actor",
     "Admission",
@@ -52,6 +54,7 @@ __all__ = [
     "entry_named",
     "import_records",
     "is_password_right",
+    "note_start",
     "preview_clear",
     "record_outcome",
     "retune",

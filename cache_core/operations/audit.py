@@ -127,9 +127,16 @@ class AuditLog:
         self._end(at, begun, told, "stopped" if told.stopped else "done", told.detail)
 
     def recent(
-        self, limit: int = 200, *, since: datetime | None = None, scope: str | None = None
+        self,
+        limit: int = 200,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        scope: str | None = None,
     ) -> list[AuditRecord]:
         """The last deeds, newest first: of all processes, and those only this one knows.
+
+        `since`, `until`: when they began, both included.
 
         Raises: AuditUnreadableError, with what this process knows in `known`.
         """
@@ -138,21 +145,29 @@ class AuditLog:
         found = [
             one
             for one in unwritten
-            if (since is None or one.at >= since) and scope in (None, one.scope)
+            if (since is None or one.at >= since) and (until is None or one.at <= until)
+            if scope in (None, one.scope)
         ]
         if self.engine is not None:
             try:
-                found += self._read(self.engine, limit, since, scope)
+                found += self._read(self.engine, limit, since, until, scope)
             except SQLAlchemyError as exc:
                 raise AuditUnreadableError(in_short(exc), _newest(found, limit)) from exc
         return _newest(found, limit)
 
     def _read(
-        self, engine: Engine, limit: int, since: datetime | None, scope: str | None
+        self,
+        engine: Engine,
+        limit: int,
+        since: datetime | None,
+        until: datetime | None,
+        scope: str | None,
     ) -> list[AuditRecord]:
         query = select(*(getattr(AuditRow, name) for name in _COLUMNS))
         if since is not None:
             query = query.where(AuditRow.at >= since)
+        if until is not None:
+            query = query.where(AuditRow.at <= until)
         if scope is not None:
             query = query.where(AuditRow.scope == scope)
         query = query.order_by(AuditRow.at.desc(), AuditRow.id.desc()).limit(limit)

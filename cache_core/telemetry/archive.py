@@ -11,13 +11,21 @@ store would be one more thing to lose, and would not save the row lock that join
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, Engine, delete, select, update
 
 from cache_core.stores.base import FieldPut, Store
+from cache_core.telemetry.archive_rows import (
+    SETTLED_S,
+    KnownHour,
+    flag,
+    locked,
+    read_parts,
+    settled_s,
+)
 from cache_core.telemetry.counts import Counts
 from cache_core.telemetry.history_tables import HistoryCounts, HistoryHour, HistoryState, upsert
 from cache_core.telemetry.joining import (
@@ -27,14 +35,10 @@ from cache_core.telemetry.joining import (
     held_in_store,
     join,
     packed,
-    unpacked,
 )
 from cache_core.telemetry.periods import HOUR_S, clock_of, hour_key
 from cache_core.telemetry.recorder import KEEP_HOURS_S, LATE_HOURS_KEY, late_hours
 from cache_core.telemetry.windows import merged
-
-SETTLED_S = 120.0
-"""An hour is archived for good so long after its end: by then every replica has handed over."""
 
 _MARK = "archive"  # field of LATE_HOURS_KEY; a store without it was cleared, or is a new one
 _MARK_ANEW_S = 86_400.0
@@ -136,7 +140,7 @@ class Archive:
             self._unwatched.add(hour)
         if self._unwatched:
             with self._engine.begin() as connection:
-                _flag(connection, self._unwatched, "watched")
+                flag(connection, self._unwatched, "watched")
             self._unwatched.clear()
 
     def _note_reset(self, now_s: float, checked_s: Mapping[int, float]) -> bool:
@@ -146,7 +150,7 @@ class Archive:
             if seen is None or now_s - seen.timestamp() > KEEP_HOURS_S:
                 return False
             hours = range(int(seen.timestamp()) // HOUR_S, int(now_s) // HOUR_S + 1)
-            _flag(connection, [h for h in hours if not self._is_done(h, checked_s)], "reset")
+            flag(connection, [h for h in hours if not self._is_done(h, checked_s)], "reset")
         return True
 
     def _leave_mark(self, marks: Mapping[str, bytes], now_s: float) -> None:
@@ -169,7 +173,7 @@ class Archive:
         if not hours:
             return
         with self._engine.begin() as connection:
-            known = _locked(connection, sorted(hours))
+            known = locked(connection, sorted(hours))
             archived = read_parts(connection, hours)
             for hour, raw in zip(hours, raws, strict=True):
                 self._join(
@@ -180,7 +184,7 @@ class Archive:
     def _join(
         self,
         connection: Connection,
-        known: HistoryHourRow,
+        known: KnownHour,
         archived: Mapping[str, dict[str, Counts] | None],
         held: Held,
         now_s: float,
@@ -236,79 +240,6 @@ class Archive:
                 .values(parts=None)
             )
         self._sealed_to = sealed_to
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryHourRow:
-    """What is written of an hour; times are Unix time."""
-
-    hour: int
-    checked_s: float
-    reset: bool
-    replicas: int
-    told_s: float | None
-
-
-def settled_s(hour: int) -> float:
-    """Unix time from which on an hour is archived for good."""
-    return (hour + 1) * HOUR_S + SETTLED_S
-
-
-def read_parts(
-    connection: Connection, hours: Sequence[int]
-) -> dict[int, dict[str, dict[str, Counts] | None]]:
-    """What is archived of hours, by hour, namespace and replica; None where that is not kept."""
-    query = select(HistoryCounts.hour, HistoryCounts.namespace, HistoryCounts.parts).where(
-        HistoryCounts.hour.in_(hours)
-    )
-    found: dict[int, dict[str, dict[str, Counts] | None]] = {}
-    for hour, namespace, parts in connection.execute(query).all():
-        found.setdefault(hour, {})[namespace] = None if parts is None else unpacked(parts)
-    return found
-
-
-def _locked(connection: Connection, hours: Sequence[int]) -> dict[int, HistoryHourRow]:
-    """The rows of hours, made where missing, and nobody else's until the transaction ends.
-
-    In ascending order, so that two archivers never wait for each other. On SQLite the insert
-    already locks the database.
-    """
-    connection.execute(
-        upsert(connection, HistoryHour).on_conflict_do_nothing(),
-        [_blank(hour) for hour in hours],
-    )
-    query = (
-        select(HistoryHour.__table__)
-        .where(HistoryHour.hour.in_(hours))
-        .order_by(HistoryHour.hour)
-        .with_for_update()
-    )
-    return {
-        row.hour: HistoryHourRow(
-            row.hour,
-            row.checked.timestamp() if row.checked else 0.0,
-            row.reset,
-            row.replicas,
-            row.told.timestamp() if row.told else None,
-        )
-        for row in connection.execute(query).all()
-    }
-
-
-def _flag(connection: Connection, hours: Iterable[int], name: str) -> None:
-    """Set a flag of hours."""
-    rows = [{**_blank(hour), name: True} for hour in sorted(hours)]
-    if rows:
-        connection.execute(
-            upsert(connection, HistoryHour).on_conflict_do_update(
-                index_elements=["hour"], set_={name: True}
-            ),
-            rows,
-        )
-
-
-def _blank(hour: int) -> dict[str, object]:
-    return {"hour": hour, "watched": False, "reset": False, "replicas": 0, "unreadable": 0}
 
 
 def _late(marks: Mapping[str, bytes], checked_s: Mapping[int, float]) -> list[int]:

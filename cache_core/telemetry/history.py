@@ -10,7 +10,7 @@ from typing import Literal
 from sqlalchemy import Connection, Engine, Row, func, select
 
 from cache_core.stores.base import Store, StoreError
-from cache_core.telemetry.archive import read_parts, settled_s
+from cache_core.telemetry.archive_rows import read_parts, settled_s
 from cache_core.telemetry.counts import Counts
 from cache_core.telemetry.history_tables import HistoryCounts, HistoryHour
 from cache_core.telemetry.joining import Held, held_in_store, join, unpacked
@@ -124,6 +124,31 @@ class HistoryReader:
             max(told, default=None),
             problem,
         )
+
+    def namespaces(self, engine: Engine, first: int, hours: int) -> list[str]:
+        """Names of which anything was counted in so many hours from `first` on.
+
+        What a store that does not answer may know is left out. Raises: SQLAlchemyError.
+        """
+        now_s = self._clock()
+        wanted = range(first, first + hours)
+        archived = (
+            select(HistoryCounts.namespace)
+            .where(HistoryCounts.hour.between(wanted[0], wanted[-1]))
+            .distinct()
+        )
+        with engine.connect() as connection:
+            known = _read_hours(connection, wanted)
+            names = set(connection.execute(archived).scalars())
+        unsettled = [h for h in wanted if self._may_be_in_store(h, known.get(h), now_s)]
+        held, _ = self._ask_store(unsettled)
+        return sorted(names.union(*(found.parts for found in held.values())))
+
+    def has(self, engine: Engine, namespace: str) -> bool:
+        """Whether anything of this name is archived, of whatever hour. Raises: SQLAlchemyError."""
+        query = select(HistoryCounts.hour).where(HistoryCounts.namespace == namespace).limit(1)
+        with engine.connect() as connection:
+            return connection.execute(query).first() is not None
 
     def first_hour(self, engine: Engine) -> int | None:
         """The first archived hour in which something was counted; None if there is none.

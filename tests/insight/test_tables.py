@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pandas as pd
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cache_core.insight.tables import steps_table, totals_table
@@ -56,6 +56,7 @@ def test_nothing_read_is_a_table_without_rows() -> None:
         assert "hit_rate" in table
 
 
+@settings(deadline=None)  # of a machine that others use too
 @given(st.lists(st.dictionaries(st.sampled_from(["a", "b", "c"]), COUNTS), max_size=6))
 def test_the_steps_add_up_to_the_totals(numbers: list[dict[str, dict[str, int]]]) -> None:
     figures = figures_of(

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import csv
+import io
+import json
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 import streamlit as st
@@ -50,6 +55,52 @@ def open_app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAp
 def running() -> Callable[[], App]:
     """The parts of the app that a test started."""
     return get_app
+
+
+@dataclass
+class Files:
+    """The files that the page offered last, made as its buttons make them."""
+
+    made_by: dict[str, tuple[str, Callable[[], str]]] = field(default_factory=dict)
+
+    @property
+    def names(self) -> list[str]:
+        """As the browser would save them."""
+        return [name for name, _ in self.made_by.values()]
+
+    def csv(self) -> list[dict[str, str]]:
+        """The rows of the CSV."""
+        return list(csv.DictReader(io.StringIO(self._made("csv"))))
+
+    def json(self) -> dict[str, Any]:
+        """The content of the JSON."""
+        found: dict[str, Any] = json.loads(self._made("json"))
+        return found
+
+    def html(self) -> str:
+        """The report."""
+        return self._made("html")
+
+    def all(self) -> str:
+        """Everything in all three, names of files too, for looking a text up."""
+        return "\n".join([*self.names, *map(self._made, self.made_by)])
+
+    def _made(self, ending: str) -> str:
+        return self.made_by[ending][1]()
+
+
+@pytest.fixture
+def files(monkeypatch: pytest.MonkeyPatch) -> Files:
+    """What pages offer to take along: AppTest has no way to press these buttons."""
+    offered = Files()
+    original = st.download_button
+
+    def note(label: str, data: Callable[[], str], file_name: str, **more: Any) -> bool:
+        offered.made_by[file_name.rpartition(".")[2]] = (file_name, data)
+        return original(label, data=data, file_name=file_name, **more)
+
+    monkeypatch.setattr(st, "download_button", note)
+    return offered
 
 
 def texts(at: AppTest) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import io
 import json
 from collections.abc import Callable
 from typing import Any
@@ -13,13 +12,14 @@ import pytest
 from sqlalchemy import text
 from streamlit.testing.v1 import AppTest
 
+from cache_core.events import ReadEvent
 from cache_core.stores.memory import MemoryStore
 from cache_core.telemetry import SharedRecorder
 from cache_core.telemetry.archive import Archive
 from cache_core.telemetry.history import History
 from cache_core.thresholds import Thresholds
 from tests.cache.helpers import Clock, until
-from tests.pages.conftest import OpenApp, texts
+from tests.pages.conftest import Files, OpenApp, texts
 from tests.servers.redis_server import RedisServer
 from tests.telemetry.helpers import count
 from ui import history_charts, history_frames
@@ -29,6 +29,7 @@ from ui.history_span import Span, span_of
 Running = Callable[[], App]
 
 HOUR_S = 3600
+NO_EVENTS = pd.DataFrame(columns=["at", "mark", "what"])
 TODAY = dt.datetime.now(dt.UTC).date()
 DAY = TODAY - dt.timedelta(days=3)
 
@@ -114,11 +115,12 @@ def test_a_day_beside_the_day_before(open_app: OpenApp, two_days: App) -> None:
     table = at.dataframe[0].value.set_index("Figure")
     assert list(table.loc["Hit rate"]) == ["75.0 %", "50.0 %", "+25.0 pt"]
     assert list(table.loc["Reads"]) == ["120", "60", "+100 %"]
-    rates, coverage, outcomes, response = charts_of(at)
+    rates, coverage, hits, outcomes, response = charts_of(at)
     assert rates["layer"][-1]["encoding"]["y"]["scale"]["domain"] == [0, 1]
     assert rates["layer"][0]["layer"][0]["encoding"]["y"]["field"] == "bound"
     assert coverage["layer"][0]["encoding"]["y"]["field"] == "state"
-    assert outcomes["mark"]["type"] == "rect"
+    assert hits["layer"][-1]["encoding"]["y"]["scale"]["type"] == "log"
+    assert outcomes["layer"][0]["mark"]["type"] == "rect"
     assert response["layer"][-1]["encoding"]["y"]["scale"]["type"] == "log"
 
 
@@ -272,9 +274,44 @@ def test_gaps_stay_gaps_and_the_overlay_is_the_hour_a_day_before(two_days: App) 
     assert list(hours.loc[[9, 10, 11], "hit_rate"].fillna(-1)) == [0.75, -1, 0.75]
     assert hours.loc[10, "state"] == "missing"
     assert pd.isna(hours.loc[10, "reads"]), "nothing known is not nothing read"
-    spec = history_charts.rate_chart(rates, span, Thresholds()).to_dict()
+    spec = history_charts.rate_chart(rates, span, Thresholds(), NO_EVENTS).to_dict()
     dash = spec["layer"][-1]["encoding"]["strokeDash"]["scale"]
     assert dash == {"domain": ["This day", "The day before"], "range": [[1, 0], [5, 4]]}
+
+
+def test_times_of_hits_are_those_of_merged_histograms_over_the_hour_a_day_before(
+    open_app: OpenApp, running: Running
+) -> None:
+    open_app()
+    app = running()
+    assert app.engine is not None
+    before = DAY - dt.timedelta(days=1)
+    # Nine fast namespaces' worth of hits and one slow: a mean of percentiles would lie between.
+    for day, slow_s in ((before, 0.4), (DAY, 0.2)):
+        for name, hits, latency_s in (("fast", 90, 0.001), ("slow", 10, slow_s)):
+            store, clock = MemoryStore(), Clock()
+            recorder = SharedRecorder(store, clock=clock, background=False)
+            clock.now = at_hour(day, 9) + 60.0
+            for _ in range(hits):
+                recorder.read(ReadEvent(name, "hit", clock.now, latency_s))
+            recorder.flush()
+            Archive(store, app.engine, clock=clock).bring_up_to_date()
+    span = span_of("Day", DAY)
+    hours = history_frames.hour_frame(history_of(app, span), history_of(app, span.before))
+    frame = history_frames.hit_time_frame(hours, span)
+    found = frame.dropna(subset=["ms"]).set_index("series")["ms"]
+    assert list(found.index) == history_frames.hit_time_series(span)
+    assert found["This day, p50"] == pytest.approx(1, rel=0.05)
+    assert found["This day, p95"] == pytest.approx(200, rel=0.05)
+    assert found["The day before, p50"] == pytest.approx(1, rel=0.05)
+    assert found["The day before, p95"] == pytest.approx(400, rel=0.05)
+    assert len(frame) == 4 * 24, "hours without hits stay gaps"
+    spec = history_charts.hit_time_chart(frame, span, NO_EVENTS).to_dict()
+    dashes = spec["layer"][-1]["encoding"]["strokeDash"]["scale"]["range"]
+    assert len({tuple(dash) for dash in dashes}) == 4, "colour is not all that tells"
+    said = history_frames.describe_hit_times(frame, history_frames.hit_time_series(span))
+    slowest = f"{found['The day before, p95']:,.3g} ms"
+    assert f"The day before, p95: from {slowest.removesuffix(' ms')} to {slowest}" in said
 
 
 def test_stacks_add_up_to_the_reads(two_days: App) -> None:
@@ -296,17 +333,104 @@ def test_coverage_counts_every_hour_once_and_says_how_much_is_known(two_days: Ap
     assert "missing" in history_frames.describe_coverage(coverage)
 
 
-def test_the_file_holds_what_is_drawn_and_says_of_when_and_from_where(two_days: App) -> None:
-    span = span_of("Day", DAY)
-    hours = history_frames.hour_frame(history_of(two_days, span), history_of(two_days, span.before))
-    found = pd.read_csv(io.BytesIO(history_frames.csv(hours)))
-    assert found["hour_utc"].iloc[0] == f"{DAY}T00:00:00Z"
-    assert list(found["reads"].dropna()) == [40, 80]
-    assert found["earlier_hit_rate"].dropna().tolist() == [0.5, 0.5]
-    assert span.file_name("a/b c", "redis-cache") == f"cache-history_{DAY}_a-b-c_redis-cache.csv"
+def test_the_files_hold_what_is_drawn_and_say_of_when_and_from_where(
+    open_app: OpenApp, two_days: App, files: Files
+) -> None:
+    open_history(open_app, DAY)
+    rows = files.csv()
+    assert len(rows) == 24
+    assert rows[0]["hour_utc"] == f"{DAY}T00:00:00Z"
+    assert [row["reads"] for row in rows if row["reads"]] == ["40", "80"]
+    assert [row["earlier_hit_rate"] for row in rows if row["earlier_hit_rate"]] == ["0.5", "0.5"]
+    found = files.json()
+    assert found["span"] == f"{DAY:%A, %Y-%m-%d}"
+    assert found["begin"] == f"{DAY}T00:00:00+00:00"
+    assert "prefix" in found["source"]
+    assert [(row["namespace"], row["reads"]) for row in found["totals"]] == [("ns", 120)]
+    assert "hour_utc" in found["hours"][0]
+    report = files.html()
+    assert "up 25.0 points from the day before" in report
+    assert report.count("<svg") == 5
+    store = two_days.cache.store
+    for ending in ("csv", "json", "html"):
+        name = files.made_by[ending][0]
+        assert name.startswith(f"cache-history-{DAY:%Y%m%d}-all-{store.kind}-{store.prefix}-")
+        assert name.endswith(f"Z.{ending}")
+
+
+def test_the_files_of_a_week_name_its_first_and_last_day_and_the_namespace(
+    open_app: OpenApp, two_days: App, files: Files
+) -> None:
+    open_history(open_app, DAY, span="Week", past_namespace="ns")
     week = span_of("Week", DAY)
-    name = f"cache-history_{week.begin}_to_{week.last}_all_memory-cache.csv"
-    assert week.file_name(None, "memory-cache") == name
+    assert files.names[0].startswith(
+        f"cache-history-{week.begin:%Y%m%d}_to_{week.last:%Y%m%d}-ns-memory-"
+    )
+
+
+def test_files_of_a_day_without_reads_say_so(
+    open_app: OpenApp, two_days: App, files: Files
+) -> None:
+    open_history(open_app, DAY - dt.timedelta(days=10))
+    assert files.json()["answer"].startswith("Nothing was read on")
+    assert [row["state"] for row in files.csv()] == ["missing"] * 24
+    assert files.html().count("<svg") == 1
+
+
+# Namespaces of the span
+
+
+def test_what_the_span_holds_can_be_chosen_though_nobody_reads_it_now(
+    open_app: OpenApp, two_days: App
+) -> None:
+    fill(two_days, {(DAY, 12): (7, 13)}, name="old.reports")
+    at = open_history(open_app, DAY)
+    assert "old.reports" not in at.selectbox(key="namespace").options, "it is of the past"
+    box = at.selectbox(key="past_namespace")
+    assert box.options == ["as on the left", "all", "ns", "old.reports"]
+    box.select("old.reports").run()
+    assert not at.exception
+    assert f"**{DAY:%A, %Y-%m-%d}** · `old.reports`" in texts(at)
+    assert {metric.label: metric.value for metric in at.metric}["Reads"] == "20"
+    assert at.selectbox(key="namespace").value == "all", "the choice on the left is another one"
+
+
+def test_a_link_opens_a_namespace_of_the_past(open_app: OpenApp, two_days: App) -> None:
+    fill(two_days, {(DAY, 12): (7, 13)}, name="old.reports")
+    at = open_history(open_app, DAY, past_namespace="old.reports")
+    assert at.selectbox(key="past_namespace").value == "old.reports"
+    assert {metric.label: metric.value for metric in at.metric}["Reads"] == "20"
+
+
+def test_the_choice_stays_where_the_span_does_not_hold_it(open_app: OpenApp, two_days: App) -> None:
+    fill(two_days, {(DAY, 12): (7, 13)}, name="old.reports")
+    at = open_history(open_app, DAY, past_namespace="old.reports")
+    at.button[0].click().run()
+    assert at.selectbox(key="past_namespace").value == "old.reports"
+    assert "No reads of `old.reports` on" in at.info[0].value
+    at = open_history(open_app, DAY - dt.timedelta(days=1), past_namespace="old.reports")
+    assert "No reads of `old.reports` on" in at.info[0].value, "a link says so too"
+
+
+def test_an_address_cannot_put_a_name_of_its_own_on_the_page(
+    open_app: OpenApp, two_days: App
+) -> None:
+    at = open_history(open_app, DAY, past_namespace="[never read](http://elsewhere)")
+    assert at.selectbox(key="past_namespace").value == "as on the left"
+    assert "elsewhere" not in texts(at)
+    assert {metric.label: metric.value for metric in at.metric}["Reads"] == "120"
+
+
+def test_the_open_hour_is_offered_before_it_is_archived(
+    open_app: OpenApp, own_redis_server: RedisServer, running: Running
+) -> None:
+    open_app(REDIS_URL=own_redis_server.url)
+    app = running()
+    assert app.recorder is not None
+    count(app.recorder, hits=3, misses=1, namespace="just.now")
+    app.recorder.flush()
+    at = open_history(open_app)
+    assert "just.now" in at.selectbox(key="past_namespace").options
 
 
 def test_a_week_begins_on_monday_and_ends_before_the_next() -> None:

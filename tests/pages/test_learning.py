@@ -17,13 +17,13 @@ Running = Callable[[], App]
 TEXT = "Find the bug in this sorting routine as soon as possible."
 
 
-def _look_at(at: AppTest, view: str) -> AppTest:
+def look_at(at: AppTest, view: str) -> AppTest:
     at.session_state["learning_view"] = view
     return at.run()
 
 
-def _analyse(at: AppTest, text: str) -> AppTest:
-    at = _look_at(at, "One instruction")
+def analyse(at: AppTest, text: str) -> AppTest:
+    at = look_at(at, "One instruction")
     at.text_area(key="instruction_text").input(text)
     return at.button(key="analyse_button").click().run()
 
@@ -47,7 +47,7 @@ def test_looking_again_is_served_from_cache(open_app: OpenApp) -> None:
 
 
 def test_phrasings_that_stand_out_are_listed(open_app: OpenApp) -> None:
-    at = _look_at(open_app("learning"), "Phrasings")
+    at = look_at(open_app("learning"), "Phrasings")
     assert not at.exception
     assert "stand out" in texts(at)
     table = at.dataframe[0].value
@@ -55,13 +55,13 @@ def test_phrasings_that_stand_out_are_listed(open_app: OpenApp) -> None:
 
 
 def test_patterns_of_one_category_can_be_chosen(open_app: OpenApp) -> None:
-    at = _look_at(open_app("learning"), "Phrasings")
+    at = look_at(open_app("learning"), "Phrasings")
     at.selectbox(key="pattern_category").select("code").run()
     assert not at.exception
 
 
 def test_an_instruction_is_analysed_with_numbers(open_app: OpenApp) -> None:
-    at = _analyse(open_app("learning"), TEXT)
+    at = analyse(open_app("learning"), TEXT)
     assert not at.exception
     assert "Texts in code that, as this one, hold “as soon as possible” did" in texts(at)
     assert "Compared within code. A difference is not a cause" in texts(at)
@@ -69,19 +69,19 @@ def test_an_instruction_is_analysed_with_numbers(open_app: OpenApp) -> None:
 
 
 def test_no_text_is_no_error(open_app: OpenApp) -> None:
-    at = _analyse(open_app("learning"), "   ")
+    at = analyse(open_app("learning"), "   ")
     assert not at.exception
     assert "not stored" in texts(at)
 
 
 def test_a_text_nobody_tried_has_nothing_to_expect(open_app: OpenApp) -> None:
-    at = _analyse(open_app("learning"), "zzz")
+    at = analyse(open_app("learning"), "zzz")
     assert not at.exception
     assert "Nothing similar was tried before" in texts(at)
 
 
 def test_recording_shows_in_the_figures_at_once(open_app: OpenApp, running: Running) -> None:
-    at = _analyse(open_app("learning"), TEXT)
+    at = analyse(open_app("learning"), TEXT)
     at.text_input(key="record_user").input("ada")
     at.text_input(key="record_category").input("code")
     at.button(key="record_button").click().run()
@@ -97,7 +97,7 @@ def test_recording_shows_in_the_figures_at_once(open_app: OpenApp, running: Runn
 def test_recording_while_the_store_is_down_says_that_the_forgetting_waits(
     open_app: OpenApp,
 ) -> None:
-    at = _analyse(open_app("learning", REDIS_URL="redis://127.0.0.1:1/0"), TEXT)
+    at = analyse(open_app("learning", REDIS_URL="redis://127.0.0.1:1/0"), TEXT)
     at.text_input(key="record_user").input("ada")
     at.button(key="record_button").click().run()
     assert not at.exception
@@ -106,13 +106,13 @@ def test_recording_while_the_store_is_down_says_that_the_forgetting_waits(
 
 
 def test_an_outcome_without_a_user_is_refused_in_words(open_app: OpenApp) -> None:
-    at = _analyse(open_app("learning"), TEXT)
+    at = analyse(open_app("learning"), TEXT)
     at.button(key="record_button").click().run()
     assert "Not recorded: user missing." in texts(at)
 
 
 def test_a_viewer_is_told_and_cannot_record(open_app: OpenApp) -> None:
-    at = _analyse(open_app("learning", operator=False), TEXT)
+    at = analyse(open_app("learning", operator=False), TEXT)
     assert at.button(key="record_button").disabled
     assert "Recording needs operator access" in texts(at)
 
@@ -137,14 +137,14 @@ def test_an_empty_database_is_told(open_app: OpenApp, running: Running) -> None:
     at = at.switch_page("pages/learning.py").run()
     assert "Nobody has recorded an outcome yet" in texts(at)
     for view in ("Phrasings", "One instruction"):
-        assert not _look_at(at, view).exception
+        assert not look_at(at, view).exception
 
 
 def test_with_the_store_down_every_view_works_from_the_source(open_app: OpenApp) -> None:
     at = open_app("learning", REDIS_URL="redis://127.0.0.1:1/0")
     assert not at.exception
-    assert not _look_at(at, "Phrasings").exception
-    assert not _analyse(at, TEXT).exception
+    assert not look_at(at, "Phrasings").exception
+    assert not analyse(at, TEXT).exception
     assert "hold “as soon as possible” did" in texts(at)
 
 

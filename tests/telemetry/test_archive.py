@@ -16,6 +16,7 @@ from cache_core.stores.memory import MemoryStore
 from cache_core.telemetry import WINDOWS, Counts, MetricsReader, SharedRecorder, merged
 from cache_core.telemetry import archive as archive_module
 from cache_core.telemetry.archive import Archive
+from cache_core.telemetry.archive_rows import SETTLED_S
 from cache_core.telemetry.history import History, HistoryReader, HourState
 from cache_core.telemetry.history_tables import HistoryCounts, HistoryHour
 from cache_core.telemetry.joining import Parts, has_shrunk, join
@@ -90,7 +91,7 @@ def test_the_archive_says_what_the_live_window_says(
     busy_day(store, clock)
     live = MetricsReader(store, clock).read(WINDOWS["24h"])
     assert live.begin_s == BEGIN
-    clock.advance(archive_module.SETTLED_S + 1)
+    clock.advance(SETTLED_S + 1)
     archive_of(store, engine, clock).bring_up_to_date()
     past = archived(engine, clock)
     assert past.overall().lookups > 0
