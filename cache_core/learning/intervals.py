@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 LEVEL = 0.95
+# Below it an interval spans more than half the scale, and a percentage misleads.
+ENOUGH = 10
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,8 +57,11 @@ def test_a_few_outcomes_are_called_too_few(open_app: OpenApp, running: Running) 
 def test_charts_hold_the_figures(open_app: OpenApp) -> None:
     at = open_app("dashboard")
     charts = at.get("vega_lite_chart")
-    assert len(charts) == 3
-    assert "Mean outcome by week from" in charts[0].proto.alt
+    told = [chart.proto.alt for chart in charts]
+    assert len(told) == 5
+    assert told[0].startswith("Mean outcome by week from")
+    assert told[1].startswith("Mean outcome of 8 users by 4 categories")
+    assert told[2].startswith("Difference in points between texts with and without a phrase")
 
 
 def test_an_empty_database_is_told_with_the_way_on(open_app: OpenApp, running: Running) -> None:
