@@ -71,15 +71,16 @@ def choose_user(label: str, options: list[str], key: str) -> str:
 def choose(label: str, options: list[str], key: str, **more: Any) -> str:
     """A choice that stands in the address, and words for an address that asks for what is not."""
     asked = st.query_params.get(key)
-    if asked is not None and asked not in options and not more.get("accept_new_options"):
-        st.info(
-            f"The address asks for “{learning_frames.plain(asked)}”, which is not known here.",
-            icon=":material/person_off:",
-        )
     if st.session_state.get(key) not in (None, *options) and not more.get("accept_new_options"):
         del st.session_state[key]  # gone since it was chosen: an import took its place
-    chosen = st.selectbox(label, options, key=key, bind="query-params", **more)
-    return str(chosen or options[0])
+    chosen = str(st.selectbox(label, options, key=key, bind="query-params", **more) or options[0])
+    if asked is not None and asked not in options and chosen != asked:
+        st.info(
+            f"The address asks for “{learning_frames.plain(asked)}”, which is not known here. "
+            f"Shown: {learning_frames.plain(chosen)}.",
+            icon=":material/person_off:",
+        )
+    return chosen
 
 
 def users_in_order(views: LearningViews) -> list[str]:

@@ -18,6 +18,8 @@ from ui.learning_frames import (
 
 HEIGHT_PX = 260
 _ROW_PX = 30
+# Leaves room to draw on a telephone; the table beside each chart has the names in full.
+_LABEL_PX = 170
 # Readable on the light and on the dark background, and told apart by colour-blind readers.
 _BLUE, _ORANGE, _GRAY = "#2389C7", "#D55E00", "#7C8894"
 _SHARE_AXIS = alt.Axis(format="%", values=[0, 0.25, 0.5, 0.75, 1])
@@ -124,7 +126,7 @@ def trend_chart(frame: pd.DataFrame) -> alt.LayerChart:
         axis,
         color,
         "+.2f",
-        legend_px=70,
+        legend_px=90,
         title="points a week",
     )
 
@@ -142,7 +144,7 @@ def verdict_colors(frame: pd.DataFrame, unclear: str = _GRAY) -> alt.Color:
     }
     there = [verdict for verdict in verdicts if verdict in set(frame["verdict"])]
     scale = alt.Scale(domain=there, range=[verdicts[verdict] for verdict in there])
-    legend = alt.Legend(orient="bottom", title=None, columns=2, labelLimit=240)
+    legend = alt.Legend(orient="bottom", title=None, columns=1, labelLimit=200)
     return alt.Color("verdict:N", scale=scale, legend=legend)
 
 
@@ -163,7 +165,7 @@ def _dots(
         "name:N",
         sort=names,
         title=None,
-        axis=alt.Axis(labelLimit=260, grid=False, labelOverlap=False, labelBound=False),
+        axis=alt.Axis(labelLimit=_LABEL_PX, grid=False, labelOverlap=False, labelFlush=False),
     )
     tooltip = [
         alt.Tooltip("name:N", title="Name"),

@@ -39,7 +39,7 @@ def cell_chart(frame: pd.DataFrame, categories: Sequence[str]) -> alt.LayerChart
         "user:N",
         scale=alt.Scale(domain=users),
         title=None,
-        axis=alt.Axis(labelLimit=130, domain=False, ticks=False, grid=False),
+        axis=alt.Axis(labelLimit=130, domain=False, ticks=False, grid=False, labelFlush=False),
     )
     tooltip = [
         alt.Tooltip("user:N", title="User"),
