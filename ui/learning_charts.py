@@ -19,7 +19,7 @@ from ui.learning_frames import (
 HEIGHT_PX = 260
 _ROW_PX = 30
 # Leaves room to draw on a telephone; the table beside each chart has the names in full.
-_LABEL_PX = 170
+_LABEL_PX = alt.ExprRef("windowSize()[0] < 640 ? 150 : 260")
 # Readable on the light and on the dark background, and told apart by colour-blind readers.
 _BLUE, _ORANGE, _GRAY = "#2389C7", "#D55E00", "#7C8894"
 _SHARE_AXIS = alt.Axis(format="%", values=[0, 0.25, 0.5, 0.75, 1])
