@@ -38,7 +38,7 @@ def draw_people(frame: Frame, views: LearningViews) -> None:
             "intervals. Of twenty users without any change, one looks clear by chance."
         )
     else:
-        st.caption("Too early: a trend needs three outcomes of a user at different times.")
+        st.caption("Too early: a trend needs three outcomes of a user over a week or more.")
     draw_served(frame, answer)
     st.subheader("Effectiveness beside the cache", anchor=False)
     _draw_beside_cache(frame, views, people)

@@ -57,7 +57,7 @@ def _sentence(own: OwnProgress) -> str:
     count = words.plural(own.overall.count if own.overall else 0, "outcome")
     effect = f"**Effectiveness {learning_frames.with_interval(own.overall)}** in {count}."
     if trend is None:
-        return f"{effect} Too early for a trend: it needs three outcomes at different times."
+        return f"{effect} Too early for a trend: it needs three outcomes over a week or more."
     weekly = f"{trend.per_week * 100:+.2f} points a week"
     interval = f"(95 % interval {trend.low * 100:+.2f} to {trend.high * 100:+.2f})"
     if trend.low > 0:

@@ -32,7 +32,13 @@ def cell_chart(frame: pd.DataFrame, categories: Sequence[str]) -> alt.LayerChart
         scale=alt.Scale(domain=list(categories)),
         title=None,
         axis=alt.Axis(
-            orient="top", labelAngle=-30, labelLimit=110, domain=False, ticks=False, grid=False
+            orient="top",
+            labelAngle=-30,
+            labelOverlap=False,
+            labelLimit=110,
+            domain=False,
+            ticks=False,
+            grid=False,
         ),
     )
     y = alt.Y(

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, func, literal, select
 from cache_core.learning.intervals import (
     ENOUGH,
     LEVEL,
+    TREND_WEEKS_MIN,
     Change,
     Estimate,
     Slope,
@@ -34,7 +35,8 @@ CATEGORIES_COMPARED = 8
 
 @dataclass(frozen=True, slots=True)
 class UserStanding:
-    """One user over all categories; `trend` None with too few dated outcomes for a line."""
+    """One user over all categories; `trend` None with too few dated outcomes for a line,
+    or less than a week of them."""
 
     name: str
     overall: Estimate
@@ -139,6 +141,7 @@ def _trends(connection: Connection, ids: Sequence[int]) -> dict[int, Slope | Non
         .join(firsts, firsts.c.user_id == Outcome.user_id)
         .where(AT_US.is_not(None))
         .group_by(Outcome.user_id)
+        .having(func.max(weeks) >= TREND_WEEKS_MIN)
     )
     return {
         user_id: slope(count=count, x=x, xx=xx, y=y, yy=yy, xy=xy)

@@ -12,6 +12,7 @@ import pytest
 from scipy import stats
 from sqlalchemy import Engine
 
+from cache_core.learning.progress import own_progress
 from cache_core.learning.standings import Cell, Standings, standings
 from tests.learning.conftest import NOW
 from tests.learning.data import import_rows, row
@@ -145,6 +146,19 @@ def test_the_twelve_most_active_are_compared_and_the_others_still_count_as_other
     assert others is not None
     assert others.count == 34
     assert others.mean == pytest.approx(33 / 34)
+
+
+@pytest.mark.parametrize(("hours", "is_told"), [(167, False), (168, True)])
+def test_a_trend_a_week_is_not_told_from_less_than_a_week(
+    engine: Engine, hours: int, is_told: bool
+) -> None:
+    times = [NOW - timedelta(hours=hours), NOW - timedelta(hours=50), NOW]
+    import_rows(
+        engine, [row("ada", outcome=n / 2, ts=at.isoformat()) for n, at in enumerate(times)]
+    )
+    (ada,) = standings(engine).users
+    assert (ada.trend is not None) == is_told
+    assert (own_progress(engine, "ada").trend is not None) == is_told
 
 
 def test_nothing_recorded_gives_nothing_to_compare(engine: Engine) -> None:
