@@ -1,4 +1,4 @@
-"""Learning: does a user get better, which phrasings work, what to expect of one instruction."""
+"""Learning: who gets better, which phrasings work, what to expect of one instruction."""
 
 from __future__ import annotations
 
@@ -8,26 +8,29 @@ from ui.frame import draw_title, open_page
 from ui.learning_blocks import database_errors, draw_sample_note, open_views
 from ui.learning_instruction import draw_instruction
 from ui.learning_patterns import draw_patterns
+from ui.learning_people import draw_people
 from ui.learning_user import draw_user
 
-_USER, _PATTERNS, _INSTRUCTION = "A user", "Phrasings", "One instruction"
+_USER, _PEOPLE, _PATTERNS, _INSTRUCTION = "A user", "All users", "Phrasings", "One instruction"
 
-app = open_page().app
+frame = open_page()
 draw_title("Learning", "Who gets better, which phrasings work, what to expect of an instruction?")
-views = open_views(app)
-draw_sample_note(app.data_label())
+views = open_views(frame.app)
+draw_sample_note(frame.app.data_label())
 view = st.segmented_control(
     "Look at",
-    [_USER, _PATTERNS, _INSTRUCTION],
+    [_USER, _PEOPLE, _PATTERNS, _INSTRUCTION],
     default=_USER,
     required=True,
     key="learning_view",
     bind="query-params",
 )
 with database_errors():
-    if view == _PATTERNS:
-        draw_patterns(views)
+    if view == _PEOPLE:
+        draw_people(frame, views)
+    elif view == _PATTERNS:
+        draw_patterns(frame, views)
     elif view == _INSTRUCTION:
-        draw_instruction(app, views)
+        draw_instruction(frame, views)
     else:
-        draw_user(views)
+        draw_user(frame, views)

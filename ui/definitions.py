@@ -79,7 +79,7 @@ _ALL = (
         "Distinct instructions, each counted once in each of its categories."),
     Definition("Effectiveness", "Instructions", "%", "Mean outcome of one user."),
     Definition("Trend a week", "Instructions", "points",
-        "Slope of a straight line through all outcomes that have a time."),
+        "Slope of a straight line through all outcomes that have a time, over a week or more."),
     Definition("Last third", "Instructions", "%",
         "Mean of the last third of a user's outcomes in order of time, beside the first third."),
     Definition("Repeats", "Instructions", "points",

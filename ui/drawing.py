@@ -17,7 +17,7 @@ _TRANSFORMER = "arrow_by_name"
 _altair_lock = threading.Lock()  # the choice of a transformer is one for all threads
 
 
-def draw_chart(make: Callable[..., Any], *data: Any, key: str, alt_text: str) -> None:
+def draw_chart(make: Callable[..., Any], *data: Any, alt_text: str, key: str | None = None) -> None:
     """Draw `make(*data)`, a chart.
 
     To make a chart takes Altair 30 to 100 ms, a hundred times what it takes to see that the data

@@ -9,6 +9,7 @@ from cache_core.telemetry.history import History
 from cache_core.thresholds import Thresholds
 from ui import charts, history_charts, history_frames, words
 from ui.definitions import meaning
+from ui.drawing import draw_chart
 from ui.events import said
 from ui.history_span import Span
 from ui.history_totals import change_of, is_change, totals_frame
@@ -69,20 +70,29 @@ def draw_overlays(
         st.subheader("Hit rate", anchor=False)
         rates = history_frames.rate_frame(hours, span)
         series = [span.this.capitalize(), span.earlier.capitalize()]
-        st.altair_chart(
-            history_charts.rate_chart(rates, span, thresholds, events),
+        draw_chart(
+            history_charts.rate_chart,
+            rates,
+            span,
+            thresholds,
+            events,
             key="history_rates",
-            alt=history_frames.describe_rates(rates, series),
+            alt_text=history_frames.describe_rates(rates, series),
         )
         draw_coverage(now, then, span)
     with right:
         st.subheader("Response time of hits", anchor=False)
         times = history_frames.hit_time_frame(hours, span)
         if times["ms"].notna().any():
-            st.altair_chart(
-                history_charts.hit_time_chart(times, span, events),
+            draw_chart(
+                history_charts.hit_time_chart,
+                times,
+                span,
+                events,
                 key="history_hit_times",
-                alt=history_frames.describe_hit_times(times, history_frames.hit_time_series(span)),
+                alt_text=history_frames.describe_hit_times(
+                    times, history_frames.hit_time_series(span)
+                ),
             )
             st.caption("p50 and p95 of each hour, from the merged histograms of all processes.")
         else:
@@ -94,10 +104,12 @@ def draw_overlays(
 def draw_coverage(now: History, then: History, span: Span) -> None:
     """The coverage strip and how much of the span is known."""
     coverage = history_frames.coverage_frame(now)
-    st.altair_chart(
-        history_charts.coverage_chart(coverage, span),
+    draw_chart(
+        history_charts.coverage_chart,
+        coverage,
+        span,
         key="history_coverage",
-        alt=history_frames.describe_coverage(coverage),
+        alt_text=history_frames.describe_coverage(coverage),
     )
     st.caption(history_frames.coverage_sentence(now, span, then))
 
@@ -108,18 +120,23 @@ def draw_reads(hours: pd.DataFrame, events: pd.DataFrame, span: Span) -> None:
     with left:
         st.subheader("Reads by outcome", anchor=False)
         outcomes = history_frames.outcome_frame(hours)
-        st.altair_chart(
-            history_charts.outcome_chart(outcomes, span, events),
+        draw_chart(
+            history_charts.outcome_chart,
+            outcomes,
+            span,
+            events,
             key="history_outcomes",
-            alt=history_frames.describe_outcomes(outcomes),
+            alt_text=history_frames.describe_outcomes(outcomes),
         )
     with right:
         st.subheader("With the cache and without", anchor=False)
         times = history_frames.time_frame(hours)
-        st.altair_chart(
-            charts.response_chart(times, events),
+        draw_chart(
+            charts.response_chart,
+            times,
+            events,
             key="history_response",
-            alt=charts.describe_response(times),
+            alt_text=charts.describe_response(times),
         )
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from typing import Any
 
 import altair as alt
 import pandas as pd
@@ -19,10 +18,10 @@ from cache_core.learning.sources import SAMPLE_LABEL
 from cache_core.learning.views import LearningViews
 from ui import learning_charts, learning_frames
 from ui.app import App
+from ui.drawing import draw_chart
 
 EVERYBODY = "Everybody"
 _TABLE_ROWS = 300
-T = TypeVar("T")
 _log = logging.getLogger("cache_core.app")
 
 
@@ -63,25 +62,31 @@ def database_errors() -> Iterator[None]:
 
 
 def choose_user(label: str, options: list[str], key: str) -> str:
-    """A choice of users; where the list is cut, other names can be typed."""
+    """A choice of users, kept in the address; where the list is cut, other names can be typed."""
     cut = len(options) >= USERS_LISTED
     help_text = f"The list holds {USERS_LISTED:,} users; type any other name." if cut else None
-    return str(
-        st.selectbox(label, options, key=key, accept_new_options=cut, help=help_text) or options[0]
-    )
+    return choose(label, options, key, accept_new_options=cut, help=help_text)
+
+
+def choose(label: str, options: list[str], key: str, **more: Any) -> str:
+    """A choice that stands in the address, and words for an address that asks for what is not."""
+    asked = st.query_params.get(key)
+    if st.session_state.get(key) not in (None, *options) and not more.get("accept_new_options"):
+        del st.session_state[key]  # gone since it was chosen: an import took its place
+    chosen = str(st.selectbox(label, options, key=key, bind="query-params", **more) or options[0])
+    if asked is not None and asked not in options and chosen != asked:
+        st.info(
+            f"The address asks for “{learning_frames.plain(asked)}”, which is not known here. "
+            f"Shown: {learning_frames.plain(chosen)}.",
+            icon=":material/person_off:",
+        )
+    return chosen
 
 
 def users_in_order(views: LearningViews) -> list[str]:
     """Everybody's name: the most active first, then the others by name."""
     active = [item.name for item in views.stats(None).most_active]
     return active + sorted(set(views.users()) - set(active))
-
-
-def timed(read: Callable[[], T]) -> tuple[T, float]:
-    """What `read` gives, and how many seconds the page waited for it."""
-    began_s = time.perf_counter()
-    value = read()
-    return value, time.perf_counter() - began_s
 
 
 def draw_sample_note(label: str) -> None:
@@ -94,23 +99,39 @@ def draw_sample_note(label: str) -> None:
         )
 
 
-def draw_chart(chart: alt.LayerChart, description: str, table: pd.DataFrame) -> None:
-    """A chart, what it shows for those who cannot see it, and its numbers."""
-    st.altair_chart(chart, width="stretch", alt=description)
+def draw_with_table(
+    make: Callable[..., alt.LayerChart],
+    *frames: pd.DataFrame | None,
+    described: str,
+    table: pd.DataFrame,
+) -> None:
+    """A chart of the frames, what it shows for those who cannot see it, and its numbers."""
+    draw_chart(make, *frames, alt_text=described)
     with st.expander("Show as table"):
         st.dataframe(_shares_as_percent(table).head(_TABLE_ROWS), hide_index=True, width="stretch")
 
 
-def draw_weeks(weeks: Sequence[WeekPoint]) -> None:
-    """The weekly trend, or why there is none."""
-    frame = learning_frames.week_frame(weeks)
+def draw_weeks(weeks: Sequence[WeekPoint], everybody: Sequence[WeekPoint] | None = None) -> None:
+    """The weekly trend, beside everybody's if given, or why there is none."""
     if len(weeks) < 2:
         st.caption("A trend needs outcomes with a time in at least two weeks.")
         return
-    draw_chart(
-        learning_charts.week_chart(frame), learning_frames.describe_weeks(frame), frame[::-1]
+    frame = learning_frames.week_frame(weeks)
+    beside = None
+    if everybody is not None:
+        first, last = frame["week"].min(), frame["week"].max()
+        beside = learning_frames.week_frame([w for w in everybody if first <= w.start <= last])
+    draw_with_table(
+        learning_charts.week_chart,
+        frame,
+        beside,
+        described=learning_frames.describe_weeks(frame, beside),
+        table=learning_frames.weeks_beside(frame, beside)[::-1],
     )
-    st.caption("Line: mean outcome of each week. Band: 95 % interval; wide where data is thin.")
+    st.caption(
+        "Line: mean outcome of each week. Band: 95 % interval; wide where data is thin. A gap: "
+        "nothing recorded."
+    )
 
 
 def _shares_as_percent(table: pd.DataFrame) -> pd.DataFrame:

@@ -7,14 +7,16 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from cache_core.learning.dashboard import NamedEstimate, Period, WeekPoint
-from cache_core.learning.intervals import Change, Estimate
+from cache_core.learning.intervals import ENOUGH, Change, Estimate
 from cache_core.learning.patterns import Pattern
 from cache_core.learning.people import RecentOutcome
 from cache_core.learning.progress import CategoryComparison
 from ui import words
 
-# Below it an interval spans more than half the scale, and a percentage misleads.
-FEW = 10
+FEW = ENOUGH
+BETTER, MAYBE_BETTER = "▲ better", "△ better, may be chance"
+WORSE, MAYBE_WORSE = "▼ worse", "▽ worse, may be chance"
+NO_DIFFERENCE, TOO_FEW = "– no clear difference", "… too few"
 
 
 def week_frame(weeks: Sequence[WeekPoint]) -> pd.DataFrame:
@@ -119,11 +121,16 @@ def recent_table(recent: Iterable[RecentOutcome]) -> pd.DataFrame:
 
 def verdict(pattern: Pattern) -> str:
     """What the numbers allow to say of a phrase."""
-    if not pattern.lift.is_clear:
-        return "– no clear difference"
-    word = "better" if pattern.lift.difference > 0 else "worse"
-    mark = "▲" if pattern.lift.difference > 0 else "▼"
-    return f"{mark} {word}" if pattern.stands_out else f"{mark} {word}, may be chance"
+    return verdict_of(pattern.lift, pattern.stands_out)
+
+
+def verdict_of(difference: Change, stands_out: bool) -> str:
+    """What a difference among many allows to say; hollow marks where it may be chance."""
+    if not difference.is_clear:
+        return NO_DIFFERENCE
+    if difference.difference > 0:
+        return BETTER if stands_out else MAYBE_BETTER
+    return WORSE if stands_out else MAYBE_WORSE
 
 
 def with_interval(figure: Estimate | None) -> str:
@@ -133,6 +140,13 @@ def with_interval(figure: Estimate | None) -> str:
     digits = 1 if figure.high - figure.low < 0.05 else 0
     low, high = (words.percent(share, digits) for share in (figure.low, figure.high))
     return f"{words.percent(figure.mean, digits)} ({low.removesuffix(' %')} to {high})"
+
+
+def interval_of(figure: Estimate | None) -> str | None:
+    """ "59 to 63 %", the 95 % interval alone; None for None."""
+    if figure is None:
+        return None
+    return with_interval(figure).partition("(")[2].removesuffix(")")
 
 
 def change_in_words(change: Change | None) -> str:
@@ -165,7 +179,15 @@ def headline(who: str, overall: Estimate | None, period: Period | None) -> str:
     return f"{sentence}: {change_in_words(period.change)} on the 28 days before ({before})."
 
 
-def describe_weeks(frame: pd.DataFrame) -> str:
+def weeks_beside(frame: pd.DataFrame, everybody: pd.DataFrame | None) -> pd.DataFrame:
+    """The weeks of `frame`, with a column `everybody (%)` if there is anybody beside it."""
+    if everybody is None:
+        return frame
+    means = everybody.set_index("week")["mean"] * 100
+    return frame.assign(**{"everybody (%)": frame["week"].map(means).round(1)})
+
+
+def describe_weeks(frame: pd.DataFrame, everybody: pd.DataFrame | None = None) -> str:
     """What the weekly chart shows, for those who cannot see it."""
     known = frame.dropna(subset=["mean"])
     if known.empty:
@@ -176,8 +198,16 @@ def describe_weeks(frame: pd.DataFrame) -> str:
         f"{known['week'].iloc[-1]:%Y-%m-%d}: first {words.percent(known['mean'].iloc[0])}, "
         f"last {words.percent(known['mean'].iloc[-1])}, "
         f"lowest {words.percent(worst['mean'])} in the week of "
-        f"{worst['week']:%Y-%m-%d}."
+        f"{worst['week']:%Y-%m-%d}.{_beside(everybody)}"
     )
+
+
+def _beside(everybody: pd.DataFrame | None) -> str:
+    if everybody is None:
+        return ""
+    means = everybody["mean"].dropna()
+    first, last = words.percent(means.iloc[0]), words.percent(means.iloc[-1])
+    return f" Beside it everybody: first {first}, last {last}."
 
 
 def describe_estimates(frame: pd.DataFrame, what: str) -> str:
@@ -187,6 +217,16 @@ def describe_estimates(frame: pd.DataFrame, what: str) -> str:
     means = zip(frame["name"], frame["mean"], strict=True)
     parts = [f"{name} {words.percent(mean)}" for name, mean in means]
     return f"{what}: " + ", ".join(parts[:8]) + "."
+
+
+def describe_lifts(frame: pd.DataFrame) -> str:
+    """What a chart of phrases shows, for those who cannot see it."""
+    parts = [f"{name} {lift:+.0f}" for name, lift in zip(frame["name"], frame["lift"], strict=True)]
+    return (
+        "Difference in points between texts with and without a phrase: "
+        + ", ".join(parts[:8])
+        + "."
+    )
 
 
 def plain(text: str) -> str:

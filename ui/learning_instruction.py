@@ -13,16 +13,16 @@ from ui import learning_frames, words
 from ui.access import current_actor
 from ui.app import App
 from ui.definitions import meaning
-from ui.learning_blocks import timed
+from ui.frame import Frame
 from ui.learning_export import draw_instruction_files
-from ui.served import draw_served, served_together
+from ui.served import ask_composed, draw_served
 
 _TYPED = "instruction_text"
 _TEXT = "analysed_text"
 _RECORDED = "recorded_outcome"
 
 
-def draw_instruction(app: App, views: LearningViews) -> None:
+def draw_instruction(frame: Frame, views: LearningViews) -> None:
     """A form for the text, the analysis of it, and a form for an outcome."""
     with st.form("analyse"):
         st.text_area(
@@ -46,15 +46,15 @@ def draw_instruction(app: App, views: LearningViews) -> None:
         )
         return
     try:
-        composed, took_s = timed(lambda: views.analyse(text))
+        answer = ask_composed(lambda: views.analyse(text))
     except ValueError as exc:
         st.error(f"This text cannot be analysed: {exc}.", icon=":material/error:")
         return
-    _draw_analysis(composed.value)
-    draw_served(served_together(composed.reads, took_s))
-    draw_instruction_files(text, composed.value)
+    _draw_analysis(answer.value)
+    draw_served(frame, answer)
+    draw_instruction_files(text, answer.value)
     st.subheader("Record an outcome", anchor=False)
-    _draw_record(app, views, text)
+    _draw_record(frame.app, views, text)
 
 
 def _draw_analysis(found: Analysis) -> None:

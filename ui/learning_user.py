@@ -8,15 +8,16 @@ from cache_core.learning.progress import LearningMetrics, OwnProgress
 from cache_core.learning.views import LearningViews
 from ui import learning_charts, learning_frames, words
 from ui.definitions import meaning
-from ui.learning_blocks import choose_user, draw_chart, draw_weeks, timed, users_in_order
+from ui.frame import Frame
+from ui.learning_blocks import choose_user, draw_weeks, draw_with_table, users_in_order
 from ui.learning_export import draw_user_files
-from ui.served import draw_served, served, served_together
+from ui.served import ask, ask_composed, draw_served
 
 # Room for a label, a number and a change, so that the cards are of one height.
 _CARD_PX = 136
 
 
-def draw_user(views: LearningViews) -> None:
+def draw_user(frame: Frame, views: LearningViews) -> None:
     """Everything about the user chosen on the page."""
     users = users_in_order(views)
     if not users:
@@ -26,24 +27,30 @@ def draw_user(views: LearningViews) -> None:
         )
         return
     user = choose_user("User", users, "learning_user")
-    composed, took_s = timed(lambda: views.metrics_of(user))
-    metrics = composed.value
+    answer = ask_composed(lambda: views.metrics_of(user))
+    metrics = answer.value
     if metrics.own.overall is None:
         st.info(f"{learning_frames.plain(user)} has no outcomes.", icon=":material/inbox:")
         return
     st.markdown(_sentence(metrics.own))
     _draw_numbers(metrics.own)
-    draw_served(served_together(composed.reads, took_s))
+    draw_served(frame, answer)
     st.subheader("Week by week", anchor=False)
-    weeks, took_s = timed(lambda: views.stats.read(user))
-    draw_weeks(weeks.value.weeks)
-    draw_served(served(weeks, took_s))
+    weeks = ask(views.stats, user)
+    draw_weeks(weeks.value.weeks, views.stats(None).weeks)
+    draw_served(frame, weeks)
     st.subheader("Beside everybody else", anchor=False)
-    _draw_categories(metrics)
+    draw_comparison(metrics)
+    draw_served(frame, answer)
     st.subheader("Latest outcomes", anchor=False)
-    data, took_s = timed(lambda: views.user.read(user))
-    st.dataframe(learning_frames.recent_table(data.value.recent), hide_index=True, width="stretch")
-    draw_served(served(data, took_s))
+    data = ask(views.user, user)
+    st.dataframe(
+        learning_frames.recent_table(data.value.recent),
+        hide_index=True,
+        width="stretch",
+        alt=f"The latest {len(data.value.recent)} outcomes of {user}, newest first.",
+    )
+    draw_served(frame, data)
     draw_user_files(user, _sentence(metrics.own), metrics, weeks.value, data.value)
 
 
@@ -52,7 +59,7 @@ def _sentence(own: OwnProgress) -> str:
     count = words.plural(own.overall.count if own.overall else 0, "outcome")
     effect = f"**Effectiveness {learning_frames.with_interval(own.overall)}** in {count}."
     if trend is None:
-        return f"{effect} Too early for a trend: it needs three outcomes at different times."
+        return f"{effect} Too early for a trend: it needs three outcomes over a week or more."
     weekly = f"{trend.per_week * 100:+.2f} points a week"
     interval = f"(95 % interval {trend.low * 100:+.2f} to {trend.high * 100:+.2f})"
     if trend.low > 0:
@@ -122,14 +129,16 @@ def _draw_repeats(own: OwnProgress) -> None:
     )
 
 
-def _draw_categories(metrics: LearningMetrics) -> None:
+def draw_comparison(metrics: LearningMetrics) -> None:
+    """One user beside everybody else, category by category, and where the difference is clear."""
     frame = learning_frames.comparison_frame(metrics.categories)
-    draw_chart(
-        learning_charts.comparison_chart(frame),
-        learning_frames.describe_estimates(
+    draw_with_table(
+        learning_charts.comparison_chart,
+        frame,
+        described=learning_frames.describe_estimates(
             frame[frame["who"] == "this user"], "This user's mean outcome by category"
         ),
-        frame,
+        table=frame,
     )
     clear = [row for row in metrics.categories if row.change is not None and row.change.is_clear]
     for row in clear[:5]:

@@ -61,8 +61,8 @@ class DashboardStats:
     """Figures of all outcomes (`user` None) or of one user's.
 
     `by_category` holds the 40 largest, best first; `most_active` the 12 users with most outcomes;
-    `weeks` the last 156 that have any, oldest first. Outcomes without a time count everywhere
-    but in `weeks` and `period`; `undated` says how many.
+    `weeks` those of the last 156 that have any, oldest first. Outcomes without a time count
+    everywhere but in `weeks` and `period`; `undated` says how many.
     """
 
     user: str | None
@@ -102,7 +102,7 @@ def dashboard_stats(engine: Engine, user: str | None) -> DashboardStats:
             last_at=time_of(last_us),
             overall=estimate(overall),
             period=_period(connection, user_id, last_us),
-            weeks=_week_points(weeks[-WEEKS_SHOWN:]),
+            weeks=_week_points(weeks),
             by_category=by_category,
             most_active=_most_active(connection, by_user),
         )
@@ -189,7 +189,10 @@ def _weeks(connection: Connection, user_id: int | None) -> list[_Week]:
 
 def _week_points(weeks: list[_Week]) -> tuple[WeekPoint, ...]:
     points = []
+    first = weeks[-1].number - WEEKS_SHOWN + 1 if weeks else 0
     for week in weeks:
+        if week.number < first:
+            continue
         figure = estimate(week.sums)
         if figure is not None:
             points.append(WeekPoint(week_start(week.number), figure))

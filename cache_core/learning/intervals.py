@@ -11,6 +11,10 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 LEVEL = 0.95
+# Below it an interval spans more than half the scale, and a percentage misleads.
+ENOUGH = 10
+# A change a week is not told from less than a week: that would be a guess at what comes after.
+TREND_WEEKS_MIN = 1.0
 
 
 @dataclass(frozen=True, slots=True)

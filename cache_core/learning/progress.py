@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Engine, case, func, literal, select
 
 from cache_core.learning.intervals import (
+    TREND_WEEKS_MIN,
     Change,
     Estimate,
     Slope,
@@ -185,9 +186,12 @@ def _trend(connection: Connection, user_id: int) -> tuple[Slope | None, int]:
             func.sum(score),
             func.sum(score * score),
             func.sum(weeks * score),
+            func.max(weeks),
         ).where(mine, AT_US.is_not(None))
     ).one()
-    count, x, xx, y, yy, xy = row
+    count, x, xx, y, yy, xy, span_weeks = row
+    if span_weeks < TREND_WEEKS_MIN:
+        return None, count
     return slope(count=count, x=x, xx=xx, y=y, yy=yy, xy=xy), count
 
 

@@ -43,6 +43,7 @@ from cache_core.learning.progress import (
 )
 from cache_core.learning.record import Recorded, record_outcome
 from cache_core.learning.report import ImportReport
+from cache_core.learning.standings import Standings, standings
 from cache_core.learning.tags import (
     CATEGORIES,
     EVERYTHING,
@@ -74,21 +75,23 @@ def _changes_or_unknown(engine: Engine) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Composed(Generic[T]):
-    """A value put together from several cached reads, with those reads."""
+    """A value put together from several cached reads, with those reads and their namespaces."""
 
     value: T
     reads: tuple[Read[Any], ...]
+    namespaces: tuple[str, ...]
 
 
 class LearningViews:
     """The learning system's questions, each answered through the cache.
 
     Attributes are cached functions: call them, or `.read(...)` them to see how they were served.
-        stats(user or None), user(name), users(), categories(), progress(user),
+        stats(user or None), standings(), user(name), users(), categories(), progress(user),
         category(name), patterns(category or None), near(text), outcomes(md5).
     """
 
     stats: CachedFunction[[str | None], DashboardStats]
+    standings: CachedFunction[[], Standings]
     user: CachedFunction[[str], UserData]
     users: CachedFunction[[], list[str]]
     categories: CachedFunction[[], list[str]]
@@ -111,7 +114,8 @@ class LearningViews:
         own = self.progress.read(user)
         others = self.category.read_many([(name,) for name in own.value.categories])
         everybody = [read.value for read in others]
-        return Composed(compare(own.value, everybody), (own, *others))
+        namespaces = (self.progress.namespace, self.category.namespace)
+        return Composed(compare(own.value, everybody), (own, *others), namespaces)
 
     def analyse(self, text: str, category: str | None = None) -> Composed[Analysis]:
         """What to expect of one instruction. Raises ValueError for unfit text.
@@ -126,7 +130,9 @@ class LearningViews:
         value = analysing.analyse(
             text, near.value, [read.value for read in outcomes], patterns.value
         )
-        return Composed(value, (near, *outcomes, patterns))
+        asked = (self.near, self.outcomes, self.patterns)
+        namespaces = tuple(function.namespace for function in asked)
+        return Composed(value, (near, *outcomes, patterns), namespaces)
 
     def record_outcome(
         self, user: str, instruction: str, category: str, score: float, at: datetime | None = None
@@ -176,6 +182,7 @@ class LearningViews:
         active = [(user,) for user in users]
         plan: list[tuple[CachedFunction[..., Any], Sequence[tuple[Any, ...]]]] = [
             (self.stats, [(None,), *active]),
+            (self.standings, [()]),
             (self.user, active),
             (self.progress, active),
             (self.category, [(category,) for category in categories]),
@@ -194,6 +201,14 @@ class LearningViews:
         )
         def stats(user: str | None) -> DashboardStats:
             return dashboard_stats(engine, user)
+
+        @cache.cached(
+            "dashboard.standings",
+            ttl_s=CacheTTL.DASHBOARD_STATS,
+            tags=[EVERYTHING, OUTCOMES],
+        )
+        def everybody() -> Standings:
+            return standings(engine)
 
         @cache.cached(
             "user.data",
@@ -222,7 +237,8 @@ class LearningViews:
         def category(category: str) -> Sums:
             return category_sums(engine, [category])[0]
 
-        self.stats, self.user, self.progress, self.category = stats, data, progress, category
+        self.stats, self.standings = stats, everybody
+        self.user, self.progress, self.category = data, progress, category
 
     def _put_lists(self, cache: Cache, engine: Engine) -> None:
         @cache.cached("learning.users", ttl_s=CacheTTL.USER_DATA, tags=[EVERYTHING, USERS])

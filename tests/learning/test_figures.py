@@ -86,6 +86,14 @@ def test_weeks_begin_on_monday(engine: Engine) -> None:
     ]
 
 
+def test_weeks_reach_back_156_weeks_of_the_calendar_however_few_have_outcomes(
+    engine: Engine,
+) -> None:
+    import_rows(engine, [row(ts=_at(7 * back)) for back in (0, 155, 156, 400)])
+    weeks = dashboard_stats(engine, None).weeks
+    assert [(weeks[-1].start - week.start) // (7 * DAY) for week in weeks] == [155, 0]
+
+
 def test_categories_are_ranked_by_mean_outcome(engine: Engine) -> None:
     import_rows(engine, [row(category="p", outcome=0.2), row(category="q", outcome=0.9)])
     assert [item.name for item in dashboard_stats(engine, None).by_category] == ["q", "p"]

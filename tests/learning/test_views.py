@@ -45,6 +45,7 @@ def _outcomes(views: LearningViews) -> dict[str, str]:
     boris_md5 = views.near(BORIS).md5
     reads: dict[str, Any] = {
         "stats": views.stats.read(None),
+        "standings": views.standings.read(),
         "stats ada": views.stats.read("ada"),
         "stats boris": views.stats.read("boris"),
         "user ada": views.user.read("ada"),
@@ -80,6 +81,7 @@ def test_an_outcome_touches_its_user_category_text_and_the_totals_only(
     assert views.near.read(ADA).outcome == "hit" == near_before.outcome
     assert _missed(views) == {
         "stats",
+        "standings",
         "stats ada",
         "user ada",
         "progress ada",

@@ -64,7 +64,7 @@ def test_charts_leave_their_frame_unchanged() -> None:
     [
         (_pattern(0.2, 0.1, True), "▲ better"),
         (_pattern(-0.2, 0.1, True), "▼ worse"),
-        (_pattern(0.2, 0.1, False), "▲ better, may be chance"),
+        (_pattern(0.2, 0.1, False), "△ better, may be chance"),
         (_pattern(0.1, 0.2, False), "– no clear difference"),
     ],
 )

@@ -57,8 +57,70 @@ def test_a_few_outcomes_are_called_too_few(open_app: OpenApp, running: Running) 
 def test_charts_hold_the_figures(open_app: OpenApp) -> None:
     at = open_app("dashboard")
     charts = at.get("vega_lite_chart")
-    assert len(charts) == 3
-    assert "Mean outcome by week from" in charts[0].proto.alt
+    told = [chart.proto.alt for chart in charts]
+    assert len(told) == 5
+    assert told[0].startswith("Mean outcome by week from")
+    assert told[1].startswith("Mean outcome of 8 users by 4 categories")
+    assert told[2].startswith("Difference in points between texts with and without a phrase")
+
+
+def test_what_works_for_whom_is_said_first_and_shown_with_numbers(open_app: OpenApp) -> None:
+    at = open_app("dashboard")
+    assert "What stands out: sample-dalia does better than others in data" in texts(at)
+    assert "- **sample-emeka** in **data**: 32 % (24 to 41 %) in 112 outcomes" in texts(at)
+    table = next(frame.value for frame in at.dataframe if "Verdict" in frame.value)
+    assert len(table) == 32
+    assert list(table.columns)[:4] == ["User", "Category", "Verdict", "Mean outcome"]
+
+
+def test_every_answer_says_how_it_was_served_and_what_its_namespace_saved(
+    open_app: OpenApp, running: Running
+) -> None:
+    at = open_app("dashboard")
+    running().forget_figures()
+    at.run()
+    lines = [item.value for item in at.caption if "served from cache" in item.value]
+    assert len(lines) == 4
+    assert "dashboard.stats, last 1h: 50 % of 2 lookups from cache" in lines[0]
+    assert "dashboard.standings, last 1h: " in lines[1]
+    assert "learning.patterns, last 1h: " in lines[2]
+
+
+def test_one_users_dashboard_stands_beside_everybody_else(open_app: OpenApp) -> None:
+    at = open_app("dashboard")
+    at.selectbox(key="dashboard_user").select("sample-emeka").run()
+    assert "Beside everybody else" in [heading.value for heading in at.subheader]
+    assert "**data**: 28.5 points worse than everybody else" in texts(at)
+
+
+def test_a_user_in_the_address_is_shown(open_app: OpenApp) -> None:
+    at = open_app()
+    at.query_params["dashboard_user"] = "sample-ada"
+    at = at.switch_page("pages/dashboard.py").run()
+    assert at.selectbox(key="dashboard_user").value == "sample-ada"
+    assert "**sample-ada: mean outcome" in texts(at)
+
+
+def test_a_user_in_the_address_whom_nobody_knows_is_told(open_app: OpenApp) -> None:
+    at = open_app()
+    at.query_params["dashboard_user"] = "nobody"
+    at = at.switch_page("pages/dashboard.py").run()
+    assert not at.exception
+    assert "The address asks for “nobody”, which is not known here. Shown: Everybody" in texts(at)
+
+
+def test_a_chosen_user_who_is_gone_since_gives_way_to_everybody(
+    open_app: OpenApp, running: Running
+) -> None:
+    at = open_app("dashboard")
+    at.selectbox(key="dashboard_user").select("sample-ada").run()
+    app = running()
+    assert app.views is not None
+    assert app.engine is not None
+    app.views.after_import(import_rows(app.engine, [row() for _ in range(20)]))
+    at.run()
+    assert not at.exception
+    assert "**Everybody: mean outcome" in texts(at)
 
 
 def test_an_empty_database_is_told_with_the_way_on(open_app: OpenApp, running: Running) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -44,6 +46,60 @@ def test_looking_again_is_served_from_cache(open_app: OpenApp) -> None:
     at.run()
     assert "5 of 5 parts served from cache" in texts(at)
     assert "computed in" not in texts(at)
+
+
+def test_all_users_are_shown_with_trend_and_effectiveness(open_app: OpenApp) -> None:
+    at = look_at(open_app("learning"), "All users")
+    assert not at.exception
+    assert "of 8 users clearly get" in texts(at)
+    table = next(frame.value for frame in at.dataframe if "Effectiveness" in frame.value)
+    assert table["User"].tolist()[0] == "sample-ada"
+    assert table["Outcomes"].sum() == 4_200
+
+
+def test_reads_of_users_stand_beside_their_effectiveness(
+    open_app: OpenApp, running: Running
+) -> None:
+    """Opening the page read this user three times, each for the first time; then once more."""
+    at = open_app("learning")
+    views = running().views
+    assert views is not None
+    views.user("sample-ada")
+    running().forget_figures()
+    at = look_at(at, "All users")
+    assert not at.exception
+    table = next(frame.value for frame in at.dataframe if "Effectiveness" in frame.value)
+    first, second = table.iloc[0], table.iloc[1]
+    assert first["User"] == "sample-ada"
+    assert (first["Lookups"], first["Hit rate"]) == (4, 25.0)
+    assert pd.isna(second["Lookups"])
+    assert second["Time saved"] == "–"
+
+
+def test_with_caching_off_no_reads_are_claimed(open_app: OpenApp) -> None:
+    at = look_at(open_app("learning", CACHE_ENABLED="off"), "All users")
+    assert not at.exception
+    assert "Caching is off, so no reads are counted." in texts(at)
+    assert "past the cache" in texts(at)
+
+
+def test_a_users_weeks_stand_beside_everybodys(open_app: OpenApp) -> None:
+    at = open_app("learning")
+    weekly = at.get("vega_lite_chart")[0].proto
+    assert "Beside it everybody: first " in weekly.alt
+    spec = json.loads(weekly.spec)
+    named = [layer["encoding"].get("color", {}).get("field") for layer in spec["layer"]]
+    assert named.count("who") == 2
+
+
+def test_user_and_category_in_the_address_are_shown(open_app: OpenApp) -> None:
+    at = open_app()
+    at.query_params["learning_user"] = "sample-goran"
+    at = at.switch_page("pages/learning.py").run()
+    assert at.selectbox(key="learning_user").value == "sample-goran"
+    at.query_params["pattern_category"] = "code"
+    at = look_at(at, "Phrasings")
+    assert at.selectbox(key="pattern_category").value == "code"
 
 
 def test_phrasings_that_stand_out_are_listed(open_app: OpenApp) -> None:
@@ -136,7 +192,7 @@ def test_an_empty_database_is_told(open_app: OpenApp, running: Running) -> None:
         remove_sample(connection)
     at = at.switch_page("pages/learning.py").run()
     assert "Nobody has recorded an outcome yet" in texts(at)
-    for view in ("Phrasings", "One instruction"):
+    for view in ("All users", "Phrasings", "One instruction"):
         assert not look_at(at, view).exception
 
 
@@ -144,6 +200,8 @@ def test_with_the_store_down_every_view_works_from_the_source(open_app: OpenApp)
     at = open_app("learning", REDIS_URL="redis://127.0.0.1:1/0")
     assert not at.exception
     assert not look_at(at, "Phrasings").exception
+    assert not look_at(at, "All users").exception
+    assert "reads are kept in the store, so they cannot be read now" in texts(at)
     assert not analyse(at, TEXT).exception
     assert "hold “as soon as possible” did" in texts(at)
 
