@@ -82,6 +82,51 @@ def make_call(
     tag_digests = tuple(sorted({keys.tag_digest(tag) for tag in tags}))
     if len(tag_digests) > envelope.TAGS_MAX:
         raise ValueError(f"{label}: {len(tag_digests)} tags; at most {envelope.TAGS_MAX} an entry")
+    return _call(
+        namespace,
+        policy,
+        models,
+        entry_key,
+        tag_digests,
+        source=source,
+        label=label,
+        full_key=f"{prefix}:{entry_key}",
+        is_async=is_async,
+        group=_checked_group(label, group) if group is not None else keys.group_of(digest),
+    )
+
+
+def bare_call(
+    namespace: str, models: Models, entry_key: str, tag_digests: tuple[bytes, ...]
+) -> Call:
+    """A call that can only be looked at: it has no source."""
+    return _call(
+        namespace,
+        Policy(ttl_s=1),
+        models,
+        entry_key,
+        tag_digests,
+        source=lambda: None,
+        label=namespace,
+        full_key=entry_key,
+        is_async=False,
+        group=keys.group_of(entry_key.rpartition("{")[2]),
+    )
+
+
+def _call(
+    namespace: str,
+    policy: Policy,
+    models: Models,
+    entry_key: str,
+    tag_digests: tuple[bytes, ...],
+    *,
+    source: Callable[[], Any],
+    label: str,
+    full_key: str,
+    is_async: bool,
+    group: str,
+) -> Call:
     generation_keys = (
         keys.namespace_generation_key(namespace),
         *map(keys.tag_generation_key, tag_digests),
@@ -98,9 +143,9 @@ def make_call(
         seal=envelope.seal_of(entry_key),
         source=source,
         label=label,
-        full_key=f"{prefix}:{entry_key}",
+        full_key=full_key,
         is_async=is_async,
-        group=_checked_group(label, group) if group is not None else keys.group_of(digest),
+        group=group,
     )
 
 
@@ -108,32 +153,6 @@ def _checked_group(label: str, group: object) -> str:
     if not isinstance(group, str) or not 0 < len(group) <= _GROUP_MAX:
         raise ValueError(f"{label}: group must be a text of 1 to {_GROUP_MAX} characters")
     return group
-
-
-def bare_call(
-    namespace: str, models: Models, entry_key: str, tag_digests: tuple[bytes, ...]
-) -> Call:
-    """A call that can only be looked at: it has no source."""
-    generation_keys = (
-        keys.namespace_generation_key(namespace),
-        *map(keys.tag_generation_key, tag_digests),
-    )
-    return Call(
-        namespace=namespace,
-        policy=Policy(ttl_s=1),
-        models=models,
-        entry_key=entry_key,
-        lease_key=keys.lease_key(entry_key),
-        tag_digests=tag_digests,
-        generation_keys=generation_keys,
-        names=(entry_key, *generation_keys),
-        seal=envelope.seal_of(entry_key),
-        source=lambda: None,
-        label=namespace,
-        full_key=entry_key,
-        is_async=False,
-        group=keys.group_of(entry_key.rpartition("{")[2]),
-    )
 
 
 def tags_in(raws: Mapping[str, bytes | None]) -> tuple[bytes, ...]:

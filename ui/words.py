@@ -4,6 +4,23 @@ from __future__ import annotations
 
 import datetime as dt
 
+from cache_core.insight.wording import plural, seconds
+
+__all__ = [
+    "DASH",
+    "RATING_COLORS",
+    "RATING_ICONS",
+    "RATING_MARKS",
+    "ago",
+    "clock",
+    "count",
+    "duration",
+    "moment",
+    "percent",
+    "plural",
+    "points",
+]
+
 DASH = "–"
 
 RATING_ICONS = {
@@ -42,26 +59,9 @@ def points(change: float | None) -> str | None:
     return None if change is None else f"{change * 100:+.1f} pt"
 
 
-def duration(seconds: float | None) -> str:
-    """Seconds in the unit a person would choose: "400 µs", "38 ms", "1.2 s", "4.2 min"."""
-    if seconds is None:
-        return DASH
-    if 0 < seconds < 0.001:
-        return f"{seconds * 1e6:.0f} µs"
-    if seconds < 0.01:
-        return f"{_short(seconds * 1000)} ms"
-    if seconds < 0.9995:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 100:
-        return f"{_short(seconds)} s"
-    if seconds < 6000:
-        return f"{_short(seconds / 60)} min"
-    return f"{_short(seconds / 3600)} h"
-
-
-def _short(number: float) -> str:
-    """One decimal, unless it would be a zero."""
-    return f"{number:.1f}".removesuffix(".0")
+def duration(duration_s: float | None) -> str:
+    """Seconds in the unit a person would choose: "400 µs", "38 ms", "4.2 min"; a dash for None."""
+    return DASH if duration_s is None else seconds(duration_s)
 
 
 def count(number: int) -> str:
@@ -69,20 +69,15 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
-def plural(number: int, one: str, many: str | None = None) -> str:
-    """ "1 entry", "2 entries"."""
-    return f"{count(number)} {one if number == 1 else many or one + 's'}"
-
-
-def ago(seconds: float) -> str:
+def ago(age_s: float) -> str:
     """Age in whole units: "just now", "8 s ago", "4 min ago"."""
-    if seconds < 2:
+    if age_s < 2:
         return "just now"
-    if seconds < 100:
-        return f"{seconds:.0f} s ago"
-    if seconds < 6000:
-        return f"{seconds / 60:.0f} min ago"
-    return f"{seconds / 3600:.0f} h ago"
+    if age_s < 100:
+        return f"{age_s:.0f} s ago"
+    if age_s < 6000:
+        return f"{age_s / 60:.0f} min ago"
+    return f"{age_s / 3600:.0f} h ago"
 
 
 def clock(unix_s: float) -> str:

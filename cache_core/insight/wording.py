@@ -1,18 +1,26 @@
-"""Numbers in the words of an advice: the unit a person would choose, never more digits than mean
-something."""
+"""Numbers in words: the unit a person would choose, never more digits than mean something."""
 
 from __future__ import annotations
 
 
 def seconds(duration_s: float) -> str:
-    """0.0004 as "0.4 ms", 90 as "90 s", 252 as "4.2 min", 9000 as "2.5 h"."""
+    """0.0004 as "400 µs", 0.0384 as "38 ms", 90 as "90 s", 252 as "4.2 min", 9000 as "2.5 h"."""
+    if 0 < duration_s < 0.001:
+        return f"{duration_s * 1e6:.0f} µs"
+    if duration_s < 0.01:
+        return f"{_short(duration_s * 1000)} ms"
     if duration_s < 0.9995:
-        return f"{number(duration_s * 1000)} ms"
+        return f"{duration_s * 1000:.0f} ms"
     if duration_s < 100:
-        return f"{number(duration_s)} s"
+        return f"{_short(duration_s)} s"
     if duration_s < 6000:
-        return f"{number(duration_s / 60)} min"
-    return f"{number(duration_s / 3600)} h"
+        return f"{_short(duration_s / 60)} min"
+    return f"{_short(duration_s / 3600)} h"
+
+
+def _short(value: float) -> str:
+    """One decimal, unless it would be a zero."""
+    return f"{value:.1f}".removesuffix(".0")
 
 
 def number(value: float) -> str:
@@ -20,7 +28,7 @@ def number(value: float) -> str:
     if value >= 99.95 or value == int(value):
         return f"{value:,.0f}"
     if value >= 1:
-        return f"{value:.1f}".removesuffix(".0")
+        return _short(value)
     return f"{value:.2g}" if value >= 0.01 else "under 0.01"
 
 
@@ -38,12 +46,12 @@ def share(part: float) -> str:
         return "under 0.1 %"
     if 0.9995 <= part < 1:
         return "over 99.9 %"
-    return f"{part * 100:.1f}".removesuffix(".0") + " %"
+    return f"{_short(part * 100)} %"
 
 
 def points(change: float) -> str:
     """0.031 as "3.1 points"."""
-    return f"{change * 100:.1f}".removesuffix(".0") + " points"
+    return f"{_short(change * 100)} points"
 
 
 def plural(count: float, one: str, many: str = "") -> str:
