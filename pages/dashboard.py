@@ -150,7 +150,7 @@ def draw_users(stats: DashboardStats) -> None:
     st.caption(f"The {len(estimates)} with most outcomes, the most active first.")
 
 
-def draw_everybody(views: LearningViews, totals: Answer[DashboardStats]) -> None:
+def draw_everybody(views: LearningViews, totals: Answer[DashboardStats]) -> Standings:
     """What works for whom, which phrases matter, and the ranks of categories and users."""
     answer = ask(views.standings)
     patterns = ask(views.patterns, None)
@@ -167,6 +167,7 @@ def draw_everybody(views: LearningViews, totals: Answer[DashboardStats]) -> None
         st.subheader("By user", anchor=False)
         draw_users(totals.value)
     draw_served(frame, totals)
+    return answer.value
 
 
 def draw_standings(answer: Answer[Standings]) -> None:
@@ -238,8 +239,7 @@ with database_errors():
     draw_served(frame, answer)
     st.subheader("Week by week", anchor=False)
     draw_weeks(stats.weeks)
-    if user is None:
-        draw_everybody(views, answer)
-    else:
+    standings = draw_everybody(views, answer) if user is None else None
+    if user is not None:
         draw_one(views, user)
-draw_dashboard_files(who, stats, is_everybody=user is None)
+draw_dashboard_files(who, stats, standings)

@@ -16,7 +16,15 @@ from cache_core.learning.patterns import Patterns
 from cache_core.learning.people import UserData
 from cache_core.learning.progress import LearningMetrics
 from cache_core.learning.sources import SAMPLE_LABEL
-from ui import learning_charts, learning_frames, words
+from cache_core.learning.standings import Standings
+from ui import (
+    learning_charts,
+    learning_frames,
+    standing_charts,
+    standing_frames,
+    user_reads,
+    words,
+)
 from ui.app import get_app
 from ui.export import Content, Origin, draw_files
 from ui.report import Part
@@ -26,32 +34,82 @@ _COLUMNS = ["of", "name", "mean", "low", "high", "outcomes"]
 Row = tuple[str, str, float, float, float, int]
 
 
-def draw_dashboard_files(who: str, stats: DashboardStats, *, is_everybody: bool) -> None:
-    """What the Dashboard shows of everybody, or of one user."""
-    users = stats.most_active if is_everybody else ()
+def draw_dashboard_files(who: str, stats: DashboardStats, standings: Standings | None) -> None:
+    """What the Dashboard shows of everybody, or, without `standings`, of one user."""
+    piece = "everybody" if standings else "one_user"
+    origin = _origin("dashboard", f"Outcomes of {who}", _dates(stats), piece)
+    draw_files(
+        origin,
+        "What works, and for whom",
+        _FIGURES,
+        lambda: _dashboard_content(who, stats, standings),
+    )
+
+
+def _dashboard_content(who: str, stats: DashboardStats, standings: Standings | None) -> Content:
+    users = stats.most_active if standings else ()
     rows = [
-        *_row("all" if is_everybody else "this user", "", stats.overall),
+        *_row("all" if standings else "this user", "", stats.overall),
         *_week_rows(stats),
         *_named_rows("category", stats.by_category),
         *_named_rows("user", users),
     ]
-    parts = [*_week_parts(stats), *_named_parts("By category", stats.by_category)]
+    parts = _week_parts(stats)
+    tables = {"figures": pd.DataFrame(rows, columns=_COLUMNS)}
+    if standings and standings.cells:
+        cells = standing_frames.cell_frame(standings)
+        tables["standings"] = cells.drop(columns="label")
+        parts.append(
+            Part(
+                "What works for whom",
+                standing_charts.cell_chart(cells, standings.categories),
+                standing_frames.describe_cells(cells),
+                standing_frames.cell_table(standings),
+            )
+        )
+    parts += _named_parts("By category", stats.by_category)
     parts += _named_parts("By user", users)
-    content = Content(
-        learning_frames.headline(who, stats.overall, stats.period),
-        parts,
-        {"figures": pd.DataFrame(rows, columns=_COLUMNS)},
-        {"who": who},
+    return Content(
+        learning_frames.headline(who, stats.overall, stats.period), parts, tables, {"who": who}
     )
-    piece = "everybody" if is_everybody else "one_user"
-    origin = _origin("dashboard", f"Outcomes of {who}", _dates(stats), piece)
-    draw_files(origin, "What works, and for whom", _FIGURES, lambda: content)
+
+
+def draw_people_files(sentence: str, people: pd.DataFrame) -> None:
+    """What the Learning page shows of all users; `people`: as `people_frame`, with or without the
+    cache's reads."""
+    origin = _origin("learning_users", "Outcomes of all users", "all_time", "everybody")
+    draw_files(
+        origin,
+        "Who gets better, and what the cache did for each",
+        "a row per user",
+        lambda: Content(
+            sentence,
+            [
+                Part("Who gets better", table=standing_frames.trend_table(people)),
+                Part("Effectiveness beside the cache", table=user_reads.people_table(people)),
+            ],
+            {"users": people},
+            {},
+        ),
+    )
 
 
 def draw_user_files(
     user: str, sentence: str, metrics: LearningMetrics, stats: DashboardStats, data: UserData
 ) -> None:
     """What the Learning page shows of one user; `sentence`: its answer."""
+    origin = _origin("learning_user", f"Outcomes of {user}", _dates(stats), "one_user")
+    draw_files(
+        origin,
+        "Does a user get better?",
+        _FIGURES,
+        lambda: _user_content(user, sentence, metrics, stats, data),
+    )
+
+
+def _user_content(
+    user: str, sentence: str, metrics: LearningMetrics, stats: DashboardStats, data: UserData
+) -> Content:
     compared = learning_frames.comparison_frame(metrics.categories)
     rows = [
         *_row("this user", "", metrics.own.overall),
@@ -61,7 +119,7 @@ def draw_user_files(
         rows += _row("category, this user", row.category, row.mine)
         rows += _row("category, others", row.category, row.others)
     recent = learning_frames.recent_table(data.recent)
-    content = Content(
+    return Content(
         f"**{learning_frames.plain(user)}.** {sentence}",
         [
             *_week_parts(stats),
@@ -77,8 +135,6 @@ def draw_user_files(
         {"figures": pd.DataFrame(rows, columns=_COLUMNS), "latest": recent},
         {"who": user},
     )
-    origin = _origin("learning_user", f"Outcomes of {user}", _dates(stats), "one_user")
-    draw_files(origin, "Does a user get better?", _FIGURES, lambda: content)
 
 
 def draw_pattern_files(category: str | None, found: Patterns) -> None:

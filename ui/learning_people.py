@@ -10,6 +10,7 @@ from cache_core.stores import StoreError
 from ui import learning_charts, standing_frames, user_reads, words
 from ui.frame import Frame
 from ui.learning_blocks import draw_with_table
+from ui.learning_export import draw_people_files
 from ui.served import ask, draw_served
 
 _PERCENT = st.column_config.ProgressColumn(format="%.0f %%", min_value=0, max_value=100, width=110)
@@ -42,14 +43,15 @@ def draw_people(frame: Frame, views: LearningViews) -> None:
         st.caption("Too early: a trend needs three outcomes of a user over a week or more.")
     draw_served(frame, answer)
     st.subheader("Effectiveness beside the cache", anchor=False)
-    _draw_beside_cache(frame, views, people)
+    people = _with_reads(frame, views, people)
+    _draw_beside_cache(people)
+    draw_people_files(standing_frames.people_sentence(answer.value), people)
 
 
-def _draw_beside_cache(frame: Frame, views: LearningViews, people: pd.DataFrame) -> None:
+def _draw_beside_cache(people: pd.DataFrame) -> None:
     """Each user's effectiveness, and beside it the cache's reads of that user's answers."""
-    reads = _reads(frame, views, people)
     st.dataframe(
-        user_reads.people_table(people if reads is None else user_reads.with_reads(people, reads)),
+        user_reads.people_table(people),
         hide_index=True,
         width="stretch",
         column_config={"Effectiveness": _PERCENT, "Hit rate": _PERCENT},
@@ -60,20 +62,21 @@ def _draw_beside_cache(frame: Frame, views: LearningViews, people: pd.DataFrame)
     )
 
 
-def _reads(frame: Frame, views: LearningViews, people: pd.DataFrame) -> pd.DataFrame | None:
-    """The cache's reads of each user; None, said on the page, where they are not known."""
+def _with_reads(frame: Frame, views: LearningViews, people: pd.DataFrame) -> pd.DataFrame:
+    """The users with the cache's reads of each; without, said on the page, where not known."""
     if frame.app.recorder is None:
         st.caption("Caching is off, so no reads are counted.")
-        return None
+        return people
     try:
         figures = frame.groups()
     except StoreError:
         st.caption("The cache's reads are kept in the store, so they cannot be read now.")
-        return None
+        return people
     names = [function.namespace for function in (views.stats, views.user, views.progress)]
     st.caption(
         f"Lookups, hit rate and time saved: of {', '.join(f'`{name}`' for name in names)} since "
         f"{words.moment(figures.begin_s)}. They are lower bounds: each process tells the eight "
         "users read most and the eight missed most an hour; others have none."
     )
-    return user_reads.reads_of_users(figures, names, list(people["name"]))
+    reads = user_reads.reads_of_users(figures, names, list(people["name"]))
+    return user_reads.with_reads(people, reads)

@@ -82,7 +82,22 @@ def test_the_dashboard_gives_what_it_shows_and_calls_sample_data_that(
     assert files.json()["source"].startswith("Sample data, made up")
     report = files.html()
     assert "Sample data, made up" in report
-    assert report.count("<svg") == 3
+    assert report.count("<svg") == 4
+    assert "What works for whom" in report
+    cells = files.json()["standings"]
+    assert {(cell["user"], cell["category"]) for cell in cells} >= {("sample-ada", "code")}
+    assert sum(cell["outcomes"] for cell in cells) == 4200
+
+
+def test_all_users_are_given_with_what_the_cache_did_for_each(
+    open_app: OpenApp, files: Files
+) -> None:
+    at = look_at(open_app("learning"), "All users")
+    assert not at.exception
+    rows = files.csv()
+    assert {found["name"] for found in rows if found["lookups"]} == {"sample-ada"}
+    assert sum(int(found["outcomes"]) for found in rows) == 4200
+    assert "Effectiveness beside the cache" in files.html()
 
 
 def test_the_dashboard_of_one_user_names_nobody_else_and_nobody_in_a_files_name(
