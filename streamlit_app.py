@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
 from ui.app import get_app
 from ui.frame import draw_frame
 from ui.navigation import enter, navigate
 
-st.set_page_config(page_title="Cache monitor", page_icon=":material/speed:", layout="wide")
+# A picture of our own: browsers would fetch a Material icon for the tab from Google's servers.
+ICON = Path(__file__).parent / "ui" / "icon.svg"
+st.set_page_config(page_title="Cache monitor", page_icon=ICON, layout="wide")
 
 page = navigate()
 try:
