@@ -11,6 +11,7 @@ from cache_core.operations import Actor, Dismissal, NotAllowedError, retune
 from cache_core.operations.dismissals import REASON_MAX
 from cache_core.stores import StoreError
 from ui import words
+from ui.access import has_actions
 from ui.advice_block import draw_severity, where
 from ui.frame import ALL, Frame
 from ui.operation_dialogs import ask_for
@@ -38,24 +39,29 @@ def draw_row(
             st.markdown(one.rule_text)
             st.caption(f"Rule `{one.rule}`; every rule and figure is explained in docs/figures.md.")
         with st.container(horizontal=True, vertical_alignment="center"):
-            _draw_action(frame, actor, one, obstacle, warmable)
-            st.button(
-                "Dismiss …",
-                key=f"dismiss_{one.rule}_{one.namespace}",
-                icon=":material/visibility_off:",
-                disabled=actor.role != "operator",
-                help="For seven days, for everybody, with a reason."
-                if actor.role == "operator"
-                else "Operator access is needed; see above.",
-                on_click=_ask_reason,
-                args=(one,),
-            )
+            if has_actions():
+                _draw_action(frame, actor, one, obstacle, warmable)
+                _draw_dismiss(actor, one)
             st.page_link(
                 CHART_PAGE,
                 label="Show its reads",
                 icon=":material/monitoring:",
                 query_params={"window": frame.window.name, "namespace": one.namespace or ALL},
             )
+
+
+def _draw_dismiss(actor: Actor, one: Recommendation) -> None:
+    st.button(
+        "Dismiss …",
+        key=f"dismiss_{one.rule}_{one.namespace}",
+        icon=":material/visibility_off:",
+        disabled=actor.role != "operator",
+        help="For seven days, for everybody, with a reason."
+        if actor.role == "operator"
+        else "Operator access is needed; see above.",
+        on_click=_ask_reason,
+        args=(one,),
+    )
 
 
 def _draw_action(
@@ -191,6 +197,8 @@ def draw_dismissed(frame: Frame, actor: Actor, dismissed: tuple[Dismissal, ...])
                 f"{one.at:%Y-%m-%d %H:%M} UTC, until {one.until:%Y-%m-%d %H:%M} UTC]"
             )
             st.text(one.reason)  # written by a person: never markdown
+            if not has_actions():
+                continue
             st.button(
                 "Take back",
                 key=f"restore_{one.rule}_{one.namespace}",

@@ -10,7 +10,7 @@ from cache_core.learning.rows import NO_CATEGORY, TEXT_MAX_CHARS
 from cache_core.learning.views import LearningViews
 from cache_core.operations import Actor, NotAllowedError, record_outcome
 from ui import learning_frames, words
-from ui.access import current_actor
+from ui.access import current_actor, has_actions
 from ui.app import App
 from ui.definitions import meaning
 from ui.learning_blocks import timed
@@ -51,8 +51,9 @@ def draw_instruction(app: App, views: LearningViews) -> None:
         return
     _draw_analysis(composed.value)
     draw_served(served_together(composed.reads, took_s))
-    st.subheader("Record an outcome", anchor=False)
-    _draw_record(app, views, text)
+    if has_actions():
+        st.subheader("Record an outcome", anchor=False)
+        _draw_record(app, views, text)
 
 
 def _draw_analysis(found: Analysis) -> None:
