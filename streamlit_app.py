@@ -8,8 +8,6 @@ from ui.app import get_app
 from ui.frame import draw_frame
 from ui.navigation import enter, navigate
 
-st.set_page_config(page_title="Cache monitor", page_icon=":material/speed:", layout="wide")
-
 page = navigate()
 try:
     app = get_app()

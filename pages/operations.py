@@ -13,7 +13,7 @@ from cache_core.operations import (
 )
 from cache_core.stores import StoreError
 from ui import words
-from ui.access import current_actor, draw_sign_in
+from ui.access import current_actor, draw_sign_in, has_actions
 from ui.app import App
 from ui.audit_table import draw_audit
 from ui.frame import STORE_PROBLEM, draw_title, open_page
@@ -88,6 +88,8 @@ def draw_row(namespace: str, plan: WarmPlan | None, retuned_s: float | None) -> 
         ttl = life_of(namespace, retuned_s)
         left, right = st.columns([2, 3], vertical_alignment="center")
         left.markdown(f"**{namespace}**  \n:small[{ttl}{last_job(app, namespace)}]")
+        if not has_actions():
+            return
         with right.container(horizontal=True, horizontal_alignment="right"):
             draw_button("clear", "Clear …", ":material/delete:", "Count what would go, then ask.")
             policy = app.policies().get(namespace)
@@ -176,8 +178,9 @@ retuned_to = retuned()
 for name in known if frame.namespace is None else [frame.namespace]:
     draw_row(name, warmable.get(name), retuned_to.get(name))
 
-st.subheader("One entry, or a tag", anchor=False)
-draw_one()
+if has_actions():
+    st.subheader("One entry, or a tag", anchor=False)
+    draw_one()
 
 st.subheader("Audit", anchor=False)
 draw_audit(app)

@@ -46,6 +46,11 @@ def current_actor(app: App) -> Actor:
     return admission.actor
 
 
+def has_actions() -> bool:
+    """Whether what acts is drawn at all: viewers see it disabled, embedded pages are without."""
+    return not st.context.is_embedded
+
+
 def is_bound_to_loopback() -> bool:
     """Whether only this machine reaches the server: not behind a proxy on it, which tells."""
     is_forwarded = any(st.context.headers.get(name) for name in _FORWARDED)

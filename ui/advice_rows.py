@@ -12,6 +12,7 @@ from cache_core.operations import Actor, Dismissal, NotAllowedError, retune
 from cache_core.operations.dismissals import REASON_MAX
 from cache_core.stores import StoreError
 from ui import words
+from ui.access import has_actions
 from ui.advice_block import draw_severity, where
 from ui.frame import ALL, Frame
 from ui.operation_dialogs import ask_for
@@ -35,18 +36,9 @@ def draw_row(
             st.markdown(one.rule_text)
             st.caption(f"Rule `{one.rule}`; every rule and figure is explained in docs/figures.md.")
         with st.container(horizontal=True, vertical_alignment="center"):
-            _draw_action(frame, actor, one, obstacle, warmable)
-            st.button(
-                "Dismiss …",
-                key=f"dismiss_{one.rule}_{one.namespace}",
-                icon=":material/visibility_off:",
-                disabled=actor.role != "operator",
-                help="For seven days, for everybody, with a reason."
-                if actor.role == "operator"
-                else "Operator access is needed; see above.",
-                on_click=_ask_reason,
-                args=(one,),
-            )
+            if has_actions():
+                _draw_action(frame, actor, one, obstacle, warmable)
+                _draw_dismiss(actor, one)
             st.page_link(
                 CHART_PAGE,
                 label="Show its reads",
@@ -66,6 +58,20 @@ def draw_finding(one: Recommendation) -> None:
         f"- **Evidence:** {one.evidence}\n"
         f"- **Expected effect:** {one.expected_effect}\n"
         f"- **Confidence:** {one.confidence}"
+    )
+
+
+def _draw_dismiss(actor: Actor, one: Recommendation) -> None:
+    st.button(
+        "Dismiss …",
+        key=f"dismiss_{one.rule}_{one.namespace}",
+        icon=":material/visibility_off:",
+        disabled=actor.role != "operator",
+        help="For seven days, for everybody, with a reason."
+        if actor.role == "operator"
+        else "Operator access is needed; see above.",
+        on_click=_ask_reason,
+        args=(one,),
     )
 
 
@@ -207,6 +213,8 @@ def draw_dismissed(frame: Frame, actor: Actor, dismissed: tuple[Dismissal, ...])
                 f"{one.at:%Y-%m-%d %H:%M} UTC, until {one.until:%Y-%m-%d %H:%M} UTC]"
             )
             st.text(one.reason)  # written by a person: never markdown
+            if not has_actions():
+                continue
             st.button(
                 "Take back",
                 key=f"restore_{one.rule}_{one.namespace}",

@@ -16,6 +16,7 @@ from cache_core.operations import (
     warm,
 )
 from ui import words
+from ui.access import has_actions
 from ui.app import App
 
 WATCHING = "watching_jobs"
@@ -98,6 +99,8 @@ def _draw_job(app: App, job: Job, actor: Actor) -> None:
 
 def draw_stop(app: App, job: Job, actor: Actor, key: str) -> None:
     """A button that ends a running job; for operators."""
+    if not has_actions():
+        return
     may_not = actor.role != "operator"
     st.button(
         "Stop",

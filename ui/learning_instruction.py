@@ -10,7 +10,7 @@ from cache_core.learning.rows import NO_CATEGORY, TEXT_MAX_CHARS
 from cache_core.learning.views import LearningViews
 from cache_core.operations import Actor, NotAllowedError, record_outcome
 from ui import learning_frames, words
-from ui.access import current_actor
+from ui.access import current_actor, has_actions
 from ui.app import App
 from ui.definitions import meaning
 from ui.frame import Frame
@@ -53,8 +53,9 @@ def draw_instruction(frame: Frame, views: LearningViews) -> None:
     _draw_analysis(answer.value)
     draw_served(frame, answer)
     draw_instruction_files(text, answer.value)
-    st.subheader("Record an outcome", anchor=False)
-    _draw_record(frame.app, views, text)
+    if has_actions():
+        st.subheader("Record an outcome", anchor=False)
+        _draw_record(frame.app, views, text)
 
 
 def _draw_analysis(found: Analysis) -> None:

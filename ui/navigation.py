@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
+# A picture of our own: browsers would fetch a Material icon for the tab from Google's servers.
+_ICON = Path(__file__).parent / "icon.svg"
 _ENTERED = "entered_through_the_entry_point"
 
 
 def navigate() -> st.Page:
-    """Register the pages; the one that is asked for."""
+    """Name the app and register its pages; the one that is asked for."""
+    st.set_page_config(page_title="Cache monitor", page_icon=_ICON, layout="wide")
     return st.navigation(
         {
             "Cache": [

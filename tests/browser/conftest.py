@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.servers.redis_server import free_port
+
 ROOT = Path(__file__).parents[2]
-SCREENSHOTS = ROOT / "build" / "screenshots"
 
 Serve = Callable[..., str]
 
@@ -52,10 +53,23 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
 
     All apps of a test share one database file.
     """
+    with _serving(tmp_path) as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def serve_long(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
+    """As `serve`, for an app that all tests of a module look at."""
+    with _serving(tmp_path_factory.mktemp("served")) as start:
+        yield start
+
+
+@contextmanager
+def _serving(folder: Path) -> Iterator[Serve]:
     started: list[subprocess.Popen[bytes]] = []
 
-    def start(**variables: str) -> str:
-        port = _free_port()
+    def start(*arguments: str, **variables: str) -> str:
+        port = free_port()
         environment = {
             name: value
             for name, value in os.environ.items()
@@ -64,13 +78,13 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
         environment |= {
             "STREAMLIT_SERVER_PORT": str(port),
             "STREAMLIT_SERVER_HEADLESS": "true",
-            "DATABASE_URL": f"sqlite:///{tmp_path}/learning.db",
+            "DATABASE_URL": f"sqlite:///{folder}/learning.db",
             **variables,
         }
-        log = tmp_path / f"app-{port}.log"
+        log = folder / f"app-{port}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [ROOT / "scripts" / "serve"],
+                [ROOT / "scripts" / "serve", *arguments],
                 env=environment,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -81,18 +95,13 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
         _wait_until_up(address, process, log)
         return address
 
-    yield start
-    for process in started:
-        os.killpg(process.pid, signal.SIGTERM)
-    for process in started:
-        process.wait(20)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    try:
+        yield start
+    finally:
+        for process in started:
+            os.killpg(process.pid, signal.SIGTERM)
+        for process in started:
+            process.wait(20)
 
 
 def _wait_until_up(address: str, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -6,24 +6,19 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from cache_core.stores import Store
 from cache_core.telemetry import WINDOWS, MetricsReader, merged
-from tests.browser.conftest import ROOT, SCREENSHOTS, Serve
+from tests.browser.conftest import Serve
+from tests.browser.looking import open_page, shot
 from tests.servers.places import StorePlace
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 _ROWS = 3_000
-_SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-_SCROLLS_SIDEWAYS = """() => {
-    const page = document.documentElement, main = document.querySelector('[data-testid=stMain]');
-    return page.scrollWidth > page.clientWidth || main.scrollWidth > main.clientWidth;
-}"""
 
 
 def _variables(place: StorePlace) -> dict[str, str]:
@@ -59,23 +54,6 @@ def outcomes_file(tmp_path: Path) -> Path:
     return path
 
 
-def _open(page: Page, address: str, name: str) -> None:
-    page.goto(f"{address}/{name}")
-    expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=30_000)
-    _settle(page)
-
-
-def _settle(page: Page) -> None:
-    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=60_000)
-    expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=30_000)
-    expect(page.get_by_test_id("stException")).to_have_count(0)
-
-
-def _shot(page: Page, name: str) -> None:
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
-
-
 def _metric(page: Page, label: str) -> str:
     """The first one of that name: those of all together stand above those of each namespace."""
     metric = page.get_by_test_id("stMetric").filter(has_text=label).first
@@ -93,46 +71,46 @@ def test_a_newcomers_path(
     address = serve(**_variables(store_place))
     page = browser.new_page(viewport={"width": 1280, "height": 1400})
 
-    _open(page, address, "")
+    open_page(page, address, "")
     expect(page.get_by_text("Data: sample data")).to_be_visible()
     expect(page.get_by_text("No reads of any cached function")).to_be_visible()
-    _shot(page, f"{kind}-1-first-look")
+    shot(page, f"{kind}-1-first-look")
 
-    _open(page, address, "setup")
+    open_page(page, address, "setup")
     page.locator("input[type=file]").set_input_files(outcomes_file)
     page.get_by_role("button", name="Import outcomes.jsonl").click()
     expect(page.get_by_text(f"{_ROWS + 1:,} rows read")).to_be_visible(timeout=60_000)
     expect(page.get_by_text(f"{_ROWS - 1:,} added")).to_be_visible()
     expect(page.get_by_text("Not imported: 2 rows")).to_be_visible()
     expect(page.get_by_text("Data: outcomes.jsonl")).to_be_visible()
-    _shot(page, f"{kind}-2-imported")
+    shot(page, f"{kind}-2-imported")
 
-    _open(page, address, "dashboard")
+    open_page(page, address, "dashboard")
     expect(page.get_by_text(re.compile("computed in")).first).to_be_visible()
-    _shot(page, f"{kind}-3-dashboard-computed")
-    _open(page, address, "dashboard")
+    shot(page, f"{kind}-3-dashboard-computed")
+    open_page(page, address, "dashboard")
     expect(page.get_by_text(re.compile("served from cache")).first).to_be_visible()
-    _shot(page, f"{kind}-4-dashboard-cached")
-    _open(page, address, "learning")
+    shot(page, f"{kind}-4-dashboard-cached")
+    open_page(page, address, "learning")
     expect(page.get_by_text(re.compile("computed")).first).to_be_visible()
-    _open(page, address, "learning")
+    open_page(page, address, "learning")
     expect(page.get_by_text(re.compile("served from cache")).first).to_be_visible()
-    _shot(page, f"{kind}-5-learning")
+    shot(page, f"{kind}-5-learning")
 
-    _open(page, address, "?window=1h")
+    open_page(page, address, "?window=1h")
     before = _metric(page, "Hit rate")
     assert 0 < _share(before) < 1
     assert _metric(page, "Time saved") != "0 ms"
-    _shot(page, f"{kind}-6-overview")
+    shot(page, f"{kind}-6-overview")
 
     _clear(page, address, "dashboard.stats")
-    _shot(page, f"{kind}-7-cleared")
-    _open(page, address, "dashboard")
+    shot(page, f"{kind}-7-cleared")
+    open_page(page, address, "dashboard")
     expect(page.get_by_text(re.compile("computed in")).first).to_be_visible()
     _clear(page, address, "dashboard.stats")
     _warm(page, address, "dashboard.stats")
-    _shot(page, f"{kind}-8-warmed")
-    _open(page, address, "dashboard")
+    shot(page, f"{kind}-8-warmed")
+    open_page(page, address, "dashboard")
     expect(page.get_by_text(re.compile("served from cache")).first).to_be_visible()
 
     page.close()
@@ -143,38 +121,18 @@ def test_a_live_overview_follows_the_reads_without_being_touched(
 ) -> None:
     address = serve()
     watched = browser.new_page(viewport={"width": 1280, "height": 1400})
-    _open(watched, address, "?window=1h&live=10s")
+    open_page(watched, address, "?window=1h&live=10s")
     expect(watched.get_by_text("No reads of any cached function")).to_be_visible()
     other = browser.new_page()
-    _open(other, address, "dashboard")
+    open_page(other, address, "dashboard")
     expect(watched.get_by_test_id("stMetric").first).to_be_visible(timeout=40_000)
     assert "live=10s" in watched.url
     watched.close()
     other.close()
 
 
-def test_every_page_fits_screens_light_and_dark_wide_and_narrow(
-    browser: Browser, serve: Serve
-) -> None:
-    address = serve()
-    page = browser.new_page(viewport={"width": 1280, "height": 1400})
-    pages = sorted(path.stem for path in (ROOT / "pages").glob("*.py"))
-    for name in ("dashboard", *(page for page in pages if page != "overview"), "?window=1h"):
-        _open(page, address, name)
-        for width in (1280, 390):
-            page.set_viewport_size({"width": width, "height": 1400})
-            for scheme in _SCHEMES:
-                page.emulate_media(color_scheme=scheme)
-                _settle(page)
-                shown = "overview" if name.startswith("?") else name
-                _shot(page, f"{shown}-{scheme}-{width}")
-                assert not page.evaluate(_SCROLLS_SIDEWAYS), f"{shown} at {width} px"
-        page.set_viewport_size({"width": 1280, "height": 1400})
-    page.close()
-
-
 def _clear(page: Page, address: str, namespace: str) -> None:
-    _open(page, address, "operations")
+    open_page(page, address, "operations")
     row = page.locator(".st-key-clear_" + namespace.replace(".", "-"))
     row.get_by_role("button").click()
     dialog = page.get_by_role("dialog")
@@ -188,7 +146,7 @@ def _clear(page: Page, address: str, namespace: str) -> None:
 
 
 def _warm(page: Page, address: str, namespace: str) -> None:
-    _open(page, address, "operations")
+    open_page(page, address, "operations")
     row = page.locator(".st-key-warm_" + namespace.replace(".", "-"))
     row.get_by_role("button").click()
     dialog = page.get_by_role("dialog")
@@ -205,14 +163,14 @@ def test_two_processes_on_one_store_show_one_truth(
     first = serve(**_variables(remote_place))
     second = serve(**_variables(remote_place))
     page = browser.new_page(viewport={"width": 1280, "height": 1400})
-    _open(page, first, "dashboard")
-    _open(page, second, "dashboard")
+    open_page(page, first, "dashboard")
+    open_page(page, second, "dashboard")
     expect(page.get_by_text(re.compile("served from cache")).first).to_be_visible()
     shown: dict[str, tuple[str, str]] = {}
 
     def both_agree() -> bool:
         for address in (first, second):
-            _open(page, address, "?window=1h")
+            open_page(page, address, "?window=1h")
             shown[address] = (_metric(page, "Hit rate"), _metric(page, "Time saved"))
         return shown[first] == shown[second]
 
@@ -240,8 +198,8 @@ def test_the_figures_are_those_of_the_reads(
     address = serve(**_variables(remote_place))
     page = browser.new_page(viewport={"width": 1280, "height": 1400})
     for _ in range(3):
-        _open(page, address, "dashboard")
-    _open(page, address, "?window=1h&namespace=dashboard.stats")
+        open_page(page, address, "dashboard")
+    open_page(page, address, "?window=1h&namespace=dashboard.stats")
     with remote_place.open() as store:
         counts = MetricsReader(store).read(WINDOWS["1h"]).totals["dashboard.stats"]
     assert counts.misses == 1
