@@ -124,6 +124,14 @@ def hits_by_key(
     return found
 
 
+def replay_hits(reads: Reads, ttl_s: float) -> Whole:
+    """1 for a read served from the cache, 0 for one that computes, in the order of `reads`."""
+    found = np.ones(len(reads), dtype=np.int64)
+    for missed in _each_missed(reads, _checked([ttl_s]), sliding=False):
+        found[missed] = 0
+    return found
+
+
 def _checked(ttls_s: Sequence[float] | Floats) -> Floats:
     ttls = np.asarray(ttls_s, dtype=np.float64)
     if not (ttls >= 0).all():
