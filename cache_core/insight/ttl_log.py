@@ -3,12 +3,12 @@
 Keys are chosen by hash, so that replicas agree without talking to each other, and all reads of a
 chosen key are logged. A log that is full lowers the share of keys and drops those no longer chosen.
 Source: Waldspurger, Park, Garthwaite, Ahmad, Efficient MRC construction with SHARDS, FAST 2015,
-95-110 (fixed size: section 3.2); Sultan et al., EuroSys 2024, for TTLs.
+95-110 (the variant of fixed size); Sultan et al., EuroSys 2024, for TTLs.
 
 Hot keys would upset that: one key with a tenth of the reads is in or out by chance. So the `Plan`,
 which replicas share, names them. Of a hot key every replica logs its first read and its number of
 reads in each *cell* (a stretch of time of the key's own width), and all reads of cells chosen by
-hash. Reads are counted exactly.
+hash. From then on its reads are counted exactly; the count of those before may be too low.
 
 Where logs and plans are kept is the caller's business, and so is calling from one thread at a time.
 """

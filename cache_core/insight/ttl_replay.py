@@ -3,8 +3,8 @@
 The cache replayed has room for everything and is told of no change: only age makes a miss. Reads
 come as arrays; where they come from is the caller's business.
 
-Source: E. Cohen, H. Kaplan, Aging through cascaded caches, SIGMETRICS 2001, for the two kinds of
-entry; the replay over gaps is ours.
+Source of the model (an entry serves for one TTL from the read that computed it): Jung, Berger,
+Balakrishnan, Modeling TTL-based Internet caches, INFOCOM 2003. The way of replaying is our own.
 """
 
 from __future__ import annotations
