@@ -24,7 +24,15 @@ import numpy.typing as npt
 
 Fit = Literal["fits", "does not fit, bursty", "does not fit, regular", "not enough data"]
 
-__all__ = ["ChangeRate", "Check", "Fit", "change_rate", "expected_staleness", "fit_of"]
+__all__ = [
+    "ChangeRate",
+    "Check",
+    "Fit",
+    "change_rate",
+    "expected_staleness",
+    "fit_of",
+    "observed_staleness",
+]
 
 # Where all changed, half a check that found none is added: the log(n + 0.5) correction.
 _HALF = 0.5
@@ -75,11 +83,11 @@ def change_rate(checks: Iterable[Check], *, level: float = 0.95) -> ChangeRate |
     """Maximum-likelihood rate of change; None without checks.
 
     The rate solves  sum over changed of t / (exp(rate t) - 1) = sum over unchanged of t  (Cho and
-    Garcia-Molina, section 5). None changed: 0, and `high` says what that leaves open. All changed:
+    Garcia-Molina). None changed: 0, and `high` says what that leaves open. All changed:
     no finite rate is the likeliest, so half an unchanged check of the mean age is added, which for
-    regular intervals is their -log((unchanged + 0.5) / (n + 0.5)) / interval (section 4.2).
-    Interval: the rates whose likelihood ratio to the best stays below the chi-square quantile (S. S. Wilks, Annals of
-    Mathematical Statistics 9, 1938, 60-62).
+    regular intervals is their -log((unchanged + 0.5) / (n + 0.5)) / interval.
+    Interval: the rates whose likelihood ratio to the best stays below the chi-square quantile
+    (S. S. Wilks, Annals of Mathematical Statistics 9, 1938, 60-62).
 
     Args:
         level: of the interval, above 0 and below 1.
@@ -116,6 +124,31 @@ def expected_staleness(per_s: float, ttl_s: float) -> float:
     return 1.0 + math.expm1(-x) / x
 
 
+def observed_staleness(checks: Iterable[Check], ttl_s: float) -> float | None:
+    """`expected_staleness` without a model, for data that changes in bursts or by a timetable.
+
+    The likeliest chance of a change by each age, given only that it cannot fall with age, is the
+    isotonic regression of "changed" on age (M. Ayer et al., An Empirical Distribution Function for
+    Sampling with Incomplete Information, Annals of Mathematical Statistics 26(4), 1955, 641-647);
+    its mean over ages 0 to the TTL is the share of stale hits. Taken for granted: how long
+    a value is kept does not depend on when it changes.
+
+    Returns: None where no check is as old as the TTL (> 0): nothing was seen of such ages.
+    Raises: ValueError for an age or a TTL that is not above 0.
+    """
+    if not ttl_s > 0:
+        raise ValueError(f"ttl_s must be above 0, got {ttl_s}")
+    ages, changed = _arrays(checks)
+    if not len(ages) or float(ages.max()) < ttl_s:
+        return None
+    order = np.argsort(ages, kind="stable")
+    ages = ages[order]
+    chances = _never_falling(changed[order])
+    # Between two checks the chance rises evenly; before the first it does from nought.
+    grid = np.linspace(0.0, ttl_s, 1001)
+    return float(np.interp(grid, [0.0, *ages], [0.0, *chances]).mean())
+
+
 def fit_of(ages: _Floats, changed: npt.NDArray[np.bool_], per_s: float) -> Fit:
     """Whether short and long intervals saw as many changes as the rate says.
 
@@ -140,6 +173,18 @@ def fit_of(ages: _Floats, changed: npt.NDArray[np.bool_], per_s: float) -> Fit:
         return "fits"
     first, last = differences[0] / variances[0] ** 0.5, differences[-1] / variances[-1] ** 0.5
     return "does not fit, bursty" if first > last else "does not fit, regular"
+
+
+def _never_falling(changed: npt.NDArray[np.bool_]) -> list[float]:
+    """Pool adjacent violators: means of runs, each at least that of the run before."""
+    runs: list[list[float]] = []
+    for value in changed:
+        runs.append([float(value), 1.0])
+        while len(runs) > 1 and runs[-2][0] * runs[-1][1] >= runs[-1][0] * runs[-2][1]:
+            total, count = runs.pop()
+            runs[-1][0] += total
+            runs[-1][1] += count
+    return [total / count for total, count in runs for _ in range(int(count))]
 
 
 def _spans(ages: _Floats, chances: _Floats) -> list[slice]:

@@ -8,11 +8,8 @@ sum, so what several processes learned adds up (`add`), and everything fades (`h
 Sources: back-off from longer to shorter contexts, J. G. Cleary and I. H. Witten, Data Compression
 Using Adaptive Coding and Partial String Matching, IEEE Trans. Comm. 32(4), 1984, 396-402; for page
 sequences M. Deshpande and G. Karypis, Selective Markov Models for Predicting Web Page Accesses, ACM
-TOIT 4(2), 2004, 163-184. Weights of the mixture by how often a context was seen, F. Jelinek and
-R. L. Mercer, Interpolated Estimation of Markov Source Parameters from Sparse Data, 1980; learned
-as sums of responsibilities, one step of EM per read, O. Cappe and E. Moulines, On-line
-Expectation-Maximization, JRSS B 71(3), 2009. Fetching when the expected gain beats the cost,
-N. J. Tuah, M. Kumar, S. Venkatesh, Resource-aware speculative prefetching, 2003.
+TOIT 4(2), 2004, 163-184. Fetching what is likely enough: V. N. Padmanabhan and J. C. Mogul, Using
+Predictive Prefetching to Improve World Wide Web Latency, ACM SIGCOMM CCR 26(3), 1996, 22-36.
 """
 
 from __future__ import annotations
@@ -20,34 +17,19 @@ from __future__ import annotations
 import heapq
 import math
 import sys
-from collections import OrderedDict
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
 from threading import Lock
 
 from cache_core.insight.decayed_counts import CountTable, Decay, Row
+from cache_core.insight.read_views import POPULAR, Trust, Views, add_to
+from cache_core.insight.session_steps import Gaps, OpenSessions, Returns, places
 
 __all__ = ["NextReads", "worth_fetching"]
 
-# The views, in the order of their weights: last two, last one, led to it, popular, never seen.
-_PRIOR = (1.0, 2.0, 1.0, 2.0, 0.2)
-_POPULAR, _UNSEEN = 3, 4
-# A key that no view knows: one of this many.
-_UNKNOWN_KEYS = 100_000
-_BUCKET_MAX = 8
 _POPULAR_GUESSES = 8
 _POPULAR_EVERY = 256
-# How many reads back count as "was here before": the same key, one back, two, three or more.
-_PLACES = 4
-# ... and how likely the views call it: below 1/16, 1/8, 1/4, 1/2, 1. A key that they all but
-# expect needs another correction than one that they hardly know.
-_LEVELS = 5
-_PLACE_PRIOR = 2.0
-_RECENT = 8
 # A key's own share of sessions that go on outweighs the general one from this many reads on.
 _GOES_ON_PRIOR = 5.0
-# Gaps of less than 1 s, less than 2 s, ... less than 2**19 s (six days).
-_GAPS = 20
 
 
 def worth_fetching(probability: float, source_s: float, cost_s: float) -> bool:
@@ -65,29 +47,6 @@ def worth_fetching(probability: float, source_s: float, cost_s: float) -> bool:
     if source_s < 0 or cost_s < 0:
         raise ValueError(f"times must not be negative, got {source_s} and {cost_s}")
     return probability * source_s > cost_s
-
-
-@dataclass(slots=True)
-class _Session:
-    recent: list[str] = field(default_factory=list)
-    last_s: float = 0.0
-
-
-@dataclass(slots=True)
-class _Views:
-    """The rows behind one guess and the weight of each view; weights sum to 1."""
-
-    rows: list[Row | None]
-    weights: list[float]
-    learned: list[float]
-
-    def parts(self, key: str) -> list[float]:
-        """What each view adds to the probability of `key`."""
-        parts = [
-            weight * row.share(key) if row is not None else 0.0
-            for weight, row in zip(self.weights, self.rows, strict=False)
-        ]
-        return [*parts, self.weights[_UNSEEN] / _UNKNOWN_KEYS]
 
 
 class NextReads:
@@ -111,20 +70,15 @@ class NextReads:
         session_gap_s: float = 1800.0,
         half_life_s: float | None = 14 * 86_400.0,
     ) -> None:
-        if sessions_max < 1 or not session_gap_s > 0:
-            raise ValueError("sessions_max must be 1 or more and session_gap_s above 0")
-        self._sessions_max = sessions_max
-        self._session_gap_s = session_gap_s
         self._decay = Decay(half_life_s)
         self._after_two: CountTable[tuple[str, str]] = CountTable(pairs_max, 8)
         self._after_one: CountTable[str] = CountTable(keys_max, 32)
         self._before: CountTable[str] = CountTable(keys_max, 32)
         self._everywhere: CountTable[str] = CountTable(1, keys_max)
-        self._trust: dict[tuple[int, int], list[float]] = {}
-        self._returns_seen = [0.0] * (_PLACES * _LEVELS)
-        self._returns_expected = [0.0] * (_PLACES * _LEVELS)
-        self._gaps = [0.0] * _GAPS
-        self._sessions: OrderedDict[Hashable, _Session] = OrderedDict()
+        self._trust = Trust()
+        self._returns = Returns()
+        self._gaps = Gaps()
+        self._sessions = OpenSessions(sessions_max, session_gap_s)
         self._names: dict[str, str] = {}
         self._popular: list[str] = []
         self._popular_age = 0
@@ -136,16 +90,14 @@ class NextReads:
         with self._lock:
             weight = self._weight_at(at_s)
             key = self._shared_name(key)
-            found = self._session_at(session, at_s)
+            found = self._sessions.at(session, at_s)
             if found.recent:
-                self._learn_gap(at_s - found.last_s, weight)
+                self._gaps.learn(at_s - found.last_s, weight)
                 self._learn_step(found.recent, key, weight)
             else:
                 self._everywhere.visit("", weight)
             self._after_one.visit(key, weight)
-            found.recent.append(key)
-            del found.recent[:-_RECENT]
-            found.last_s = at_s
+            found.read(key, at_s)
 
     def recent(self, session: Hashable) -> tuple[str, ...]:
         """The last reads of a session, oldest first; empty when unknown."""
@@ -171,8 +123,9 @@ class NextReads:
             views = self._views(recent)
             if views is None:
                 return []
-            chances = self._corrected(recent, self._mixture(views))
-            goes_on = self._goes_on(recent[-1]) * self._share_within(within_s)
+            unit = self._decay.weight(self._newest_s)
+            chances = self._returns.corrected(recent, self._mixture(views), unit)
+            goes_on = self._goes_on(recent[-1]) * self._gaps.share_within(within_s)
             likeliest = heapq.nlargest(most, chances.items(), key=lambda found: found[1])
             return [(key, chance * goes_on) for key, chance in likeliest]
 
@@ -206,12 +159,9 @@ class NextReads:
             self._after_one.add(other._after_one, factor)
             self._before.add(other._before, factor)
             self._everywhere.add(other._everywhere, factor)
-            for bucket, theirs in other._trust.items():
-                ours = self._trust.setdefault(bucket, [0.0] * len(_PRIOR))
-                _add_to(ours, theirs, factor)
-            _add_to(self._returns_seen, other._returns_seen, factor)
-            _add_to(self._returns_expected, other._returns_expected, factor)
-            _add_to(self._gaps, other._gaps, factor)
+            self._trust.add(other._trust, factor)
+            for ours, theirs in zip(self._small_sums(), other._small_sums(), strict=True):
+                add_to(ours, theirs, factor)
             self._oldest_s = min(self._oldest_s, other._oldest_s)
             self._popular_age = 0
 
@@ -225,14 +175,16 @@ class NextReads:
         """Memory of what was learned and of open sessions, bytes, texts included."""
         with self._lock:
             names = sys.getsizeof(self._names) + sum(map(sys.getsizeof, self._names))
-            sessions = sys.getsizeof(self._sessions) + sum(
-                sys.getsizeof(found) + sys.getsizeof(found.recent)
-                for found in self._sessions.values()
+            sessions = sum(
+                sys.getsizeof(found) + sys.getsizeof(found.recent) for found in self._sessions
             )
             return names + sessions + sum(table.size_bytes() for table in self._tables())
 
     def _tables(self) -> tuple[CountTable[tuple[str, str]] | CountTable[str], ...]:
         return self._after_two, self._after_one, self._before, self._everywhere
+
+    def _small_sums(self) -> tuple[list[float], ...]:
+        return self._returns.seen, self._returns.expected, self._gaps.sums
 
     def _weight_at(self, at_s: float) -> float:
         if math.isinf(self._newest_s):
@@ -247,7 +199,8 @@ class NextReads:
     def _scale(self, factor: float) -> None:
         for table in self._tables():
             table.scale(factor)
-        for sums in (*self._trust.values(), self._returns_seen, self._returns_expected, self._gaps):
+        self._trust.scale(factor)
+        for sums in self._small_sums():
             sums[:] = [value * factor for value in sums]
 
     def _shared_name(self, key: str) -> str:
@@ -256,40 +209,20 @@ class NextReads:
             self._names = {name: name for name, _ in self._after_one}
         return self._names.setdefault(key, key)
 
-    def _session_at(self, session: Hashable, at_s: float) -> _Session:
-        found = self._sessions.get(session)
-        if found is None:
-            found = self._sessions[session] = _Session()
-            if len(self._sessions) > self._sessions_max:
-                self._sessions.popitem(last=False)
-        else:
-            self._sessions.move_to_end(session)
-            if at_s - found.last_s > self._session_gap_s:
-                found.recent.clear()
-        return found
-
     def _learn_step(self, recent: list[str], key: str, weight: float) -> None:
         """Weights first, counts second: trust is learned from steps a view had not seen."""
         views = self._views(recent)
         if views is not None:
-            parts = views.parts(key)
-            total = sum(parts)
-            _add_to(views.learned, [part / total for part in parts], weight)
-            for name, place in _places(recent).items():
-                chance = sum(views.parts(name))
-                cell = _cell(place, chance)
-                self._returns_expected[cell] += weight * chance
-                self._returns_seen[cell] += weight * (name == key)
+            for name, place in places(recent).items():
+                self._returns.learn(place, views.chance(name), weight, happened=name == key)
+            views.learn(key, weight)
         if len(recent) > 1:
             self._after_two.move((recent[-2], recent[-1]), key, weight)
         self._after_one.move(recent[-1], key, weight)
         self._before.move(key, recent[-1], weight)
         self._everywhere.move("", key, weight)
 
-    def _learn_gap(self, gap_s: float, weight: float) -> None:
-        self._gaps[min(int(max(gap_s, 0.0)).bit_length(), _GAPS - 1)] += weight
-
-    def _views(self, recent: Sequence[str]) -> _Views | None:
+    def _views(self, recent: Sequence[str]) -> Views | None:
         last = recent[-1]
         rows = [
             self._after_two.row((recent[-2], last)) if len(recent) > 1 else None,
@@ -297,23 +230,15 @@ class NextReads:
             self._before.row(last),
             self._everywhere.row(""),
         ]
-        if rows[_POPULAR] is None:
+        if rows[POPULAR] is None:
             return None
-        unit = self._decay.weight(self._newest_s)
-        bucket = _bucket(rows[0], unit), _bucket(rows[1], unit)
-        learned = self._trust.setdefault(bucket, [0.0] * len(_PRIOR))
-        weights = [
-            prior * unit + sums if place == _UNSEEN or rows[place] is not None else 0.0
-            for place, (prior, sums) in enumerate(zip(_PRIOR, learned, strict=True))
-        ]
-        total = sum(weights)
-        return _Views(rows, [weight / total for weight in weights], learned)
+        return self._trust.of(rows, self._decay.weight(self._newest_s))
 
-    def _mixture(self, views: _Views) -> dict[str, float]:
+    def _mixture(self, views: Views) -> dict[str, float]:
         """Probability of each key some view would guess, given that the session goes on."""
         chances: dict[str, float] = {}
-        everywhere = views.rows[_POPULAR]
-        for weight, row in zip(views.weights[:_POPULAR], views.rows, strict=False):
+        everywhere = views.rows[POPULAR]
+        for weight, row in zip(views.weights[:POPULAR], views.rows, strict=False):
             if row is not None:
                 scale = weight / row.moves
                 for key, count in row.followers.items():
@@ -321,23 +246,10 @@ class NextReads:
         if everywhere is not None:
             for key in self._popular_of(everywhere):
                 chances.setdefault(key, 0.0)
-            scale = views.weights[_POPULAR] / everywhere.moves
+            scale = views.weights[POPULAR] / everywhere.moves
             for key in chances:
                 chances[key] += scale * everywhere.followers.get(key, 0.0)
         return chances
-
-    def _corrected(self, recent: Sequence[str], chances: dict[str, float]) -> dict[str, float]:
-        """Keys read a moment ago are returned to more, or less, than the counts alone say."""
-        unit = self._decay.weight(self._newest_s) * _PLACE_PRIOR
-        surplus = 0.0
-        for key, place in _places(recent).items():
-            before = chances.get(key, 0.0)
-            if before:
-                cell = _cell(place, before)
-                seen, expected = self._returns_seen[cell], self._returns_expected[cell]
-                chances[key] = min(before * (seen + unit) / (expected + unit), 1.0)
-                surplus += chances[key] - before
-        return {key: chance / (1.0 + surplus) for key, chance in chances.items()}
 
     def _popular_of(self, everywhere: Row) -> list[str]:
         if self._popular_age <= 0 or not self._popular:
@@ -363,35 +275,3 @@ class NextReads:
         if observed_s <= 0:
             return 0.0
         return self._after_one.visits(key) / self._decay.weight(self._newest_s) / observed_s
-
-    def _share_within(self, within_s: float | None) -> float:
-        """Share of steps that came within so many seconds; evenly spread within a bucket."""
-        total = sum(self._gaps)
-        if within_s is None or not total:
-            return 1.0
-        bucket = min(int(max(within_s, 0.0)).bit_length(), _GAPS - 1)
-        low, high = (2.0 ** (bucket - 1), 2.0**bucket) if bucket else (0.0, 1.0)
-        part = min(max((within_s - low) / (high - low), 0.0), 1.0)
-        return (sum(self._gaps[:bucket]) + part * self._gaps[bucket]) / total
-
-
-def _bucket(row: Row | None, unit: float) -> int:
-    """How much a row has seen: 0 nothing, 1 one event, 2 two or three, 3 four to seven, ..."""
-    return 0 if row is None else min(max(int(row.moves / unit + 0.5), 1).bit_length(), _BUCKET_MAX)
-
-
-def _places(recent: Sequence[str]) -> dict[str, int]:
-    """Keys of a session by how long ago they were read last."""
-    places: dict[str, int] = {}
-    for place, key in enumerate(reversed(recent)):
-        places.setdefault(key, min(place, _PLACES - 1))
-    return places
-
-
-def _cell(place: int, chance: float) -> int:
-    return place * _LEVELS + min(max(int(chance * 16), 0).bit_length(), _LEVELS - 1)
-
-
-def _add_to(sums: list[float], more: Sequence[float], factor: float) -> None:
-    for place, value in enumerate(more):
-        sums[place] += value * factor

@@ -1,0 +1,1 @@
+"""How well what is foretold comes true, on real public data."""
