@@ -1,1 +1,1 @@
-"""Measurements of what the figures tell."""
+"""What the cache learns from its use, measured on recorded reads: one module for each question."""

@@ -1,0 +1,284 @@
+"""How well the next read of a session is foretold, and what fetching ahead gains and costs.
+
+    .venv/bin/python -m benchmarks.insight.next_read [DATA_DIR]
+
+First 70 % of the sessions teach, the rest test. Fetching ahead is replayed on the pages whose time
+of every click is known, in the order of time; the predictor learns as it goes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from benchmarks.figures import Section, Spread, Table, us
+from benchmarks.insight.data import rows
+from cache_core.insight.next_read import NextReads, worth_fetching
+
+_FILES = ("B_article_navigation_2011_2013.csv.gz", "B_web_server_pages_jul1995.csv.gz")
+_TAUGHT = 0.7
+_TTLS_S = (60, 300, 900, 3600)
+_SOURCE_S = 1.0
+_CANDIDATES = 8
+_HISTORY = 8
+
+Guesser = Callable[[Sequence[str]], list[str]]
+Read = tuple[float, str, str]
+
+
+def main() -> None:
+    for name in _FILES:
+        print(prediction(name).markdown(), flush=True)
+    print(fetching().markdown(), flush=True)
+
+
+def prediction(name: str) -> Section:
+    """Accuracy beside two chains of counts, reliability, memory and time."""
+    sessions: dict[str, list[str]] = defaultdict(list)
+    for row in rows(name):
+        sessions[row["session"]].append(row["page"])
+    found = list(sessions.values())
+    taught, tested = found[: int(len(found) * _TAUGHT)], found[int(len(found) * _TAUGHT) :]
+    began = time.process_time()
+    reads = _learned(taught)
+    observe_s = (time.process_time() - began) / sum(map(len, taught))
+    small = _learned(taught, keys_max=1000, pairs_max=2000)
+    guessers: dict[str, Guesser] = {
+        "first-order chain": _chain(taught, orders=(1,)),
+        "second order, back off to first": _chain(taught, orders=(2, 1)),
+        "NextReads": _guesses_of(reads),
+        "NextReads, 1,000 keys and 2,000 pairs at most": _guesses_of(small),
+    }
+    lines = []
+    for label, guess in guessers.items():
+        top1, top3, count = _accuracy(guess, tested)
+        lines.append([label, f"{top1:.4f}", f"{top3:.4f}", f"{count:,}"])
+    top1, top3, count = _accuracy_while_learning(_learned(taught), tested)
+    lines.append(
+        ["NextReads, learning on during the test", f"{top1:.4f}", f"{top3:.4f}", f"{count:,}"]
+    )
+    accuracy = Table(["", "top 1", "top 3", "next reads"], lines)
+    reliability, spread = _reliability(reads, tested)
+    cost = Table(
+        ["", "counts kept", "bytes", "observe, mean µs of processor", "predict, median µs", "p99"],
+        [
+            [
+                "default bounds",
+                f"{reads.entries:,}",
+                f"{reads.size_bytes():,}",
+                us(observe_s),
+                us(spread.median),
+                us(spread.p99),
+            ],
+            [
+                "1,000 keys and 2,000 pairs at most",
+                f"{small.entries:,}",
+                f"{small.size_bytes():,}",
+                "",
+                "",
+                "",
+            ],
+        ],
+        "Cost",
+    )
+    text = f"{len(taught):,} sessions teach, {len(tested):,} test; `half_life_s=None`."
+    return Section(name, f"Next read: {name}", text, [accuracy, reliability, cost])
+
+
+def _learned(sessions: list[list[str]], **bounds: int) -> NextReads:
+    reads = NextReads(half_life_s=None, **bounds)
+    for number, pages in enumerate(sessions):
+        for page in pages:
+            reads.observe(number, page, 0.0)
+    return reads
+
+
+def _guesses_of(reads: NextReads) -> Guesser:
+    return lambda recent: [key for key, _ in reads.predict(recent, 3)]
+
+
+def _chain(sessions: list[list[str]], orders: tuple[int, ...]) -> Guesser:
+    """Counts of what followed the last reads; unknown: what was most often moved to."""
+    counts: dict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
+    for pages in sessions:
+        for step in range(1, len(pages)):
+            counts[()][pages[step]] += 1
+            for order in orders:
+                if step >= order:
+                    counts[tuple(pages[step - order : step])][pages[step]] += 1
+
+    def guess(recent: Sequence[str]) -> list[str]:
+        for order in (*orders, 0):
+            context = tuple(recent[len(recent) - order :]) if order else ()
+            if len(context) == order and context in counts:
+                return [key for key, _ in counts[context].most_common(3)]
+        return []
+
+    return guess
+
+
+def _steps(pages: list[str]) -> list[tuple[list[str], str | None]]:
+    """Each read's recent pages and what came next; None at the end."""
+    return [
+        (pages[max(step + 1 - _HISTORY, 0) : step + 1], following)
+        for step, following in enumerate([*pages[1:], None])
+    ]
+
+
+def _accuracy(guess: Guesser, sessions: list[list[str]]) -> tuple[float, float, int]:
+    first = three = count = 0
+    for pages in sessions:
+        for recent, following in _steps(pages)[:-1]:
+            guesses = guess(recent)
+            first += guesses[:1] == [following]
+            three += following in guesses
+            count += 1
+    return first / count, three / count, count
+
+
+def _accuracy_while_learning(
+    reads: NextReads, sessions: list[list[str]]
+) -> tuple[float, float, int]:
+    first = three = count = 0
+    for number, pages in enumerate(sessions):
+        for recent, following in _steps(pages):
+            reads.observe(("test", number), recent[-1], 0.0)
+            if following is not None:
+                guesses = [key for key, _ in reads.predict(recent, 3)]
+                first += guesses[:1] == [following]
+                three += following in guesses
+                count += 1
+    return first / count, three / count, count
+
+
+def _reliability(reads: NextReads, sessions: list[list[str]]) -> tuple[Table, Spread]:
+    """All guesses among the three likeliest, ends of sessions included, by said probability."""
+    bounds = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 1.01)
+    sums = [[0.0, 0.0, 0.0] for _ in bounds]
+    taken = []
+    for pages in sessions:
+        for recent, following in _steps(pages):
+            began = time.perf_counter()
+            guesses = reads.predict(recent, 3)
+            taken.append(time.perf_counter() - began)
+            for key, probability in guesses:
+                cell = sums[sum(probability >= bound for bound in bounds)]
+                cell[0] += 1
+                cell[1] += probability
+                cell[2] += key == following
+    lines = [
+        [f"below {min(bound, 1):g}", f"{count:,.0f}", f"{said / count:.3f}", f"{came / count:.3f}"]
+        for bound, (count, said, came) in zip(bounds, sums, strict=True)
+        if count
+    ]
+    count = sum(cell[0] for cell in sums)
+    error = sum(abs(said - came) for _, said, came in sums) / count
+    caption = f"Reliability: mean |said - came true| {error:.4f}"
+    columns = ["said probability", "guesses", "mean said", "came true"]
+    return Table(columns, lines, caption), Spread.of(taken)
+
+
+@dataclass
+class _Entry:
+    fresh_s: float
+    expires_s: float
+    ahead: bool
+    read: bool = False
+    counted: bool = False
+
+
+@dataclass
+class _Tally:
+    reads: int = 0
+    hits: int = 0
+    useful: int = 0
+    wasted: int = 0
+
+    def close(self, entry: _Entry | None) -> None:
+        if entry is not None and entry.ahead and entry.counted:
+            self.useful += entry.read
+            self.wasted += not entry.read
+
+
+def fetching() -> Section:
+    """Hit rate with and without fetching ahead, by TTL and by what a fetch may cost."""
+    found = sorted(
+        ((float(row["ts"]), row["session"], row["page"]) for row in rows(_FILES[1])),
+        key=lambda read: read[0],
+    )
+    ways = (
+        ("next read of this session", "session", (0.1, 0.2, 0.5)),
+        ("read by anyone within the TTL", "anyone", (0.4, 0.5, 0.6)),
+        ("mean rate alone, same candidates", "popular", (0.5,)),
+    )
+    tables = []
+    for from_share, caption in ((_TAUGHT, "Last 30 % of the reads"), (0.1, "Last 90 %")):
+        lines = []
+        for ttl_s in _TTLS_S:
+            before = replayed(found, ttl_s, "none", 0.0, from_share)
+            share = before.hits / before.reads
+            lines.append([f"{ttl_s}", "no fetching ahead", "", f"{share * 100:.1f} %", *[""] * 4])
+            for label, way, costs in ways:
+                for cost in costs:
+                    tally = replayed(found, ttl_s, way, cost * _SOURCE_S, from_share)
+                    lines.append([f"{ttl_s}", label, f"{cost:g}", *_cells(tally, share)])
+        columns = (
+            "TTL, s|fetch when|cost / source time|hit rate|points|useful|wasted|wasted a useful one"
+        )
+        tables.append(Table(columns.split("|"), lines, caption))
+    text = f"""
+{len(found):,} reads by all visitors of one cache. A source takes {_SOURCE_S:g} s: an entry serves
+from then on until its TTL ends. After each read the {_CANDIDATES} likeliest next reads that are not
+fresh are fetched if `worth_fetching` says so. Useful: read by anyone before
+it expires, counted once.
+"""
+    return Section("fetching", "Fetching ahead: web server pages", text, tables)
+
+
+def replayed(reads: list[Read], ttl_s: float, way: str, cost_s: float, from_share: float) -> _Tally:
+    """One pass; what happens before `from_share` of the reads fills cache and predictor only."""
+    predictor, tally = NextReads(), _Tally()
+    entries: dict[str, _Entry] = {}
+
+    def fetch(key: str, at_s: float, counted: bool, ahead: bool) -> None:
+        tally.close(entries.get(key))
+        fresh_s = at_s + _SOURCE_S
+        entries[key] = _Entry(fresh_s, fresh_s + ttl_s, ahead, counted=counted)
+
+    for number, (at_s, session, key) in enumerate(reads):
+        counted = number >= len(reads) * from_share
+        entry = entries.get(key)
+        tally.reads += counted
+        if entry is not None and at_s < entry.expires_s:
+            entry.read = True
+            tally.hits += counted and at_s >= entry.fresh_s
+        else:
+            fetch(key, at_s, counted, False)
+        predictor.observe(session, key, at_s)
+        if way == "none":
+            continue
+        for name, chance in predictor.predict_for(session, _CANDIDATES, within_s=ttl_s):
+            known = entries.get(name)
+            if known is not None and at_s < known.expires_s:
+                continue
+            if way != "session":
+                own = 0.0 if way == "popular" else chance
+                chance = predictor.read_by_anyone(name, own, ttl_s)
+            if worth_fetching(chance, _SOURCE_S, cost_s):
+                fetch(name, at_s, counted, True)
+    for entry in entries.values():
+        tally.close(entry)
+    return tally
+
+
+def _cells(tally: _Tally, before: float) -> list[str]:
+    share = tally.hits / tally.reads
+    ratio = f"{tally.wasted / tally.useful:.2f}" if tally.useful else "–"
+    gained = f"{(share - before) * 100:+.1f}"
+    return [f"{share * 100:.1f} %", gained, f"{tally.useful}", f"{tally.wasted}", ratio]
+
+
+if __name__ == "__main__":
+    main()
