@@ -94,7 +94,10 @@ def draw_overlays(
                     times, history_frames.hit_time_series(span)
                 ),
             )
-            st.caption("p50 and p95 of each hour, from the merged histograms of all processes.")
+            st.caption(
+                "p50 and p95 of each hour, from the merged histograms of all processes. Before: "
+                f"{span.earlier}."
+            )
         else:
             st.caption(f"No hit was timed {span.this} or {span.earlier}.")
     if meanings := said(events):

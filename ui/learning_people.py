@@ -52,6 +52,7 @@ def _draw_beside_cache(frame: Frame, views: LearningViews, people: pd.DataFrame)
         user_reads.people_table(people if reads is None else user_reads.with_reads(people, reads)),
         hide_index=True,
         width="stretch",
+        placeholder=words.DASH,
         column_config={"Effectiveness": _PERCENT, "Hit rate": _PERCENT},
         alt=user_reads.describe_people(people),
     )
