@@ -11,6 +11,7 @@ import streamlit as st
 from cache_core.telemetry import GroupFigures, GroupsOf
 from cache_core.telemetry.groups import GroupCounts
 from ui import words
+from ui.drawing import side_by_side
 
 SHOWN = 8
 
@@ -37,7 +38,7 @@ def draw_groups(figures: GroupFigures, namespace: str | None) -> None:
         return
     st.markdown(sentence(found))
     # With the namespace beside each, a table needs the whole width.
-    left, right = st.columns(2) if namespace else (st.container(), st.container())
+    left, right = side_by_side() if namespace else (st.container(), st.container())
     with left:
         st.markdown("Hottest")
         _draw_table(hottest_frame(found, namespace))

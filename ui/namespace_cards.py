@@ -41,7 +41,7 @@ def _draw_card(
     frame: Frame, figures: Figures, name: str, before: Counts | None, rated: Rated
 ) -> None:
     counts = figures.totals[name]
-    with st.container(border=True):
+    with st.container(border=True, height="stretch"):
         with st.container(
             horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
         ):
