@@ -123,6 +123,7 @@ def draw_table(figures: Figures) -> None:
             "Hit rate": st.column_config.ProgressColumn(
                 format="%.0f %%", min_value=0, max_value=100, width=90
             ),
+            "Lookups": st.column_config.NumberColumn(format="localized"),
         },
     )
     st.caption("Choose a namespace on the left to see it alone.")

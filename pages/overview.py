@@ -10,7 +10,7 @@ from cache_core.insight.ratings import Rated, Rating, rate, rate_all, targets
 from cache_core.telemetry import Counts, Figures, merged
 from ui import cards, charts, words
 from ui.advice_block import draw_top_advice
-from ui.drawing import draw_chart
+from ui.drawing import draw_chart, side_by_side
 from ui.events import events_in, said
 from ui.export import draw_export
 from ui.frame import Frame, draw_stamp, draw_title, live, open_page
@@ -93,7 +93,7 @@ def draw() -> None:
 def draw_charts(figures: Figures) -> None:
     """Hit rate and response times, side by side where there is room, with what else happened."""
     events = events_in(frame.app, figures, frame.namespace)
-    left, right = st.columns(2)
+    left, right = side_by_side()
     with left:
         st.subheader("Hit rate", anchor=False)
         rates = charts.hit_rate_frame(figures, frame.namespace)

@@ -45,7 +45,7 @@ def draw_audit(app: App) -> None:
         hide_index=True,
         width="stretch",
         column_config={
-            "When (UTC)": st.column_config.TextColumn(width="medium"),
+            "When (UTC)": st.column_config.TextColumn(width=150),
             "Scope": st.column_config.TextColumn(
                 help="Tags may name people, so a hash stands for them."
             ),

@@ -34,6 +34,8 @@ def draw_headline(counts: Counts, before: Counts | None) -> None:
             "Hit rate",
             words.percent(counts.hit_rate),
             words.points(change),
+            delta_color="normal" if words.is_moved(change) else "off",
+            delta_arrow="auto" if words.is_moved(change) else "off",
             border=True,
             height="stretch",
             delta_description="vs before" if change is not None else None,

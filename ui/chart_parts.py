@@ -22,14 +22,24 @@ def time_axis(begin: pd.Timestamp, end: pd.Timestamp, *, titled: bool = True) ->
     return alt.X(
         "at:T",
         title="UTC" if titled else None,
-        scale=alt.Scale(type="utc", domain=[_iso(begin), _iso(end)]),
+        # Without it bars would get 5 px more of the scale on either side than lines.
+        scale=alt.Scale(type="utc", domain=[_iso(begin), _iso(end)], padding=0),
         axis=alt.Axis(labelOverlap=True, tickCount=8, grid=False, format=_time_format(end - begin)),
     )
 
 
 def axis_of(frame: pd.DataFrame, *, titled: bool = True) -> alt.X:
-    """The time axis of a frame's column `at`."""
-    return time_axis(frame["at"].min(), frame["at"].max(), titled=titled)
+    """The time axis of a frame's column `at`, to the end of its last step: what happened in that
+    step lies on it."""
+    begin, end = frame["at"].min(), frame["at"].max()
+    return time_axis(begin, end + step_of(frame), titled=titled)
+
+
+def step_of(frame: pd.DataFrame) -> pd.Timedelta:
+    """From one time of the column `at` to the next; two minutes where there is only one."""
+    at = frame["at"].drop_duplicates().sort_values()
+    step: pd.Timedelta = at.diff().min() if len(at) > 1 else pd.Timedelta(minutes=2)
+    return step
 
 
 def legend(symbol: str = "stroke") -> alt.Legend:
@@ -63,13 +73,13 @@ def share_axis(**more: Any) -> alt.Axis:
     return alt.Axis(format="%", values=[0, 0.25, 0.5, 0.75, 1], **more)
 
 
-def milliseconds() -> alt.Y:
+def milliseconds(**more: Any) -> alt.Y:
     """An axis of the column `ms`, logarithmic: times of a cache and of sources lie orders apart."""
     return alt.Y(
         "ms:Q",
         title="ms",
         scale=alt.Scale(type="log"),
-        axis=alt.Axis(format="~g", values=[10.0**power for power in range(-3, 7)]),
+        axis=alt.Axis(format="~g", values=[10.0**power for power in range(-3, 7)], **more),
     )
 
 
@@ -92,7 +102,8 @@ def event_layer(events: pd.DataFrame, x: alt.X) -> alt.LayerChart:
 
 
 def _time_format(span: pd.Timedelta) -> str:
-    return "%H:%M" if span <= pd.Timedelta(hours=24) else "%d %b"
+    # The 24 hours of a window lie in 25 steps.
+    return "%H:%M" if span <= pd.Timedelta(hours=26) else "%d %b"
 
 
 def _iso(at: pd.Timestamp) -> alt.DateTime:

@@ -11,8 +11,10 @@ import altair as alt
 import pandas as pd
 import pyarrow as pa
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 _KEPT_MAX = 256
+_NARROWEST_PX = 340
 _TRANSFORMER = "arrow_by_name"
 _altair_lock = threading.Lock()  # the choice of a transformer is one for all threads
 
@@ -29,6 +31,12 @@ def draw_chart(make: Callable[..., Any], *data: Any, alt_text: str, key: str | N
     """
     specification = _specification(f"{make.__module__}.{make.__qualname__}", make, *data)
     st.vega_lite_chart(None, specification, key=key, alt=alt_text)
+
+
+def side_by_side() -> tuple[DeltaGenerator, DeltaGenerator]:
+    """Two places beside each other, below each other where charts would be too narrow to read."""
+    grid = st.grid(2, min_column_width=_NARROWEST_PX)
+    return grid.container(), grid.container()
 
 
 @st.cache_data(max_entries=_KEPT_MAX, show_spinner=False)

@@ -13,6 +13,7 @@ from cache_core.telemetry.history import History
 from ui.app import App
 
 _SHOWN_MAX = 100
+_APART = 1 / 40  # of the span: marks nearer to each other would lie one upon the other
 # What stands on the axis; the legend below says what it means. A letter for a deed on some
 # namespace, a shape for another version of everything.
 MARKS = {"clear": "C", "warm": "W", "retune": "T", "import": "I", "outage": "O", DEPLOY: "◆"}
@@ -22,7 +23,11 @@ _COLUMNS = ["at", "kind", "mark", "what"]
 
 
 def events_in(app: App, figures: Figures, namespace: str | None) -> pd.DataFrame:
-    """Events of the window: at (UTC), kind (str), mark (one letter), what (str), oldest first."""
+    """Events of the window: at (UTC), kind (str), mark (str), what (str), oldest first.
+
+    `mark` is what stands on the axis: a letter of MARKS, or those of several that lie close
+    together, at the first of them; the others then have none.
+    """
     steps = figures.by_step(namespace)
     return _events(app, figures.begin_s, figures.end_s, namespace, steps)
 
@@ -55,7 +60,23 @@ def _events(
     rows += _outages(steps)
     frame = pd.DataFrame(rows, columns=_COLUMNS).sort_values("at", ignore_index=True)
     frame["at"] = pd.to_datetime(frame["at"], utc=True)
+    frame["mark"] = _side_by_side(frame, pd.Timedelta(seconds=(end_s - begin_s) * _APART))
     return frame
+
+
+def _side_by_side(frame: pd.DataFrame, apart: pd.Timedelta) -> list[str]:
+    """The marks of rows in order of time, those within `apart` of a first one joined to its own."""
+    marks: list[str] = []
+    first = 0
+    for row, (at, mark) in enumerate(zip(frame["at"], frame["mark"], strict=True)):
+        if not row or at - frame["at"][first] >= apart:
+            first = row
+            marks.append(mark)
+        else:
+            marks.append("")
+            if mark not in marks[first]:
+                marks[first] += mark
+    return marks
 
 
 def said(events: pd.DataFrame) -> str:

@@ -9,7 +9,7 @@ from cache_core.telemetry.history import History
 from cache_core.thresholds import Thresholds
 from ui import charts, history_charts, history_frames, words
 from ui.definitions import meaning
-from ui.drawing import draw_chart
+from ui.drawing import draw_chart, side_by_side
 from ui.events import said
 from ui.history_span import Span
 from ui.history_totals import change_of, is_change, totals_frame
@@ -94,7 +94,10 @@ def draw_overlays(
                     times, history_frames.hit_time_series(span)
                 ),
             )
-            st.caption("p50 and p95 of each hour, from the merged histograms of all processes.")
+            st.caption(
+                "p50 and p95 of each hour, from the merged histograms of all processes. Before: "
+                f"{span.earlier}."
+            )
         else:
             st.caption(f"No hit was timed {span.this} or {span.earlier}.")
     if meanings := said(events):
@@ -141,8 +144,8 @@ def draw_reads(hours: pd.DataFrame, events: pd.DataFrame, span: Span) -> None:
 
 
 def _side_by_side(span: Span) -> list[st.delta_generator.DeltaGenerator]:
-    """Two places: a week of hours needs the whole width."""
-    return list(st.columns(2)) if span.kind == "Day" else [st.container(), st.container()]
+    """Two places, one below the other where there is no room: a week needs the whole width."""
+    return list(side_by_side()) if span.kind == "Day" else [st.container(), st.container()]
 
 
 def draw_totals(now: History, then: History, span: Span) -> None:

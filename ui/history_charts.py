@@ -21,6 +21,7 @@ from ui.history_span import Span
 
 HEIGHT_PX = 280
 _LEFT_PX = 86  # of every vertical axis, so that charts above each other line up
+_TITLE_PX = -24  # the title of such an axis stands within it
 _NOW, _THEN = "#0072B2", "#D55E00"
 # p95 lighter than p50, of the same kind of hue as its span.
 _HIT_HUES = [_NOW, "#56B4E9", _THEN, "#E69F00"]
@@ -84,6 +85,7 @@ def hit_time_chart(frame: pd.DataFrame, span: Span, events: pd.DataFrame) -> alt
     """p50 and p95 of hits over those of the span before, each with a hue and dashes of its own.
 
     `frame`: from hit_time_frame. On a logarithmic scale: a tail may lie orders above the middle.
+    Lines up with rate_chart.
     """
     series = hit_time_series(span)
     lines = (
@@ -94,7 +96,7 @@ def hit_time_chart(frame: pd.DataFrame, span: Span, events: pd.DataFrame) -> alt
         )
         .encode(
             x=_time_axis(span),
-            y=milliseconds(),
+            y=milliseconds(titlePadding=_TITLE_PX, minExtent=_LEFT_PX, maxExtent=_LEFT_PX),
             color=alt.Color(
                 "series:N",
                 scale=alt.Scale(domain=series, range=_HIT_HUES),
@@ -112,7 +114,7 @@ def hit_time_chart(frame: pd.DataFrame, span: Span, events: pd.DataFrame) -> alt
             ],
         )
     )
-    layers = alt.layer(event_layer(events, _time_axis(span)), lines)
+    layers = alt.layer(room_for_bounds(), event_layer(events, _time_axis(span)), lines)
     return cast("alt.LayerChart", layers.properties(height=HEIGHT_PX))
 
 
@@ -139,6 +141,7 @@ def coverage_chart(frame: pd.DataFrame, span: Span) -> alt.LayerChart:
                     maxExtent=_LEFT_PX,
                     labelLimit=_LEFT_PX,
                     labelOverlap=False,
+                    labelFlush=False,
                     ticks=False,
                     domain=False,
                 ),

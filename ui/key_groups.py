@@ -11,6 +11,7 @@ import streamlit as st
 from cache_core.telemetry import GroupFigures, GroupsOf
 from cache_core.telemetry.groups import GroupCounts
 from ui import words
+from ui.drawing import side_by_side
 
 SHOWN = 8
 
@@ -36,20 +37,33 @@ def draw_groups(figures: GroupFigures, namespace: str | None) -> None:
         st.caption(f"No lookups since {words.moment(figures.begin_s)}.")
         return
     st.markdown(sentence(found))
-    left, right = st.columns(2)
+    # With the namespace beside each, a table needs the whole width.
+    left, right = side_by_side() if namespace else (st.container(), st.container())
     with left:
-        st.dataframe(hottest_frame(found, namespace), hide_index=True, width="stretch")
+        st.markdown("Hottest")
+        _draw_table(hottest_frame(found, namespace))
     with right:
+        st.markdown("Most missed")
         missed = most_missed_frame(found, namespace)
         if missed.empty:
             st.caption("Nothing was missed.")
         else:
-            st.dataframe(missed, hide_index=True, width="stretch")
+            _draw_table(missed)
     st.caption(
         f"Counted since {words.moment(figures.begin_s)}, by whole hours. `#…` is the beginning of "
         "a key's digest: what users wrote stands in no key. Functions that name a `group` for "
         "their calls are counted by it. Each process tells the first eight of each an hour, so "
         "these are lower bounds."
+    )
+
+
+def _draw_table(frame: pd.DataFrame) -> None:
+    number = st.column_config.NumberColumn(format="localized")
+    st.dataframe(
+        frame,
+        hide_index=True,
+        width="stretch",
+        column_config={"Lookups": number, "Misses": number},
     )
 
 
@@ -124,9 +138,9 @@ def _frame(
 
 
 def _share(rows: Sequence[Standing], weight: Weight, found: Found) -> str:
-    return words.percent(
-        sum(weight(one.counts) for one in rows) / max(sum(map(weight, found.values())), 1)
-    )
+    """Of all; a share that rounds to nothing is not told as none."""
+    part = sum(weight(one.counts) for one in rows) / max(sum(map(weight, found.values())), 1)
+    return "< 1 %" if 0 < part < 0.005 else words.percent(part)
 
 
 def _keys(rows: Sequence[Standing]) -> str:

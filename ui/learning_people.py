@@ -54,6 +54,7 @@ def _draw_beside_cache(people: pd.DataFrame) -> None:
         user_reads.people_table(people),
         hide_index=True,
         width="stretch",
+        placeholder=words.DASH,
         column_config={"Effectiveness": _PERCENT, "Hit rate": _PERCENT},
         alt=user_reads.describe_people(people),
     )

@@ -41,7 +41,7 @@ def _draw_card(
     frame: Frame, figures: Figures, name: str, before: Counts | None, rated: Rated
 ) -> None:
     counts = figures.totals[name]
-    with st.container(border=True):
+    with st.container(border=True, height="stretch"):
         with st.container(
             horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
         ):
@@ -53,11 +53,14 @@ def _draw_card(
             )
             draw_rating(rated)
         line = spark(figures, name)
+        change = _change(counts, before)
         st.metric(
             "Hit rate",
             words.percent(counts.hit_rate),
-            words.points(_change(counts, before)),
-            delta_description="vs before" if _change(counts, before) is not None else None,
+            words.points(change),
+            delta_color="normal" if words.is_moved(change) else "off",
+            delta_arrow="auto" if words.is_moved(change) else "off",
+            delta_description="vs before" if change is not None else None,
             chart_data=line if len(line) > 1 else None,
             chart_type="line",
             help=meaning("Hit rate"),

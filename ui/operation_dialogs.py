@@ -76,8 +76,8 @@ def _ask_clear(frame: Frame, actor: Actor, namespace: str, plan: WarmPlan | None
     )
     if plan is not None:
         st.checkbox(
-            f"Then warm it: {words.plural(len(plan.arguments), 'entry', 'entries')} that are "
-            "likely to be asked for",
+            f"Then warm it: {words.plural(len(plan.arguments), 'entry', 'entries')} likely to be "
+            "asked for",
             key="then_warm",
         )
     typed = st.text_input("Type the namespace to confirm", key="typed_namespace")
@@ -104,7 +104,7 @@ def _ask_warm(frame: Frame, actor: Actor, plan: WarmPlan) -> None:
     number = len(plan.arguments)
     st.markdown(
         f"This computes up to **{words.plural(number, 'entry', 'entries')}** of "
-        f"`{plan.namespace}` that are likely to be asked for. Those that are fresh are skipped."
+        f"`{plan.namespace}` likely to be asked for. What is fresh is skipped."
     )
     concurrency = st.slider(
         "Sources at the same time",
@@ -118,7 +118,7 @@ def _ask_warm(frame: Frame, actor: Actor, plan: WarmPlan) -> None:
     st.caption(
         "How long a source takes was not measured in this window, so no time can be told."
         if source_s is None
-        else f"About {words.duration(source_s * number / concurrency)}, at "
+        else f"About {words.duration(source_s * -(-number // concurrency))}, at "
         f"{words.duration(source_s)} each; it can be stopped at any time."
     )
 

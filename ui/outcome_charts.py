@@ -16,12 +16,13 @@ from ui.chart_parts import (
     legend,
     rating_bounds,
     room_for_bounds,
+    step_of,
     time_axis,
 )
 
 _BARS_PX, _RATE_PX = 300, 150
-_AXIS_PX = 36  # the same for both, so that their times stand one above the other
-_COUNT_AXIS = alt.Axis(format="~s", minExtent=_AXIS_PX)
+_AXIS_PX = 44  # the same for both, so that their times stand one above the other
+_COUNT_AXIS = alt.Axis(format="~s", minExtent=_AXIS_PX, maxExtent=_AXIS_PX)
 _BLUE = "#2389C7"
 # From the bottom of a bar to its top, and told apart by colour-blind readers.
 OUTCOMES = {
@@ -104,7 +105,9 @@ def rate_chart(rates: pd.DataFrame, thresholds: Thresholds) -> alt.LayerChart:
                 "hit_rate:Q",
                 title="hit rate",
                 scale=alt.Scale(domain=[0, 1]),
-                axis=alt.Axis(format="%", values=[0, 0.5, 1], minExtent=_AXIS_PX),
+                axis=alt.Axis(
+                    format="%", values=[0, 0.5, 1], minExtent=_AXIS_PX, maxExtent=_AXIS_PX
+                ),
             ),
             tooltip=[
                 alt.Tooltip("at:T", title="From", format="%Y-%m-%d %H:%M"),
@@ -119,10 +122,9 @@ def rate_chart(rates: pd.DataFrame, thresholds: Thresholds) -> alt.LayerChart:
 
 
 def _axis(frame: pd.DataFrame, *, titled: bool) -> alt.X:
-    """Half a step wider on either side, so that the first and the last bar are whole."""
-    at = frame["at"].drop_duplicates()
-    half = (at.iloc[1] - at.iloc[0]) / 2 if len(at) > 1 else pd.Timedelta(minutes=1)
-    return time_axis(at.min() - half, at.max() + half, titled=titled)
+    """Half a step wider before, so that the first bar is whole, and to the end of the last step."""
+    begin, end, step = frame["at"].min(), frame["at"].max(), step_of(frame)
+    return time_axis(begin - step / 2, end + step, titled=titled)
 
 
 def _bar_px(steps: int) -> int:

@@ -75,7 +75,9 @@ def _section(part: Part) -> str:
         text += f'</figure>\n<p class="quiet">{escape(part.alt_text)}</p>\n'
     if part.table is not None:
         with pd.option_context("display.max_colwidth", None):  # else texts are cut
-            text += part.table.to_html(index=False, border=0, na_rep="–", escape=True)
+            text += part.table.to_html(
+                index=False, border=0, na_rep="–", escape=True, float_format="{:,.1f}".format
+            )
     return text
 
 

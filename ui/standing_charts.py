@@ -33,7 +33,7 @@ def cell_chart(frame: pd.DataFrame, categories: Sequence[str]) -> alt.LayerChart
         title=None,
         axis=alt.Axis(
             orient="top",
-            labelAngle=-30,
+            labelAngle=0 if _lie_flat(categories) else -30,
             labelOverlap=False,
             labelLimit=110,
             domain=False,
@@ -79,3 +79,11 @@ def cell_chart(frame: pd.DataFrame, categories: Sequence[str]) -> alt.LayerChart
     height_px = _ROW_PX * len(users) + 150
     chart = alt.layer(fields, labels, few).properties(height=height_px).configure(locale=NUMBERS)
     return cast("alt.LayerChart", chart)
+
+
+def _lie_flat(categories: Sequence[str]) -> bool:
+    """Whether the names of the columns have room beside each other, on a telephone too."""
+    return (
+        sum(len(name) + 2 for name in categories) <= 40
+        and max(map(len, categories), default=0) < 10
+    )

@@ -15,6 +15,7 @@ __all__ = [
     "clock",
     "count",
     "duration",
+    "is_moved",
     "moment",
     "percent",
     "plural",
@@ -55,8 +56,15 @@ def percent(share: float | None, digits: int = 0) -> str:
 
 
 def points(change: float | None) -> str | None:
-    """A change of a share as percentage points, "+3.1 pt"; None without one."""
-    return None if change is None else f"{change * 100:+.1f} pt"
+    """A change of a share as percentage points, "+3.1 pt", "0.0 pt"; None without one."""
+    if change is None:
+        return None
+    return f"{change * 100:+.1f} pt" if is_moved(change) else "0.0 pt"
+
+
+def is_moved(change: float | None) -> bool:
+    """Whether a change of a share is one after rounding, so that an arrow may stand beside it."""
+    return change is not None and round(abs(change) * 100, 1) > 0
 
 
 def duration(duration_s: float | None) -> str:

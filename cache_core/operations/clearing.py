@@ -79,16 +79,16 @@ def clear(
                 break
             removed += cache.store.remove(batch)
             progress(removed)
-            deed.after = f"{removed:,} entries removed"
+            deed.after = _removed(removed)
         else:
-            deed.after = f"{removed:,} entries removed"
+            deed.after = _removed(removed)
     report = ClearReport(namespace, removed, deed.stopped)
     log.audit(
         "cleared",
-        "%s cleared %s: %d entries removed%s",
+        "%s cleared %s: %s%s",
         actor.name,
         namespace,
-        removed,
+        _removed(removed),
         ", then stopped" if report.stopped else "",
         namespace=namespace,
         actor=actor.name,
@@ -116,6 +116,10 @@ def clear_tag(cache: Cache, tag: str, actor: Actor, audit: AuditLog) -> None:
 def tag_in_audit(tag: str) -> str:
     """How a tag is named where others read it: whoever knows the tag finds it, nobody else."""
     return f"tag #{keys.tag_digest(tag).hex()[:8]}"
+
+
+def _removed(number: int) -> str:
+    return f"{number:,} {'entry' if number == 1 else 'entries'} removed"
 
 
 def clear_entry(cache: Cache, key: str, actor: Actor, audit: AuditLog) -> bool:

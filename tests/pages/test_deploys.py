@@ -5,15 +5,19 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import pytest
 import streamlit as st
 
-from cache_core.operations import AuditRecord, note_start
+from cache_core.operations import Actor, AuditRecord, note_start
+from cache_core.telemetry import WINDOWS
 from tests.pages.conftest import Files, OpenApp, texts
 from tests.pages.test_recommendations import count
 from ui.app import App
-from ui.events import MARKS
+from ui.chart_parts import axis_of
+from ui.events import MARKS, events_in
 from ui.version import version
 
 Running = Callable[[], App]
@@ -50,6 +54,26 @@ def test_it_shows_beside_one_namespace_too(deployed: App, open_app: OpenApp, pag
 def test_its_shape_is_no_letter_and_no_other_event_has_it() -> None:
     assert not MARKS["deploy"].isalpha()
     assert len(set(MARKS.values())) == len(MARKS)
+
+
+def test_marks_too_near_to_be_read_apart_stand_beside_each_other(
+    deployed: App, open_app: OpenApp
+) -> None:
+    actor = Actor("ada", "operator")
+    for deed, scope in (("clear", "dashboard.stats"), ("retune", "dashboard.stats")):
+        with deployed.audit.deed(actor, deed, scope):
+            pass
+    events = events_in(deployed, deployed.figures(WINDOWS["1h"]), None)
+    assert list(events["kind"]) == ["deploy", "clear", "retune"]
+    assert list(events["mark"]) == ["◆CT", "", ""]
+
+
+def test_what_happened_in_the_last_step_lies_on_the_axis() -> None:
+    hours = pd.DataFrame({"at": pd.date_range("2026-03-01", periods=24, freq="h", tz="UTC")})
+    axis: Any = axis_of(hours).to_dict()
+    first, last = axis["scale"]["domain"]
+    assert (first["date"], first["hours"]) == (1, 0)
+    assert (last["date"], last["hours"]) == (2, 0)
 
 
 def test_it_stands_in_the_report_of_the_past_with_both_versions(

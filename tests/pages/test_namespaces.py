@@ -12,7 +12,10 @@ from streamlit.testing.v1 import AppTest
 
 from cache_core.events import ReadEvent
 from cache_core.operations import Actor, retune
+from cache_core.telemetry import GroupsOf
+from cache_core.telemetry.groups import GroupCounts
 from tests.pages.conftest import OpenApp, texts
+from ui import key_groups, words
 from ui.app import App
 
 Running = Callable[[], App]
@@ -130,6 +133,20 @@ def test_both_charts_say_in_words_what_they_draw(open_app: OpenApp, running: Run
     specs = [json.loads(chart.proto.spec) for chart in at.get("vega_lite_chart")]
     assert len(specs) == 2
     assert all(len(chart.proto.alt) > 20 for chart in at.get("vega_lite_chart"))
+
+
+def test_a_change_that_rounds_to_nothing_points_neither_up_nor_down() -> None:
+    assert [words.points(change) for change in (-0.0004, 0.0004, -0.0006)] == [
+        "0.0 pt",
+        "0.0 pt",
+        "-0.1 pt",
+    ]
+    assert [words.is_moved(change) for change in (None, -0.0004, -0.0006)] == [False, False, True]
+
+
+def test_a_small_share_of_all_is_not_told_as_none() -> None:
+    found = {"ns": GroupsOf(lookups=1000, groups={"a": GroupCounts(3, 0, 0.0)})}
+    assert key_groups.sentence(found) == "**The first 1 key or group takes < 1 % of lookups.**"
 
 
 def test_shows_the_hottest_and_the_most_missed_keys_by_digest(
