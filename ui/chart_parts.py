@@ -84,7 +84,8 @@ def milliseconds(**more: Any) -> alt.Y:
 
 
 def event_layer(events: pd.DataFrame, x: alt.X) -> alt.LayerChart:
-    """A rule with a flag for each event, its text in the tooltip.
+    """A rule for each event with a flag above the chart, where no bar covers it; its text in the
+    tooltip.
 
     Args:
         events: at (UTC), mark (what stands on the axis), what (str); may be empty.
@@ -95,7 +96,7 @@ def event_layer(events: pd.DataFrame, x: alt.X) -> alt.LayerChart:
         alt.Tooltip("what:N", title="Event"),
     ]
     rule = base.mark_rule(color=QUIET, strokeWidth=1, opacity=0.7).encode(x=x, tooltip=tooltip)
-    flag = base.mark_text(baseline="top", dy=2, fontSize=12, color=QUIET).encode(
+    flag = base.mark_text(baseline="bottom", dy=-3, fontSize=12, color=QUIET).encode(
         x=x, y=alt.value(0), text="mark:N", tooltip=tooltip
     )
     return cast("alt.LayerChart", alt.layer(rule, flag))
