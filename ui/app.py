@@ -169,6 +169,11 @@ class App:
         return found
 
     @property
+    def store_problem(self) -> StoreError | None:
+        """Why figures could not be read the last time somebody wanted them; None if they could."""
+        return self._failure[1]
+
+    @property
     def thresholds(self) -> Thresholds:
         """What ratings and targets go by here."""
         return self.settings.thresholds

@@ -91,7 +91,7 @@ def draw_frame(app: App) -> None:
             bind="query-params",
             width="stretch",
         )
-        _draw_connections(app, problem)
+        _draw_connections(app, _LIVE[st.session_state.get("live") or "off"])
         draw_role(app)
     _keep_view(app)
 
@@ -198,18 +198,23 @@ def _look_around(app: App) -> tuple[list[str], StoreError | None]:
     return sorted(found), None
 
 
-def _draw_connections(app: App, problem: StoreError | None) -> None:
+def _draw_connections(app: App, live_s: float | None) -> None:
     st.divider()
-    kind = _STORE_NAMES.get(app.cache.store.kind, app.cache.store.kind)
-    if not app.cache.is_on:
-        st.badge(f"{kind}: caching is off", icon=":material/toggle_off:", color="gray")
-    elif problem is not None:
-        st.badge(f"{kind}: out of reach", icon=":material/cloud_off:", color="red")
-    else:
-        st.badge(f"{kind}: connected", icon=":material/database:", color="green")
+    st.fragment(_draw_store, run_every=live_s, key="store")(app)
     st.caption(f"{app.cache.store.address} · prefix `{app.cache.store.prefix}`")
     label = app.data_label()
     if "sample" in label.lower():
         st.badge(f"Data: {label}", icon=":material/science:", color="orange")
     else:
         st.caption(f":material/table: Data: {label}")
+
+
+def _draw_store(app: App) -> None:
+    """How the store is doing; drawn again while live, as the last reading found it."""
+    kind = _STORE_NAMES.get(app.cache.store.kind, app.cache.store.kind)
+    if not app.cache.is_on:
+        st.badge(f"{kind}: caching is off", icon=":material/toggle_off:", color="gray")
+    elif app.store_problem is not None:
+        st.badge(f"{kind}: out of reach", icon=":material/cloud_off:", color="red")
+    else:
+        st.badge(f"{kind}: connected", icon=":material/database:", color="green")
