@@ -150,7 +150,7 @@ def _warm(page: Page, address: str, namespace: str) -> None:
     row = page.locator(".st-key-warm_" + namespace.replace(".", "-"))
     row.get_by_role("button").click()
     dialog = page.get_by_role("dialog")
-    expect(dialog.get_by_text("Those that are fresh are skipped")).to_be_visible()
+    expect(dialog.get_by_text("What is fresh is skipped")).to_be_visible()
     dialog.get_by_role("button", name=re.compile("Warm \\d+")).click()
     expect(page.get_by_text(re.compile(r"\d+ computed, 0 were fresh")).first).to_be_visible(
         timeout=60_000
