@@ -47,6 +47,14 @@ def legend(symbol: str = "stroke") -> alt.Legend:
     return alt.Legend(orient="bottom", title=None, columns=2, labelLimit=160, symbolType=symbol)
 
 
+def lines_with_dots(frame: pd.DataFrame, dot_px2: int = 40) -> alt.Chart:
+    """Lines, with a dot at each step: one that stands alone between gaps is seen, too."""
+    chart: alt.Chart = alt.Chart(frame).mark_line(
+        point=alt.OverlayMarkDef(size=dot_px2, filled=True), strokeWidth=2
+    )
+    return chart
+
+
 def rating_bounds(bounds: Sequence[float]) -> alt.LayerChart:
     """A dotted rule at each bound of a rating, named beyond the edge, where no line covers it."""
     frame = pd.DataFrame({"bound": bounds, "word": ["Excellent", "Good", "Fair"]})

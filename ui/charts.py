@@ -14,6 +14,7 @@ from ui.chart_parts import (
     event_layer,
     in_utc,
     legend,
+    lines_with_dots,
     milliseconds,
     rating_bounds,
     share_axis,
@@ -48,26 +49,22 @@ def hit_rate_chart(
 ) -> alt.LayerChart:
     """A line per namespace on a fixed scale, with the bounds of the ratings and the events."""
     x = axis_of(frame)
-    lines = (
-        alt.Chart(frame)
-        .mark_line(point=alt.OverlayMarkDef(size=40, filled=True), strokeWidth=2)
-        .encode(
-            x=x,
-            y=alt.Y(
-                "hit_rate:Q",
-                title=None,
-                scale=alt.Scale(domain=[0, 1]),
-                axis=share_axis(),
-            ),
-            color=alt.Color("namespace:N", legend=legend()),
-            strokeDash=alt.StrokeDash("namespace:N", title=None),
-            tooltip=[
-                alt.Tooltip("at:T", title="Time", format="%Y-%m-%d %H:%M"),
-                alt.Tooltip("namespace:N", title="Namespace"),
-                alt.Tooltip("hit_rate:Q", title="Hit rate", format=".1%"),
-                alt.Tooltip("lookups:Q", title="Lookups", format=","),
-            ],
-        )
+    lines = lines_with_dots(frame).encode(
+        x=x,
+        y=alt.Y(
+            "hit_rate:Q",
+            title=None,
+            scale=alt.Scale(domain=[0, 1]),
+            axis=share_axis(),
+        ),
+        color=alt.Color("namespace:N", legend=legend()),
+        strokeDash=alt.StrokeDash("namespace:N", title=None),
+        tooltip=[
+            alt.Tooltip("at:T", title="Time", format="%Y-%m-%d %H:%M"),
+            alt.Tooltip("namespace:N", title="Namespace"),
+            alt.Tooltip("hit_rate:Q", title="Hit rate", format=".1%"),
+            alt.Tooltip("lookups:Q", title="Lookups", format=","),
+        ],
     )
     layers = alt.layer(rating_bounds(thresholds.hit_rate), event_layer(events, x), lines)
     return cast("alt.LayerChart", layers.properties(height=HEIGHT_PX))
@@ -96,26 +93,20 @@ SERIES = ["From cache, p50", "From cache, p95", "From source, p50", "From source
 def response_chart(frame: pd.DataFrame, events: pd.DataFrame | None = None) -> alt.LayerChart:
     """Response times of cache and source on a logarithmic scale: they lie orders apart."""
     x = axis_of(frame)
-    lines = (
-        alt.Chart(frame)
-        .mark_line(point=alt.OverlayMarkDef(size=40, filled=True), strokeWidth=2)
-        .encode(
-            x=x,
-            y=milliseconds(),
-            color=alt.Color(
-                "series:N", legend=legend(), scale=alt.Scale(domain=SERIES, range=_HUES)
-            ),
-            strokeDash=alt.StrokeDash(
-                "series:N",
-                title=None,
-                scale=alt.Scale(domain=SERIES, range=[[1, 0], [4, 3], [1, 0], [4, 3]]),
-            ),
-            tooltip=[
-                alt.Tooltip("at:T", title="Time", format="%Y-%m-%d %H:%M"),
-                alt.Tooltip("series:N", title="Series"),
-                alt.Tooltip("ms:Q", title="ms", format=",.2f"),
-            ],
-        )
+    lines = lines_with_dots(frame).encode(
+        x=x,
+        y=milliseconds(),
+        color=alt.Color("series:N", legend=legend(), scale=alt.Scale(domain=SERIES, range=_HUES)),
+        strokeDash=alt.StrokeDash(
+            "series:N",
+            title=None,
+            scale=alt.Scale(domain=SERIES, range=[[1, 0], [4, 3], [1, 0], [4, 3]]),
+        ),
+        tooltip=[
+            alt.Tooltip("at:T", title="Time", format="%Y-%m-%d %H:%M"),
+            alt.Tooltip("series:N", title="Series"),
+            alt.Tooltip("ms:Q", title="ms", format=",.2f"),
+        ],
     )
     layers = alt.layer(lines) if events is None else alt.layer(event_layer(events, x), lines)
     return cast("alt.LayerChart", layers.properties(height=HEIGHT_PX))

@@ -11,6 +11,7 @@ from cache_core.thresholds import Thresholds
 from ui.chart_parts import (
     QUIET,
     event_layer,
+    lines_with_dots,
     milliseconds,
     rating_bounds,
     room_for_bounds,
@@ -46,35 +47,28 @@ def rate_chart(
     `frame`: from rate_frame. Hours without lookups stay gaps.
     """
     series = [span.this.capitalize(), span.earlier.capitalize()]
-    lines = (
-        alt.Chart(frame)
-        .mark_line(
-            point=alt.OverlayMarkDef(size=36 if span.kind == "Day" else 14, filled=True),
-            strokeWidth=2,
-        )
-        .encode(
-            x=_time_axis(span),
-            y=alt.Y(
-                "hit_rate:Q",
-                title=None,
-                scale=alt.Scale(domain=[0, 1]),
-                axis=share_axis(minExtent=_LEFT_PX, maxExtent=_LEFT_PX),
-            ),
-            color=alt.Color(
-                "series:N",
-                scale=alt.Scale(domain=series, range=[_NOW, _THEN]),
-                legend=alt.Legend(orient="top", title=None, symbolType="stroke", symbolSize=400),
-            ),
-            strokeDash=alt.StrokeDash(
-                "series:N", title=None, scale=alt.Scale(domain=series, range=[[1, 0], [5, 4]])
-            ),
-            tooltip=[
-                alt.Tooltip("at:T", title="Hour of this span", format="%Y-%m-%d %H:%M"),
-                alt.Tooltip("series:N", title="Series"),
-                alt.Tooltip("hit_rate:Q", title="Hit rate", format=".1%"),
-                alt.Tooltip("lookups:Q", title="Lookups", format=","),
-            ],
-        )
+    lines = lines_with_dots(frame, 36 if span.kind == "Day" else 14).encode(
+        x=_time_axis(span),
+        y=alt.Y(
+            "hit_rate:Q",
+            title=None,
+            scale=alt.Scale(domain=[0, 1]),
+            axis=share_axis(minExtent=_LEFT_PX, maxExtent=_LEFT_PX),
+        ),
+        color=alt.Color(
+            "series:N",
+            scale=alt.Scale(domain=series, range=[_NOW, _THEN]),
+            legend=alt.Legend(orient="top", title=None, symbolType="stroke", symbolSize=400),
+        ),
+        strokeDash=alt.StrokeDash(
+            "series:N", title=None, scale=alt.Scale(domain=series, range=[[1, 0], [5, 4]])
+        ),
+        tooltip=[
+            alt.Tooltip("at:T", title="Hour of this span", format="%Y-%m-%d %H:%M"),
+            alt.Tooltip("series:N", title="Series"),
+            alt.Tooltip("hit_rate:Q", title="Hit rate", format=".1%"),
+            alt.Tooltip("lookups:Q", title="Lookups", format=","),
+        ],
     )
     marks = event_layer(events, _time_axis(span))
     layers = alt.layer(rating_bounds(thresholds.hit_rate), marks, lines)
@@ -88,31 +82,24 @@ def hit_time_chart(frame: pd.DataFrame, span: Span, events: pd.DataFrame) -> alt
     Lines up with rate_chart.
     """
     series = hit_time_series(span)
-    lines = (
-        alt.Chart(frame)
-        .mark_line(
-            point=alt.OverlayMarkDef(size=36 if span.kind == "Day" else 14, filled=True),
-            strokeWidth=2,
-        )
-        .encode(
-            x=_time_axis(span),
-            y=milliseconds(titlePadding=_TITLE_PX, minExtent=_LEFT_PX, maxExtent=_LEFT_PX),
-            color=alt.Color(
-                "series:N",
-                scale=alt.Scale(domain=series, range=_HIT_HUES),
-                legend=alt.Legend(
-                    orient="top", title=None, columns=2, symbolType="stroke", symbolSize=400
-                ),
+    lines = lines_with_dots(frame, 36 if span.kind == "Day" else 14).encode(
+        x=_time_axis(span),
+        y=milliseconds(titlePadding=_TITLE_PX, minExtent=_LEFT_PX, maxExtent=_LEFT_PX),
+        color=alt.Color(
+            "series:N",
+            scale=alt.Scale(domain=series, range=_HIT_HUES),
+            legend=alt.Legend(
+                orient="top", title=None, columns=2, symbolType="stroke", symbolSize=400
             ),
-            strokeDash=alt.StrokeDash(
-                "series:N", title=None, scale=alt.Scale(domain=series, range=_HIT_DASHES)
-            ),
-            tooltip=[
-                alt.Tooltip("at:T", title="Hour of this span", format="%Y-%m-%d %H:%M"),
-                alt.Tooltip("series:N", title="Series"),
-                alt.Tooltip("ms:Q", title="ms", format=",.3~g"),
-            ],
-        )
+        ),
+        strokeDash=alt.StrokeDash(
+            "series:N", title=None, scale=alt.Scale(domain=series, range=_HIT_DASHES)
+        ),
+        tooltip=[
+            alt.Tooltip("at:T", title="Hour of this span", format="%Y-%m-%d %H:%M"),
+            alt.Tooltip("series:N", title="Series"),
+            alt.Tooltip("ms:Q", title="ms", format=",.3~g"),
+        ],
     )
     layers = alt.layer(room_for_bounds(), event_layer(events, _time_axis(span)), lines)
     return cast("alt.LayerChart", layers.properties(height=HEIGHT_PX))

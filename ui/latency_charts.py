@@ -10,7 +10,7 @@ import pandas as pd
 
 from cache_core.telemetry import Counts, Figures, merged
 from ui import words
-from ui.chart_parts import axis_of, event_layer, in_utc, legend, milliseconds
+from ui.chart_parts import axis_of, event_layer, in_utc, legend, lines_with_dots, milliseconds
 
 PATHS = {"hit": "Hit", "miss": "Miss", "source": "Source", "store": "Store"}
 MEANINGS = {
@@ -42,28 +42,24 @@ def percentile_chart(frame: pd.DataFrame, events: pd.DataFrame) -> alt.LayerChar
     """A line for each percentile, on a logarithmic scale: a tail lies orders above the middle."""
     x = axis_of(frame)
     names = list(SHARES)
-    lines = (
-        alt.Chart(frame)
-        .mark_line(point=alt.OverlayMarkDef(size=30, filled=True), strokeWidth=2)
-        .encode(
-            x=x,
-            y=milliseconds(),
-            color=alt.Color(
-                "percentile:N",
-                legend=legend(),
-                scale=alt.Scale(domain=names, range=[_HUES[name] for name in names]),
-            ),
-            strokeDash=alt.StrokeDash(
-                "percentile:N",
-                title=None,
-                scale=alt.Scale(domain=names, range=[_DASHES[name] for name in names]),
-            ),
-            tooltip=[
-                alt.Tooltip("at:T", title="From", format="%Y-%m-%d %H:%M"),
-                alt.Tooltip("percentile:N", title="Percentile"),
-                alt.Tooltip("ms:Q", title="ms", format=",.2f"),
-            ],
-        )
+    lines = lines_with_dots(frame, 30).encode(
+        x=x,
+        y=milliseconds(),
+        color=alt.Color(
+            "percentile:N",
+            legend=legend(),
+            scale=alt.Scale(domain=names, range=[_HUES[name] for name in names]),
+        ),
+        strokeDash=alt.StrokeDash(
+            "percentile:N",
+            title=None,
+            scale=alt.Scale(domain=names, range=[_DASHES[name] for name in names]),
+        ),
+        tooltip=[
+            alt.Tooltip("at:T", title="From", format="%Y-%m-%d %H:%M"),
+            alt.Tooltip("percentile:N", title="Percentile"),
+            alt.Tooltip("ms:Q", title="ms", format=",.2f"),
+        ],
     )
     layers = alt.layer(event_layer(events, x), lines)
     return cast("alt.LayerChart", layers.properties(height=_CHART_PX))
