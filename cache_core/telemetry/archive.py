@@ -36,8 +36,8 @@ from cache_core.telemetry.joining import (
     join,
     packed,
 )
+from cache_core.telemetry.lateness import KEEP_HOURS_S, LATE_HOURS_KEY, late_hours
 from cache_core.telemetry.periods import HOUR_S, clock_of, hour_key
-from cache_core.telemetry.recorder import KEEP_HOURS_S, LATE_HOURS_KEY, late_hours
 from cache_core.telemetry.windows import merged
 
 _MARK = "archive"  # field of LATE_HOURS_KEY; a store without it was cleared, or is a new one
