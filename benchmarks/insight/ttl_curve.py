@@ -24,7 +24,8 @@ from pathlib import Path
 import numpy as np
 
 from cache_core.insight.ttl_estimate import estimate
-from cache_core.insight.ttl_log import LogContent, Plan, TtlLog, next_plan, together
+from cache_core.insight.ttl_log import LogContent, TtlLog, together
+from cache_core.insight.ttl_plan import Plan, next_plan
 from cache_core.insight.ttl_replay import Floats, Whole, reads_of, replay
 
 _TTLS = 10

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cache_core.insight.ttl_log import HASHES, TICKS, LogContent, cell_draw, phase
+from cache_core.insight.ttl_log import LogContent
+from cache_core.insight.ttl_plan import HASHES, TICKS, cell_draw, phase
 from cache_core.insight.ttl_replay import Floats, Reads, Whole, hits_by_key, reads_of, replay_hits
 
 _CELL_PER_TTL = 4  # cells this much longer than the TTL are replayed from inside
