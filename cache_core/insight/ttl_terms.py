@@ -19,6 +19,9 @@ from cache_core.insight.ttl_replay import COMMANDS_OF_HIT, COMMANDS_OF_MISS
 BUDGET = 0.05
 """Of all reads, by default: so many may be answered with outdated data."""
 
+POINTS_A_DOUBLING = 0.005
+"""A TTL twice as long has to gain so much hit rate, else the shorter one is the better trade."""
+
 Limit = Literal["gain", "budget", "range", "ages", "reads"]
 """What keeps a TTL from being longer: no more to gain, the budget, the policy's range, or that
 too little was seen of such ages, or of reads so far apart."""
@@ -32,6 +35,8 @@ class Observed:
         logs: of one or several windows, oldest first.
         until_s: Unix time the last log goes to; its window may be longer.
         checks: a chance sample of recomputes.
+        check_keys: the hash of each check's key, as in the logs; None where that is not known, and
+            then a check of a key that is read often counts no more than any other.
         recomputes: how many there were in truth.
         source_mean_s: how long computing takes, on average.
         ttl_s: as it is now; low_s, high_s: between what it may be.
@@ -48,6 +53,7 @@ class Observed:
     ttl_s: float
     low_s: float
     high_s: float
+    check_keys: Sequence[int] | None = None
     budget: float = BUDGET
     hit_commands: float = COMMANDS_OF_HIT
     miss_commands: float = COMMANDS_OF_MISS
@@ -57,6 +63,8 @@ class Observed:
             raise ValueError(f"no range of TTLs: {self.low_s!r} to {self.high_s!r}")
         if not 0 < self.ttl_s < math.inf:
             raise ValueError(f"ttl_s must be above 0, not {self.ttl_s!r}")
+        if self.check_keys is not None and len(self.check_keys) != len(self.checks):
+            raise ValueError(f"{len(self.check_keys)} keys, but {len(self.checks)} checks")
         if not 0 <= self.budget <= 1:
             raise ValueError(f"the budget is a share of reads from 0 to 1, not {self.budget!r}")
 
@@ -86,7 +94,8 @@ class TooLittle:
 class Promise:
     """What one TTL is expected to give, 0 to 1 each, with the interval of each.
 
-    Staleness is a share of all reads; not a number where nothing can be said.
+    Of the time watched, with a warm cache. Staleness is a share of all reads. Each is not a number
+    where nothing can be said.
     """
 
     ttl_s: float
@@ -103,8 +112,10 @@ class TtlAdvice:
     """The TTL with the best trade; that of `present` where nothing else is better.
 
     source_s_an_hour, commands_an_hour: saved; below 0 is a cost. limit: what keeps the TTL from
-    being longer still; reason: that in words. fit: of the change model; fit_text: in words, why
-    it is believed or not.
+    being longer still; reason: that in words. confidence_text: what it goes by. fit: of the change
+    model; fit_text: in words, why it is believed or not. hit_rate_off, points_off: how far the
+    hit rate and the gain may lie from the promised ones the next time as long as the one watched,
+    going by how much they moved within it, 0 to 1.
     """
 
     present: Promise
@@ -116,6 +127,9 @@ class TtlAdvice:
     reason: str
     fit: Fit
     fit_text: str
+    hit_rate_off: float
+    points_off: float
+    confidence_text: str
 
     @property
     def ttl_s(self) -> float:
@@ -138,7 +152,7 @@ class TtlPicture:
     """What each TTL would give, and the advice; TooLittle where the curve is all there is.
 
     grid: by TTL, ascending; the present one and the advised one are among them. told_s: up to
-    which TTL reads and ages of recomputes were seen that allow advice. hours: the logs tell of.
+    which TTL reads and ages of recomputes allow advice. hours: the logs tell of.
     """
 
     grid: tuple[Promise, ...]
