@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,7 @@ from cache_core import Cache, Policy, connect
 from cache_core.database import DatabaseError, open_database
 from cache_core.learning.sample import ensure_sample
 from cache_core.learning.sources import data_label
+from cache_core.learning.tags import is_own_group
 from cache_core.learning.views import LearningViews
 from cache_core.operations import AuditLog, Dismissals, HealthTests, Jobs, note_start
 from cache_core.operations.sign_in import PasswordDoor
@@ -32,6 +33,7 @@ from cache_core.telemetry import (
 )
 from cache_core.telemetry.archiver import Archiver
 from cache_core.telemetry.history import History, HistoryReader
+from cache_core.telemetry.saved import SavedReader, SavedSpan, Span
 from cache_core.telemetry.scraping import ScrapedApp, Scraper, apps_from
 from cache_core.thresholds import Thresholds
 from ui.session_view import SessionViews
@@ -55,6 +57,7 @@ class App:
     cache: Cache
     metrics: MetricsReader
     past: HistoryReader
+    saved_past: SavedReader
     archiver: Archiver
     jobs: Jobs
     session_views: SessionViews
@@ -168,6 +171,15 @@ class App:
         self._histories[asked] = (time.monotonic() + kept_s, found)
         return found
 
+    def saved(self, span: Span, namespaces: Sequence[str], group: str | None) -> SavedSpan | None:
+        """What the cache saved, as SavedReader, this process's latest reads included; None without
+        a database. Raises SQLAlchemyError."""
+        if self.engine is None:
+            return None
+        if self.recorder is not None:
+            self.recorder.flush()
+        return self.saved_past.read(self.engine, span, namespaces, group)
+
     @property
     def store_problem(self) -> StoreError | None:
         """Why figures could not be read the last time somebody wanted them; None if they could."""
@@ -247,12 +259,18 @@ def _make_app() -> App:
     settings = _settings()
     cache = connect(settings)
     store = cache.store
-    archiver = Archiver(store, keep_days=settings.history_days, is_counted=settings.is_cache_on)
+    archiver = Archiver(
+        store,
+        keep_days=settings.history_days,
+        is_counted=settings.is_cache_on,
+        keeps_group=is_own_group,
+    )
     made = App(
         settings=settings,
         cache=cache,
         metrics=MetricsReader(store),
         past=HistoryReader(store),
+        saved_past=SavedReader(store, is_own_group),
         archiver=archiver,
         jobs=Jobs(),
         session_views=SessionViews(cache),

@@ -38,6 +38,7 @@ class Logged:
             logs=self.logs,
             until_s=self.until_s,
             checks=[Check(age_s, bool(changed)) for age_s, changed in pairs],
+            check_keys=rows["key"].tolist(),
             recomputes=self.checks.recomputes,
             source_mean_s=source_mean_s,
             ttl_s=ttl_s,
