@@ -67,6 +67,8 @@ class Settings(BaseSettings):
     database_url: SecretStr = SecretStr(DEFAULT_DATABASE_URL)
     # Which keys are read when, as 32 bits of each key's digest, bounded: what advice on TTLs needs.
     log_reads: bool = True
+    # Share of reads that advice on TTLs lets be answered with outdated data.
+    staleness_budget: float = Field(default=0.05, ge=0, le=1)
     history_days: int = Field(default=400, ge=1, le=36_500)
     operator_password: SecretStr | None = None
     operate_on_loopback: bool = False
