@@ -35,8 +35,8 @@ from cache_core.telemetry import (
 )
 from cache_core.telemetry.archiver import Archiver
 from cache_core.telemetry.history import History, HistoryReader
-from cache_core.telemetry.saved import SavedReader, SavedSpan, Span
 from cache_core.telemetry.periods import clock_of
+from cache_core.telemetry.saved import SavedReader, SavedSpan, Span
 from cache_core.telemetry.scraping import ScrapedApp, Scraper, apps_from
 from cache_core.thresholds import Thresholds
 from ui.session_view import SessionViews

@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cache_core.insight.ttl_estimate import Before, TtlEstimate, estimate
-from cache_core.insight.ttl_log import HASHES, TICKS, LogContent, together
+from cache_core.insight.ttl_log import LogContent, together
+from cache_core.insight.ttl_plan import HASHES, TICKS
 from cache_core.insight.ttl_replay import Floats, Whole
 
 SPAN_REACH = 1 / 3

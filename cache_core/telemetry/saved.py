@@ -12,8 +12,8 @@ from cache_core.stores.base import Store, StoreError
 from cache_core.telemetry.archive_rows import added_up, read_parts
 from cache_core.telemetry.history_tables import HistoryHour, HistorySaved
 from cache_core.telemetry.joining import Held, held_in_store, join
+from cache_core.telemetry.lateness import KEEP_HOURS_S
 from cache_core.telemetry.periods import HOUR_S, clock_of, hour_key
-from cache_core.telemetry.recorder import KEEP_HOURS_S
 from cache_core.telemetry.saved_rows import KeepsGroup, Row, saved_rows
 
 _READ_AT_ONCE = 100

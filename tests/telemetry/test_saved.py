@@ -18,8 +18,8 @@ from cache_core.telemetry.archive import Archive
 from cache_core.telemetry.archive_rows import SETTLED_S
 from cache_core.telemetry.history_tables import HistorySaved
 from cache_core.telemetry.joining import packed, unpacked
+from cache_core.telemetry.lateness import KEEP_HOURS_S, LATE_HOURS_KEY
 from cache_core.telemetry.periods import hour_key
-from cache_core.telemetry.recorder import KEEP_HOURS_S, LATE_HOURS_KEY
 from cache_core.telemetry.saved import Saved, SavedReader, SavedSpan, Span
 from tests.cache.helpers import Clock
 from tests.conftest import OpenSameStore
