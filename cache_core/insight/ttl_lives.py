@@ -53,11 +53,11 @@ def trimmed(weights: Sequence[float]) -> list[float]:
     found = np.asarray(weights, dtype=np.float64)
     bound = float(found.max(initial=0.0))
     if bound == 0.0:
-        return found.tolist()
+        return list(found.tolist())
     while _worth(found) < WORTH_MIN * np.count_nonzero(found):
         bound *= _CUT
         found = np.minimum(found, bound)
-    return found.tolist()
+    return list(found.tolist())
 
 
 def _worth(weights: Floats) -> float:
