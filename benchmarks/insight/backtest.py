@@ -5,8 +5,9 @@
 Learned from the first half of each trace's time: a log with room for a tenth of its rows, and up
 to 400 recomputes, drawn by chance, as a cache with the present TTL would have had them (age,
 whether the value had changed, key; none where the old value was gone: twice the TTL). The advised
-TTL is applied to the second half by exact replay of all rows, the cache warm from the first half. Four
-present TTLs a trace, three hashes each; the policy allows a tenth to ten times the present TTL.
+TTL is applied to the second half by exact replay of all rows, the cache warm from the first half.
+Four present TTLs a trace, three hashes each; the policy allows a tenth to ten times the present
+TTL.
 
 DNS rows carry the answer, so it is known which hits are outdated. For the two edit histories times
 of changes are known and reads are drawn by chance: keys by how often they are edited ("own"), or
