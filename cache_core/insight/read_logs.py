@@ -225,6 +225,7 @@ class ReadLogs:
         """The store does not have what was taken."""
         for taken in self._taken:
             taken.kept.dirty = True
+            taken.kept.due_s = 0.0
         self._taken = []
 
     def after_fork(self) -> None:
