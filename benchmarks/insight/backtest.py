@@ -3,8 +3,8 @@
     python -m benchmarks.insight.backtest [DATA_DIR]
 
 Learned from the first half of each trace's time: a log with room for a tenth of its rows, and up
-to 400 recomputes, drawn by chance, as a cache with the present TTL would have had them (age, whether
-the value had changed, key; none where the old value was gone: twice the TTL). The advised TTL is
+to 400 recomputes, drawn by chance, as a cache with the present TTL would have had them (age, key,
+whether the value had changed; none where the old value was gone: twice the TTL). The advised TTL is
 applied to the second half by exact replay of all rows, the cache warm from the first half. Four
 present TTLs a trace, three hashes each; the policy allows a tenth to ten times the present TTL.
 
@@ -241,8 +241,8 @@ def _hit_rates(cases: list[Case], silent: int) -> Section:
             ]
         )
     columns = (
-        "trace|present TTL|advised|limit|promised hit rate, %|delivered|off, points|of that the log's"
-        "|gain off|said it may be off|confidence"
+        "trace|present TTL|advised|limit|promised hit rate, %|delivered|off, points"
+        "|of that the log's|gain off|said it may be off|confidence"
     ).split("|")
     text = f"""
 {len(cases)} advices ({silent} times there was too little for one). The round with the middle advice
@@ -255,7 +255,7 @@ is shown; "off": promised less delivered, mean of the rounds.
 
 def _summary(cases: list[Case]) -> str:
     lines = []
-    groups = {"all": cases}
+    groups = {"all": cases, "another TTL advised": [c for c in cases if c.advice.is_change]}
     groups |= {
         f"confidence {word}": [case for case in cases if case.advice.confidence == word]
         for word in ("high", "medium", "low")
