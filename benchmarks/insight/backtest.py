@@ -7,53 +7,31 @@ to 400 recomputes, drawn by chance, as a cache with the present TTL would have h
 whether the value had changed; none where the old value was gone: twice the TTL). The advised TTL is
 applied to the second half by exact replay of all rows, the cache warm from the first half. Four
 present TTLs a trace, three hashes each; the policy allows a tenth to ten times the present TTL.
-
-DNS rows carry the answer, so it is known which hits are outdated. For the two edit histories times
-of changes are known and reads are drawn by chance: keys by how often they are edited ("own"), or
-by Zipf's law whatever their edits are ("zipf"). The other traces hold no changes: none is seen.
+Reads, and what is known of changes: `traffic`.
 """
 
 from __future__ import annotations
 
 import platform
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.figures import Section, Table
-from benchmarks.insight.data import folder, rows
-from benchmarks.insight.ttl_curve import log_reads, trace
+from benchmarks.insight.traffic import Traffic, traffics
+from benchmarks.insight.ttl_curve import log_reads
 from cache_core.insight.change_rate import Check
 from cache_core.insight.ttl_advice import Observed, TtlAdvice, picture
-from cache_core.insight.ttl_replay import Floats, Reads, Whole, reads_of, replay_hits
+from cache_core.insight.ttl_replay import Reads, Whole, reads_of, replay_hits
 
 _PARTS = (1000, 300, 100, 30)  # of half the time: the present TTLs
 _ROUNDS = 3
 _CHECKS_MAX = 400
 _RANGE = 10.0
-_DRAWN = 40_000
 _OLD_ENTRY = 2.0  # TTLs after which an entry cannot be compared with its successor
 _AIM = 0.03
-_UNCHANGING = ("A_llm_prefix_blocks", "A_shop_pages_jul", "A_web_server_jul1995")
-
-
-@dataclass(frozen=True)
-class Traffic:
-    """Reads in order of time, and which version of its key's data each would have computed."""
-
-    name: str
-    key: Whole
-    at_s: Floats
-    version: Whole
-    is_changing: bool
-
-    @property
-    def half_s(self) -> float:
-        return float(self.at_s[-1]) / 2
 
 
 @dataclass(frozen=True)
@@ -96,17 +74,6 @@ def main() -> None:
                 cases += [found] if found else []
     print(_hit_rates(cases, silent).markdown())
     print(_staleness(cases).markdown())
-
-
-def traffics() -> Iterator[Traffic]:
-    """All that is tested on."""
-    for name in _UNCHANGING:
-        key, at_s = trace(folder() / f"{name}.csv.gz")
-        yield Traffic(name[2:], key, at_s, np.zeros(len(key), np.int64), is_changing=False)
-    yield _dns()
-    for name in ("A_file_updates_2014_2026", "A_wiki_edits_2015"):
-        for way in ("own", "zipf"):
-            yield _drawn(name, way)
 
 
 def backtest(traffic: Traffic, ttl_s: float, seed: int) -> Case | None:
@@ -174,43 +141,6 @@ def _replayed(traffic: Traffic, ttl_s: float) -> tuple[float, float, float, floa
         float(outdated[~second].mean()),
         float(outdated[second].mean()),
     )
-
-
-def _dns() -> Traffic:
-    key, at_s = trace(folder() / "A_dns_lan_2018.csv.gz")
-    values = [row["value_id"] for row in rows("A_dns_lan_2018.csv.gz")]
-    _, version = np.unique(values, return_inverse=True)
-    return Traffic("dns_lan_2018", key, at_s, version.astype(np.int64), is_changing=True)
-
-
-def _drawn(name: str, way: str) -> Traffic:
-    """Reads drawn by chance, evenly in time, of what really changed."""
-    changes: dict[str, list[float]] = defaultdict(list)
-    for row in rows(f"{name}.csv.gz"):
-        changes[row["key"]].append(float(row["ts_seconds"]))
-    rng = np.random.default_rng(1)
-    names = sorted(changes)
-    rng.shuffle(names)
-    if way == "own":
-        weights = np.array([len(changes[each]) for each in names], dtype=np.float64)
-    else:
-        names = names[:3000]
-        weights = 1 / np.arange(1, len(names) + 1) ** 0.9
-    begin_s = min(min(times) for times in changes.values())
-    end_s = max(max(times) for times in changes.values())
-    key = rng.choice(len(names), _DRAWN, p=weights / weights.sum())
-    at_s = np.sort(rng.random(_DRAWN)) * (end_s - begin_s)
-    _, key = np.unique(key, return_inverse=True)
-    version = _versions(key, at_s + begin_s, [changes[names[k]] for k in np.unique(key)])
-    return Traffic(f"{name[2:]}, {way}", key.astype(np.int64), at_s, version, is_changing=True)
-
-
-def _versions(key: NDArray[np.int64], at_s: Floats, changes: list[list[float]]) -> Whole:
-    version = np.empty(len(key), dtype=np.int64)
-    for number, times in enumerate(changes):
-        those = key == number
-        version[those] = np.searchsorted(np.sort(times), at_s[those], side="right")
-    return version
 
 
 def _by_present(cases: list[Case]) -> dict[tuple[str, float], list[Case]]:

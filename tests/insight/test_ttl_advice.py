@@ -3,92 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from cache_core.insight.change_rate import Check
-from cache_core.insight.ttl_advice import (
-    CHECKS_MIN,
-    READS_MIN,
-    Observed,
-    Promise,
-    TooLittle,
-    TtlAdvice,
-    TtlPicture,
-    picture,
-)
-from cache_core.insight.ttl_log import LogContent, Plan, TtlLog
+from cache_core.insight.ttl_advice import CHECKS_MIN, READS_MIN, TooLittle, TtlAdvice, picture
+from cache_core.insight.ttl_log import LogContent
 from cache_core.insight.ttl_terms import POINTS_A_DOUBLING
-
-DAY_S = 86_400.0
-KEYS = 40
-READS = 10_000
-EACH_S = KEYS * DAY_S / READS
-
-
-def log_of(
-    keys: Sequence[int] | NDArray[np.int64], at_s: NDArray[np.float64], begin_s: float = 0.0
-) -> LogContent:
-    """All reads of a day."""
-    log = TtlLog(Plan(begin_s, DAY_S), len(at_s) + 1)
-    hashes = [int(key) * 2_654_435_761 % 2**32 for key in keys]
-    for key, at in zip(hashes, at_s.tolist(), strict=True):
-        log.take(key, at)
-    return log.content()
-
-
-@cache
-def steady(number: int = READS, begin_s: float = 0.0, seed: int = 1) -> LogContent:
-    """Reads at moments of chance, all KEYS alike: each once in KEYS * DAY_S / number seconds."""
-    rng = np.random.default_rng(seed)
-    return log_of(
-        rng.integers(0, KEYS, number), begin_s + np.sort(rng.random(number)) * DAY_S, begin_s
-    )
-
-
-def checks_at(rate: float, number: int = 500, age_s: float = 300.0, seed: int = 2) -> list[Check]:
-    """Recomputes of entries a little older than `age_s`; data changes at moments of chance."""
-    rng = np.random.default_rng(seed)
-    ages = age_s + rng.exponential(60.0, number)
-    changed = rng.random(number) < -np.expm1(-rate * ages)
-    return [Check(age, bool(new)) for age, new in zip(ages.tolist(), changed, strict=True)]
-
-
-def observed(checks: Sequence[Check], **changes: object) -> Observed:
-    """A steady day, a ttl of 5 min, ten times longer or shorter allowed."""
-    given = Observed(
-        logs=[steady()],
-        until_s=DAY_S,
-        checks=checks,
-        check_keys=None,
-        recomputes=5_000,
-        source_mean_s=0.5,
-        ttl_s=300.0,
-        low_s=30.0,
-        high_s=3000.0,
-    )
-    return replace(given, **changes)  # type: ignore[arg-type]
-
-
-def pictured(given: Observed) -> TtlPicture:
-    found = picture(given, grid=13)
-    assert isinstance(found, TtlPicture)
-    return found
-
-
-def advised(given: Observed) -> TtlAdvice:
-    advice = pictured(given).advice
-    assert isinstance(advice, TtlAdvice), advice
-    return advice
-
-
-def at(found: TtlPicture, ttl_s: float) -> Promise:
-    return next(each for each in found.grid if each.ttl_s == ttl_s)
+from tests.insight.watched import (
+    DAY_S,
+    EACH_S,
+    KEYS,
+    READS,
+    advised,
+    at,
+    checks_at,
+    log_of,
+    observed,
+    pictured,
+    steady,
+)
 
 
 def test_the_curve_is_that_of_reads_at_random() -> None:
@@ -155,60 +90,6 @@ def test_beyond_the_advised_ttl_a_doubling_gains_next_to_nothing() -> None:
     found = pictured(observed(checks_at(0.0), logs=logs, ttl_s=30.0, low_s=3.0, high_s=240.0))
     longest = at(found, 240.0)
     assert longest.hit_rate - advice.advised.hit_rate < 2 * POINTS_A_DOUBLING
-
-
-def test_staleness_is_a_share_of_reads_not_of_hits() -> None:
-    rate = 1 / 3000
-    found = at(pictured(observed(checks_at(rate, number=20_000))), 300.0)
-    of_hits = 1 - (1 - math.exp(-0.1)) / 0.1
-    assert found.staleness == pytest.approx(found.hit_rate * of_hits, rel=0.1)
-
-
-def test_a_hot_key_that_changes_counts_by_its_reads() -> None:
-    """One key has two thirds of the reads and changes; most checks are of keys that do not."""
-    rng = np.random.default_rng(5)
-    number = READS
-    keys = np.where(rng.random(number) < 2 / 3, 0, rng.integers(1, KEYS * 5, number))
-    logs = [log_of(keys, np.sort(rng.random(number)) * DAY_S)]
-    quiet, busy = checks_at(0.0, number=360), checks_at(1 / 300, number=40)
-    of = [1 + each % (KEYS * 5 - 1) for each in range(360)] + [0] * 40
-    hashes = [key * 2_654_435_761 % 2**32 for key in of]
-    known = at(pictured(observed([*quiet, *busy], logs=logs, check_keys=hashes)), 300.0)
-    unknown = at(pictured(observed([*quiet, *busy], logs=logs)), 300.0)
-    truth = 2 / 3 * (1 - (1 - math.exp(-1)) / 1)
-    assert unknown.staleness < truth / 4
-    assert known.staleness == pytest.approx(truth, rel=0.5)
-    assert known.staleness_high > truth
-
-
-def test_keys_that_change_at_once_beside_keys_that_never_do_stay_below_the_upper_end() -> None:
-    """A tenth of the keys has changed at every age: a tenth of hits is outdated at any TTL."""
-    rng = np.random.default_rng(6)
-    checks = [Check(300.0 + rng.exponential(60.0), each % 10 == 0) for each in range(600)]
-    for each in pictured(observed(checks)).grid:
-        if not math.isnan(each.staleness):
-            assert each.staleness_high > 0.1 * each.hit_rate
-            assert each.ttl_s > 300.0 or each.staleness < 0.1 * each.hit_rate
-
-
-def test_bursts_are_judged_by_what_was_seen_of_each_age() -> None:
-    """A third changes within seconds, the others never: ages from 10 s to 10 min are known."""
-    rng = np.random.default_rng(7)
-    ages = rng.uniform(10.0, 600.0, 900)
-    checks = [Check(age, each % 3 == 0) for each, age in enumerate(ages.tolist())]
-    found = pictured(observed(checks))
-    assert isinstance(found.advice, TtlAdvice)
-    assert found.advice.fit == "does not fit, bursty"
-    assert "each age is used" in found.advice.fit_text
-    present = at(found, 300.0)
-    assert present.staleness / present.hit_rate == pytest.approx(1 / 3, abs=0.05)
-
-
-def test_nothing_is_said_of_lives_far_beyond_the_ages_seen() -> None:
-    found = pictured(observed(checks_at(0.0, age_s=40.0), ttl_s=60.0))
-    for each in found.grid:
-        assert math.isnan(each.staleness) == (each.ttl_s > found.told_s)
-        assert not math.isnan(each.hit_rate)
 
 
 def test_nothing_is_said_of_lives_of_more_than_a_third_of_the_time_watched() -> None:
