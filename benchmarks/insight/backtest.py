@@ -28,6 +28,7 @@ from cache_core.insight.ttl_replay import Reads, Whole, reads_of, replay_hits
 
 _PARTS = (1000, 300, 100, 30)  # of half the time: the present TTLs
 _ROUNDS = 3
+_SHARE = 0.1
 _CHECKS_MAX = 400
 _RANGE = 10.0
 _OLD_ENTRY = 2.0  # TTLs after which an entry cannot be compared with its successor
@@ -65,25 +66,29 @@ def main() -> None:
     """Prints Markdown."""
     print(f"- Date: {datetime.now(UTC):%Y-%m-%d %H:%M} UTC")
     print(f"- Machine: {platform.platform()}, numpy {np.__version__}\n", flush=True)
-    cases, silent = [], 0
+    cases, whole, silent = [], [], 0
     for traffic in traffics():
         for part in _PARTS:
+            ttl_s = traffic.half_s / part
             for seed in range(_ROUNDS):
-                found = backtest(traffic, traffic.half_s / part, seed)
+                found = backtest(traffic, ttl_s, seed, _SHARE)
                 silent += found is None
                 cases += [found] if found else []
-    print(_hit_rates(cases, silent).markdown())
+            if not traffic.is_drawn:
+                found = backtest(traffic, ttl_s, 0, 1.0)
+                whole += [found] if found else []
+    print(_hit_rates(cases, whole, silent).markdown())
     print(_staleness(cases).markdown())
 
 
-def backtest(traffic: Traffic, ttl_s: float, seed: int) -> Case | None:
+def backtest(traffic: Traffic, ttl_s: float, seed: int, share: float) -> Case | None:
     """Advice learned from the first half, held against the second; None if there is none."""
     rng = np.random.default_rng(seed)
     learned = traffic.at_s < traffic.half_s
     key, at_s = traffic.key[learned], traffic.at_s[learned]
     rng_of_log = np.random.default_rng(seed)
     hashes = np.random.default_rng(seed).integers(0, 2**32, int(key.max()) + 1)
-    logs, _ = log_reads(key, at_s, 1, rng_of_log)
+    logs, _ = log_reads(key, at_s, 1, rng_of_log, share)
     checks, keys = _recomputes(reads_of(key, at_s), traffic.version[learned], ttl_s)
     drawn = rng.permutation(len(checks))[:_CHECKS_MAX]
     found = picture(
@@ -150,7 +155,7 @@ def _by_present(cases: list[Case]) -> dict[tuple[str, float], list[Case]]:
     return found
 
 
-def _hit_rates(cases: list[Case], silent: int) -> Section:
+def _hit_rates(cases: list[Case], whole: list[Case], silent: int) -> Section:
     lines = []
     for (name, ttl_s), group in _by_present(cases).items():
         middle = sorted(group, key=lambda case: case.advice.ttl_s)[len(group) // 2]
@@ -177,29 +182,37 @@ def _hit_rates(cases: list[Case], silent: int) -> Section:
     text = f"""
 {len(cases)} advices ({silent} times there was too little for one). The round with the middle advice
 is shown; "off": promised less delivered, mean of the rounds.
-
-{_summary(cases)}
 """
-    return Section("hit", "TTL advice: hit rate", text, [Table(columns, lines)])
+    tables = [Table(columns, lines), _summary(cases, whole)]
+    return Section("hit", "TTL advice: hit rate", text, tables)
 
 
-def _summary(cases: list[Case]) -> str:
-    lines = []
-    groups = {"all": cases, "another TTL advised": [c for c in cases if c.advice.is_change]}
-    groups |= {
-        f"confidence {word}": [case for case in cases if case.advice.confidence == word]
-        for word in ("high", "medium", "low")
+def _summary(cases: list[Case], whole: list[Case]) -> Table:
+    groups = {
+        "recorded reads": [c for c in cases if not c.traffic.is_drawn],
+        "recorded reads, the log has room for all": whole,
+        "drawn reads": [c for c in cases if c.traffic.is_drawn],
+        "medium or high confidence": [c for c in cases if c.advice.confidence != "low"],
     }
-    for name, group in groups.items():
-        if group:
-            lines.append(
-                f"- {name} ({len(group)}): hit rate within 3 points in "
-                f"{_share([abs(c.off) <= _AIM for c in group])}, against the same time in "
-                f"{_share([abs(c.sample_off) <= _AIM for c in group])}; gain within 3 points in "
-                f"{_share([abs(c.gain_off) <= _AIM for c in group])}; within what was said in "
-                f"{_share([abs(c.off) <= c.advice.hit_rate_off + _margin(c) for c in group])}"
-            )
-    return "\n".join(lines)
+    lines = [
+        [
+            name,
+            str(len(group)),
+            _share([abs(c.off) <= _AIM for c in group]),
+            _share([abs(c.sample_off) <= _AIM for c in group]),
+            _share([abs(c.gain_off) <= _AIM for c in group]),
+            f"{np.mean([abs(c.off) for c in group]) * 100:.1f}",
+            f"{np.mean([abs(c.gain_off) for c in group]) * 100:.1f}",
+            _share([abs(c.off) <= c.advice.hit_rate_off + _margin(c) for c in group]),
+        ]
+        for name, group in groups.items()
+        if group
+    ]
+    columns = (
+        "advices|number|hit rate within 3 points|against the same time|gain within 3 points"
+        "|hit rate off, mean|gain off, mean|within what was said"
+    ).split("|")
+    return Table(columns, lines, "How often promises held")
 
 
 def _margin(case: Case) -> float:

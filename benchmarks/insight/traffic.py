@@ -30,6 +30,8 @@ class Traffic:
     at_s: Floats
     version: Whole
     is_changing: bool
+    is_drawn: bool = False
+    """Whether reads were drawn by chance."""
 
     @property
     def half_s(self) -> float:
@@ -73,7 +75,9 @@ def _drawn(name: str, way: str) -> Traffic:
     at_s = np.sort(rng.random(_DRAWN)) * (end_s - begin_s)
     _, key = np.unique(key, return_inverse=True)
     version = _versions(key, at_s + begin_s, [changes[names[k]] for k in np.unique(key)])
-    return Traffic(f"{name[2:]}, {way}", key.astype(np.int64), at_s, version, is_changing=True)
+    return Traffic(
+        f"{name[2:]}, {way}", key.astype(np.int64), at_s, version, is_changing=True, is_drawn=True
+    )
 
 
 def _versions(key: Whole, at_s: Floats, changes: list[list[float]]) -> Whole:

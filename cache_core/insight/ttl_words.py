@@ -11,6 +11,8 @@ from cache_core.insight.ttl_staleness import Staleness
 from cache_core.insight.ttl_terms import POINTS_A_DOUBLING, Limit, Observed, Promise
 
 DAY_S = 86_400.0
+SPAN_MIN_S = DAY_S / 4
+"""Watched for less, what comes next is not foretold: measured in `docs/insight.md`."""
 _OFF_HIGH, _OFF_MEDIUM = 0.025, 0.05
 _MOVED_HIGH, _MOVED_MEDIUM = 0.05, 0.15
 _WORDS: tuple[Confidence, ...] = ("low", "medium", "high")
@@ -132,7 +134,9 @@ def confidence_of(
             f"the hit rate moved by up to {wording.points(off.hit_rate)} within the time watched",
         ),
     ]
-    if span_s < DAY_S:
+    if span_s < SPAN_MIN_S:
+        parts.append(("low", f"watched for {wording.seconds(span_s)}: other hours may differ"))
+    elif span_s < DAY_S:
         parts.append(("medium", f"watched for {wording.seconds(span_s)}, less than a day"))
     if stale.misfit:
         parts.append(("medium", "changes do not come at random"))
