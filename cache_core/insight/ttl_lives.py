@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cache_core.insight.ttl_curves import Watched
-from cache_core.insight.ttl_log import LogContent
-from cache_core.insight.ttl_plan import TICKS
+from cache_core.insight.ttl_log import TICKS, LogContent
 from cache_core.insight.ttl_replay import Floats, Whole, hits_by_key, reads_of
 
 WORTH_MIN = 1 / 3
@@ -50,14 +49,14 @@ def trimmed(weights: Sequence[float]) -> list[float]:
     Study of Procedures to Identify and Trim Extreme Sampling Weights, Proc. Survey Research
     Methods Section, ASA, 1990, 225-230; worth as in Kish, J. Official Statistics 8(2), 1992).
     """
-    found = np.asarray(weights, dtype=np.float64)
+    found: Floats = np.asarray(weights, dtype=np.float64)
     bound = float(found.max(initial=0.0))
     if bound == 0.0:
-        return list(found.tolist())
+        return [float(weight) for weight in found]
     while _worth(found) < WORTH_MIN * np.count_nonzero(found):
         bound *= _CUT
         found = np.minimum(found, bound)
-    return list(found.tolist())
+    return [float(weight) for weight in found]
 
 
 def _worth(weights: Floats) -> float:
