@@ -62,6 +62,7 @@ class Files:
     """The files that the page offered last, made as its buttons make them."""
 
     made_by: dict[str, tuple[str, Callable[[], str]]] = field(default_factory=dict)
+    csv_of: dict[str, Callable[[], str]] = field(default_factory=dict)
 
     @property
     def names(self) -> list[str]:
@@ -85,6 +86,10 @@ class Files:
         """Everything in all three, names of files too, for looking a text up."""
         return "\n".join([*self.names, *map(self._made, self.made_by)])
 
+    def rows_of(self, page: str) -> list[dict[str, str]]:
+        """The rows of the CSV of one of several blocks that offer files."""
+        return list(csv.DictReader(io.StringIO(self.csv_of[page]())))
+
     def _made(self, ending: str) -> str:
         return self.made_by[ending][1]()
 
@@ -97,6 +102,8 @@ def files(monkeypatch: pytest.MonkeyPatch) -> Files:
 
     def note(label: str, data: Callable[[], str], file_name: str, **more: Any) -> bool:
         offered.made_by[file_name.rpartition(".")[2]] = (file_name, data)
+        if file_name.endswith(".csv"):
+            offered.csv_of[file_name.split("-")[1]] = data
         return original(label, data=data, file_name=file_name, **more)
 
     monkeypatch.setattr(st, "download_button", note)
