@@ -105,19 +105,25 @@ def _draw_charts(found: Feedback) -> None:
     frame = feedback_frames.step_frame(found)
     chosen = found.chosen
     st.markdown(f"Time the cache saved, {feedback_charts.unit_of(frame)}")
-    draw_chart(
-        feedback_charts.saved_chart,
-        frame,
-        chosen.step,
-        alt_text=feedback_frames.describe_saved(frame, chosen),
-    )
+    if frame["saved_s"].max() > 0:
+        draw_chart(
+            feedback_charts.saved_chart,
+            frame,
+            chosen.step,
+            alt_text=feedback_frames.describe_saved(frame, chosen),
+        )
+    else:
+        st.caption("As far as is known, nothing was saved in this span.")
     st.markdown("Mean outcome over the same time")
-    draw_chart(
-        feedback_charts.outcome_chart,
-        frame,
-        chosen.step,
-        alt_text=feedback_frames.describe_outcomes(frame, chosen),
-    )
+    if frame["outcomes"].any():
+        draw_chart(
+            feedback_charts.outcome_chart,
+            frame,
+            chosen.step,
+            alt_text=feedback_frames.describe_outcomes(frame, chosen),
+        )
+    else:
+        st.caption("No outcome with a time lies in this span.")
     notes = ["Lines: 95 % intervals. Hollow: fewer than ten outcomes."]
     if (frame["state"] == UNKNOWN).any():
         notes.insert(0, "Grey: nothing is known of the reads.")

@@ -44,6 +44,7 @@ def saved_chart(frame: pd.DataFrame, step: str) -> alt.LayerChart:
                 left=known["at"] + inset,
                 right=known["until"] - inset,
                 value=known["saved_s"] / unit_s,
+                zero=0.0,
             )
         )
         .mark_rect(color=_SAVED)
@@ -54,9 +55,9 @@ def saved_chart(frame: pd.DataFrame, step: str) -> alt.LayerChart:
                 "value:Q",
                 title=None,
                 scale=alt.Scale(domain=[0, most * 1.05 if most > 0 else 1]),
-                axis=alt.Axis(format="~g", tickCount=4, minExtent=_LEFT_PX, maxExtent=_LEFT_PX),
+                axis=alt.Axis(format=",~f", tickCount=4, minExtent=_LEFT_PX, maxExtent=_LEFT_PX),
             ),
-            y2=alt.datum(0),
+            y2="zero:Q",
             tooltip=[
                 _time(step),
                 alt.Tooltip("value:Q", title=f"Saved ({unit})", format=",.3~g"),

@@ -171,3 +171,4 @@ def test_with_caching_off_the_block_says_that_nothing_is_counted(open_app: OpenA
     assert not at.exception
     assert "Caching is off, so no reads are counted now." in texts(at)
     assert "No reads of sample-ada are known in these 2 weeks." in texts(at)
+    assert "As far as is known, nothing was saved in this span." in texts(at)
