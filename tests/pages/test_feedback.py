@@ -103,7 +103,7 @@ def test_the_figures_of_a_user_are_those_counted_by_hand(
     scores = outcomes_by_hand(engine, "sample-ada", midnight(13), midnight(-1))
     assert f"in {len(scores)} outcomes" in texts(at)
     assert metric(at, "Mean outcome") == f"{sum(scores) / len(scores) * 100:.0f} %"
-    rows = files.rows_of("learning_feedback")
+    rows = files.of("learning_feedback").csv()
     assert len(rows) == 14
     by_day = {row["at"][:10]: row for row in rows}
     for back in (1, 2, 3):
@@ -113,6 +113,20 @@ def test_the_figures_of_a_user_are_those_counted_by_hand(
         assert int(row["outcomes"]) == len(day)
         if day:
             assert float(row["mean"]) == pytest.approx(sum(day) / len(day))
+
+
+def test_files_name_nobody_in_their_names_and_say_what_the_page_says(
+    open_app: OpenApp, running: Running, files: Files
+) -> None:
+    open_with(open_app, running, days=3)
+    found = files.of("learning_feedback")
+    assert len(found.names) == 3
+    assert "ada" not in "".join(found.names)
+    content = found.json()
+    assert content["answer"].startswith("The cache saved sample-ada 9 s in these 2 weeks")
+    assert [one["Namespace"] for one in content["namespaces"]][:1] == ["user.data"]
+    assert len(content["steps"]) == 14
+    assert "Mean outcome over the same time" in found.html()
 
 
 def test_what_is_known_by_user_is_said_as_a_part_of_the_whole(
