@@ -78,8 +78,8 @@ class LearnedSteps:
         chances: dict[str, float] = {}
         rest = 1.0
         for view in reversed(views[1:]):
-            view.spread(chances, rest * view.share)
-            rest *= 1.0 - view.share
+            view.spread(chances, rest)
+            rest *= view.rest
         self._spread_popular(chances, views[0], rest)
         return self._returns.corrected(recent, chances, unit)
 
@@ -201,13 +201,13 @@ class LearnedSteps:
 
     def _spread_popular(self, chances: dict[str, float], view: View, rest: float) -> None:
         """The most general view for keys that others guess, and for a few that are its own."""
-        followers = view.row.followers
+        followers = view.followers
         if self._popular_age <= 0 or not self._popular:
             self._popular = heapq.nlargest(_POPULAR_GUESSES, followers, key=followers.__getitem__)
             self._popular_age = _POPULAR_EVERY
         self._popular_age -= 1
         for key in self._popular:
             chances.setdefault(key, 0.0)
-        scale = rest * view.share / view.kept
+        scale = rest * view.scale  # nothing is taken off this view's counts
         for key in chances:
             chances[key] += scale * followers.get(key, 0.0)

@@ -16,9 +16,8 @@ Algorithm for Latent Data Models, JRSS B 71(3), 2009, 593-613.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import repeat
 
 from cache_core.insight.decayed_counts import Row
 
@@ -34,27 +33,34 @@ _BUCKETS = _BUCKET_MAX + 1
 
 @dataclass(slots=True)
 class View:
-    """A row, what is taken off a count of one event or more, and the share it gets of the chain."""
+    """A row with the share of the chain it gets.
 
-    row: Row
+    A count of `unit` or more loses `off`, a faded one keeps the part `left`; times `scale` it is
+    the view's share of a key's probability, to which the chain below adds `rest` times its own.
+    """
+
+    followers: Mapping[str, float]
     unit: float
-    discount: float
-    kept: float
-    share: float
+    off: float
+    left: float
+    scale: float
+    rest: float
     bucket: int
 
-    def chance(self, key: str) -> float:
-        """Probability of `key` by this view alone, 0 to 1."""
-        count = self.row.followers.get(key, 0.0)
-        return (count - self.discount * min(count, self.unit)) / self.kept
+    def own(self, key: str) -> float:
+        """The view's share of the probability of `key`."""
+        count = self.followers.get(key)
+        if count is None:
+            return 0.0
+        return self.scale * (count - self.off if count >= self.unit else count * self.left)
 
     def spread(self, chances: dict[str, float], part: float) -> None:
-        """Add the view's probabilities, times `part`."""
-        scale, unit = part / self.kept, self.unit
-        off = self.discount * unit
-        for key, count in self.row.followers.items():
-            left = count - off if count >= unit else count * (1.0 - self.discount)
-            chances[key] = chances.get(key, 0.0) + scale * left
+        """Add the view's shares, times `part`."""
+        scale, unit, off, left = part * self.scale, self.unit, self.off, self.left
+        known = chances.get
+        for key, count in self.followers.items():
+            mass = count - off if count >= unit else count * left
+            chances[key] = known(key, 0.0) + scale * mass
 
 
 class Trust:
@@ -74,28 +80,33 @@ class Trust:
         """`key` was read: trust the views more that foretold it better than those below."""
         below = 1.0 / _UNKNOWN_KEYS
         for view in views:
-            own = view.share * view.chance(key)
-            total = own + (1.0 - view.share) * below
-            self.foretold[view.bucket] += weight * own / total
+            own = view.own(key)
+            below = own + view.rest * below
+            self.foretold[view.bucket] += weight * own / below
             self.came[view.bucket] += weight
-            below = total
 
     def _view(self, place: int, row: Row, unit: float) -> View:
-        discount = self._discounts[place]
-        off = discount * sum(map(min, row.followers.values(), repeat(unit))) if discount else 0.0
+        discount, kept = self._discounts[place], row.moves
+        if discount:
+            kept -= discount * sum(
+                [count if count < unit else unit for count in row.followers.values()]
+            )
         seen = row.moves / unit
         bucket = place * _BUCKETS + min(max(int(seen + 0.5), 1).bit_length(), _BUCKET_MAX)
         prior = unit * _PRIOR
         first = seen / (seen + len(row.followers))
         share = (prior * first + self.foretold[bucket]) / (prior + self.came[bucket])
-        return View(row, unit, discount, row.moves - off, share, bucket)
+        off, left = discount * unit, 1.0 - discount
+        return View(row.followers, unit, off, left, share / kept, 1.0 - share, bucket)
 
 
 def chance(views: Sequence[View], key: str) -> float:
     """Probability of `key` by the whole chain, 0 to 1."""
     found = 1.0 / _UNKNOWN_KEYS
     for view in views:
-        found = view.share * view.chance(key) + (1.0 - view.share) * found
+        found *= view.rest
+        if key in view.followers:
+            found += view.own(key)
     return found
 
 

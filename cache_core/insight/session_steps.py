@@ -100,10 +100,13 @@ class Returns:
 
     def learn(self, place: int, chance: float, weight: float, *, happened: bool) -> None:
         """A key at this place was foretold with `chance`; was it read next?"""
-        whole = place * _COLUMNS + _LEVELS
-        for cell in (_cell(place, chance), whole):
-            self.expected[cell] += weight * chance
-            self.seen[cell] += weight * happened
+        cell, whole = _cell(place, chance), place * _COLUMNS + _LEVELS
+        expected = weight * chance
+        self.expected[cell] += expected
+        self.expected[whole] += expected
+        if happened:
+            self.seen[cell] += weight
+            self.seen[whole] += weight
 
     def corrected(
         self, recent: Sequence[str], chances: dict[str, float], unit: float
