@@ -1,15 +1,13 @@
 """What will this session read next? Learned from the reads of all sessions, in bounded memory.
 
-A guess is a mixture of four views of the past, each a share of what was counted: what followed the
-last two reads, what followed the last one, what *led to* it (people go to and fro), and what is
-read most. How far to trust each is learned as well, by how much the view has seen. Everything is a
-sum, so what several processes learned adds up (`add`), and everything fades (`half_life_s`).
+A guess is a chain of four views of the past: what is read after many different reads, what *led to*
+the last read (people go to and fro), what followed it, and what followed the last two. How far to
+trust each is learned as well (`read_views`). Everything is a sum, so what several processes learned
+adds up (`add`, `to_bytes`), and everything fades (`half_life_s`).
 
-Sources: back-off from longer to shorter contexts, J. G. Cleary and I. H. Witten, Data Compression
-Using Adaptive Coding and Partial String Matching, IEEE Trans. Comm. 32(4), 1984, 396-402; for page
-sequences M. Deshpande and G. Karypis, Selective Markov Models for Predicting Web Page Accesses, ACM
-TOIT 4(2), 2004, 163-184. Fetching what is likely enough: V. N. Padmanabhan and J. C. Mogul, Using
-Predictive Prefetching to Improve World Wide Web Latency, ACM SIGCOMM CCR 26(3), 1996, 22-36.
+Source of fetching what is likely enough: V. N. Padmanabhan and J. C. Mogul, Using Predictive
+Prefetching to Improve World Wide Web Latency, ACM SIGCOMM CCR 26(3), 1996, 22-36. `fetch_budget`
+moves the bar by what came of it.
 """
 
 from __future__ import annotations
@@ -121,8 +119,8 @@ class NextReads:
                 return []
             goes_on = self._steps.goes_on(recent[-1], self._unit())
             goes_on *= self._steps.gaps.share_within(within_s)
-            likeliest = heapq.nlargest(most, chances.items(), key=lambda found: found[1])
-            return [(key, chance * goes_on) for key, chance in likeliest]
+            likeliest = heapq.nlargest(most, chances, key=chances.__getitem__)
+            return [(key, chances[key] * goes_on) for key in likeliest]
 
     def predict_for(
         self, session: Hashable, most: int = 3, *, within_s: float | None = None
