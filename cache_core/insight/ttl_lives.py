@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cache_core.insight.ttl_curves import Watched
-from cache_core.insight.ttl_log import TICKS, LogContent
+from cache_core.insight.ttl_log import LogContent
+from cache_core.insight.ttl_plan import TICKS
 from cache_core.insight.ttl_replay import Floats, Whole, hits_by_key, reads_of
 
 WORTH_MIN = 1 / 3

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from cache_core.insight.change_rate import Check
 from cache_core.insight.ttl_advice import Observed, Promise, TtlAdvice, TtlPicture, picture
-from cache_core.insight.ttl_log import LogContent, Plan, TtlLog
+from cache_core.insight.ttl_log import LogContent, TtlLog
+from cache_core.insight.ttl_plan import Plan
 
 DAY_S = 86_400.0
 KEYS = 40
