@@ -52,6 +52,7 @@ def ttl_s(policy: Policy, own: Policy, same: Entry | None, now_s: float) -> floa
         return first_s
     # Replicas whose clocks differ may see an entry from the future: it has not stood at all.
     stood_s = max(now_s - same.created_s, 0.0)
+    # In a batch the sources of others are in it too; what is given is bounded all the same.
     before_s = same.fresh_until_s - same.created_s - same.source_s
     if not math.isfinite(before_s):  # it slid, under an earlier policy
         before_s = first_s

@@ -39,6 +39,12 @@ _ALL = (
     Definition("Time saved", "Cache", "time",
         "Sum over reads answered from the cache: what the source took when it computed the entry, "
         "less what the read took."),
+    Definition("Kept longer / shorter", "Cache", "%",
+        "Where a policy keeps entries by use: shares of the computed entries that were given a "
+        "life above and below the TTL. New and changed ones begin with half of it, and it grows "
+        "while they are asked for again and stay the same."),
+    Definition("Mean life given", "Cache", "time",
+        "Mean life that computed entries were given, where a policy keeps them by use."),
     Definition("Change", "Cache", "points",
         "Hit rate less that of the window before, in percentage points."),
     Definition("Rating", "Cache", "word",
