@@ -254,8 +254,6 @@ class LearningViews:
         self.users, self.categories = users, categories
 
     def _put_texts(self, cache: Cache, engine: Engine) -> None:
-        # An entry for each text that people analyse, most of them once and some again and again:
-        # these are kept by use. Not the patterns: few keys that everybody reads, ended by tags.
         @cache.cached(
             "learning.patterns",
             ttl_s=CacheTTL.STATIC_PATTERNS,
@@ -271,6 +269,9 @@ class LearningViews:
             "learning.analysis",
             ttl_s=CacheTTL.LEARNING_METRICS,
             tags=[EVERYTHING, TEXTS],
+            # An entry for each text that is analysed, most of them once, some again and again, and
+            # a source that takes long. Patterns are few keys that everybody reads; outcomes are
+            # what people look for changes in, which other processes may make.
             keep_by_use=True,
             version=2,
             key=lambda text: text_md5(text).hex(),
@@ -282,7 +283,6 @@ class LearningViews:
             "learning.outcomes",
             ttl_s=CacheTTL.LEARNING_METRICS,
             tags=lambda md5: [EVERYTHING, instruction_tag(md5)],
-            keep_by_use=True,
             source_many=lambda calls: analysing.instruction_outcomes(
                 engine, [md5 for (md5,) in calls]
             ),
