@@ -60,9 +60,9 @@ def draw_lives(counts: Counts) -> None:
     given = longer + shorter + counts.number("kept_usual")
     if not given:
         return
-    shares = f"{words.percent(longer / given)} / {words.percent(shorter / given)}"
     shown = {
-        "Kept longer / shorter": shares,
+        "Kept longer": words.percent(longer / given),
+        "Kept shorter": words.percent(shorter / given),
         "Mean life given": words.duration(counts.number("kept_s") / given),
     }
     with st.grid(4, min_column_width=150):
