@@ -47,6 +47,9 @@ _ALL = (
         "life below the TTL. New and changed ones begin with half of it."),
     Definition("Mean life given", "Cache", "time",
         "Mean life that computed entries were given, where a policy keeps them by use."),
+    Definition("Known by user", "Cache", "%",
+        "Of the time saved, the part that is counted by user, or for answers to everybody. Each "
+        "process tells only the users that stand out, so what one user saved is a lower bound."),
     Definition("Change", "Cache", "points",
         "Hit rate less that of the window before, in percentage points."),
     Definition("Rating", "Cache", "word",
