@@ -181,8 +181,9 @@ class Compute:
             )
             return entry, False
         if look.before is not None:
-            same = look.before.body == entry.body
-            self._recorder.count(call.namespace, "unchanged" if same else "changed")
+            is_changed = look.before.body != entry.body
+            age_s = _age_s(look, created_s)
+            self._recorder.recomputed(call.namespace, call.entry_key, is_changed, age_s)
         return entry, True
 
     def _pack(
@@ -299,3 +300,11 @@ class Compute:
         """Let errands end and leases go."""
         self._keeper.close()
         self._errands.close()
+
+
+def _age_s(look: Look, now_s: float) -> float | None:
+    """Age of the value before, seconds; None if invalidated, or if clocks disagree about it."""
+    if look.before is None or look.cause == "invalidated":
+        return None
+    age_s = now_s - look.before.created_s
+    return age_s if age_s > 0 else None

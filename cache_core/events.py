@@ -35,7 +35,7 @@ class ReadEvent(NamedTuple):
     it did not. `store_s`: first answer of the store, None if it gave none. `saved_s`: source time
     this read did not spend. `at_s`: Unix time when the read began. `is_near`: answered by this
     process, without asking the store. `group`: of keys, what the read is counted under beside its
-    namespace; nothing a user wrote stands in it.
+    namespace; nothing a user wrote stands in it. `key`: of the entry in the store, "" if unknown.
     """
 
     namespace: str
@@ -48,6 +48,7 @@ class ReadEvent(NamedTuple):
     saved_s: float = 0.0
     is_near: bool = False
     group: str = ""
+    key: str = ""
 
 
 def read_event(
@@ -61,6 +62,7 @@ def read_event(
     saved_s: float,
     is_near: bool = False,
     group: str = "",
+    key: str = "",
 ) -> ReadEvent:
     """As ReadEvent(...), without the detour a class takes when it is called: for the read path."""
     fields = (
@@ -74,8 +76,14 @@ def read_event(
         saved_s,
         is_near,
         group,
+        key,
     )
     return tuple.__new__(ReadEvent, fields)
+
+
+def change(is_changed: bool) -> Incident:
+    """What a recompute counts as."""
+    return "changed" if is_changed else "unchanged"
 
 
 class Recorder(Protocol):
@@ -86,6 +94,13 @@ class Recorder(Protocol):
 
     def count(self, namespace: str, incident: Incident, number: int = 1) -> None:
         """Count something beside the reads."""
+
+    def recomputed(self, namespace: str, key: str, is_changed: bool, age_s: float | None) -> None:
+        """A source ran for a key that had a value: does the new one differ, how old was the other?
+
+        `key`: of the entry in the store. `age_s`: seconds, > 0; None if an invalidation had ended
+        the old value, which then says nothing about how long data stays right by itself.
+        """
 
     def close(self) -> None:
         """Hand over what is still held, and stop."""
@@ -129,6 +144,9 @@ class NoRecorder:
         """Forget it."""
 
     def count(self, namespace: str, incident: Incident, number: int = 1) -> None:
+        """Forget it."""
+
+    def recomputed(self, namespace: str, key: str, is_changed: bool, age_s: float | None) -> None:
         """Forget it."""
 
     def close(self) -> None:

@@ -184,6 +184,7 @@ class Reader:
                     saved_s,
                     True,
                     call.group,
+                    call.entry_key,
                 )
             )
         return copy
@@ -221,6 +222,7 @@ class Reader:
                 max(read.source_s - latency_s, 0.0) if came_from_store else 0.0,
                 False,
                 call.group,
+                call.entry_key,
             )
         )
 
@@ -240,7 +242,14 @@ class Reader:
             told = clock.trace or self._recorder
             for call in calls:
                 told.read(
-                    ReadEvent(call.namespace, "error", clock.began_s, share_s, group=call.group)
+                    ReadEvent(
+                        call.namespace,
+                        "error",
+                        clock.began_s,
+                        share_s,
+                        group=call.group,
+                        key=call.entry_key,
+                    )
                 )
         clock.end()
 
@@ -258,6 +267,7 @@ class Reader:
                 cause=None if fresh else look.cause,
                 saved_s=max(entry.source_s - latency_s, 0.0) if entry else 0.0,
                 group=call.group,
+                key=call.entry_key,
             )
         )
 

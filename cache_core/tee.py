@@ -51,6 +51,14 @@ class Tee:
             except Exception as exc:  # noqa: BLE001
                 _failed("an incident could not be counted: %s", exc)
 
+    def recomputed(self, namespace: str, key: str, is_changed: bool, age_s: float | None) -> None:
+        """Tell each of a recompute."""
+        for recorder in self.recorders:
+            try:
+                recorder.recomputed(namespace, key, is_changed, age_s)
+            except Exception as exc:  # noqa: BLE001
+                _failed("a recompute could not be counted: %s", exc)
+
     @property
     def lost_periods(self) -> int:
         """Minutes and hours of figures that recorders lost, where they know."""

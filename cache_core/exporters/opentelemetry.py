@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from cache_core.events import Cause, Incident, Operation, Outcome, ReadEvent
+from cache_core.events import Cause, Incident, Operation, Outcome, ReadEvent, change
 from cache_core.exporters.labels import BUCKETS_S, NamespaceLabels
 from cache_core.exporters.watched import DROPPED, IS_DOWN, LOST, PENDING, WatchedCaches
 
@@ -125,6 +125,10 @@ class OpenTelemetryRecorder:
         """Count something beside the reads."""
         namespace = self._namespaces.label(namespace)
         self._incidents.add(number, {"cache.namespace": namespace, "cache.incident": incident})
+
+    def recomputed(self, namespace: str, key: str, is_changed: bool, age_s: float | None) -> None:
+        """Count a recompute."""
+        self.count(namespace, change(is_changed))
 
     def watch(self, cache: Cache) -> None:
         """Also tell, whenever metrics are collected, how a cache and its store are doing.

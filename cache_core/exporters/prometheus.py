@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from cache_core.events import Cause, Incident, Outcome, ReadEvent
+from cache_core.events import Cause, Incident, Outcome, ReadEvent, change
 from cache_core.exporters.labels import BUCKETS_S, NamespaceLabels
 from cache_core.exporters.watched import DROPPED, IS_DOWN, LOST, PENDING, WatchedCaches
 
@@ -62,6 +62,10 @@ class PrometheusRecorder:
         """Count something beside the reads."""
         namespace = self._metrics.namespaces.label(namespace)
         self._metrics.incidents.labels(namespace, incident).inc(number)
+
+    def recomputed(self, namespace: str, key: str, is_changed: bool, age_s: float | None) -> None:
+        """Count a recompute."""
+        self.count(namespace, change(is_changed))
 
     def watch(self, cache: Cache) -> None:
         """Also show, whenever the registry is scraped, how a cache and its store are doing.

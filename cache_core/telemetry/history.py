@@ -14,8 +14,8 @@ from cache_core.telemetry.archive_rows import read_parts, settled_s
 from cache_core.telemetry.counts import Counts
 from cache_core.telemetry.history_tables import HistoryCounts, HistoryHour
 from cache_core.telemetry.joining import Held, held_in_store, join, unpacked
+from cache_core.telemetry.lateness import KEEP_HOURS_S
 from cache_core.telemetry.periods import HOUR_S, clock_of, hour_key
-from cache_core.telemetry.recorder import KEEP_HOURS_S
 from cache_core.telemetry.windows import merged
 
 HourState = Literal["collected", "nothing read", "reset", "missing", "unread", "to come"]

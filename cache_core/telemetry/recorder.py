@@ -18,22 +18,19 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 
-from cache_core.events import Incident, ReadEvent
+from cache_core.events import Incident, ReadEvent, change
 from cache_core.logs import in_short, log
 from cache_core.stores.base import FieldPut, Store, StoreError
 from cache_core.stores.forks import mend_after_fork
+from cache_core.telemetry.companions import Companion, Recompute
 from cache_core.telemetry.counts import encode
 from cache_core.telemetry.folding import MINUTE_S, IncidentEvent, Minutes, fold
+from cache_core.telemetry.lateness import KEEP_HOURS_S, late_hour, late_minute
 from cache_core.telemetry.periods import Periods, clock_of, ended_s, is_minute
 
-LATE_KEY = "t:late"
-LATE_HOURS_KEY = "t:late:h"
-KEEP_HOURS_S = 15 * 86_400.0
-
 _KEEP_MINUTES_S = 26 * 3600.0
-_RING = 512  # hours: more than are kept, so that the hash of late ones stays small
 _LINE_MAX = 4_096  # events; from here on readers fold, from twice as many on they wait for it
 _AT_ONCE = 256  # events folded by a reader, or between two looks at other threads: 0.3 ms
 _PATIENCE_S = 1.0
@@ -55,14 +52,16 @@ class SharedRecorder:
         interval_s: float = 5.0,
         clock: Callable[[], float] | None = None,
         background: bool = True,
+        companion: Companion | None = None,
     ) -> None:
         """`clock`: Unix time; by default the store's. `background`: False leaves flushing to the
-        caller.
+        caller. `companion`: sees what is counted, and hands over with it.
         """
         self._store = store
         self.interval_s = interval_s
         self._clock = clock or clock_of(store)
         self.flushes_by_itself = background
+        self.companion = companion
         self._closed = False
         self._begin()
         _living.add(self)
@@ -76,6 +75,7 @@ class SharedRecorder:
         # Longer than twice the bound only by what threads add while they wait for the lock.
         self._reads: deque[ReadEvent] = deque(maxlen=4 * _LINE_MAX)
         self._incidents: deque[IncidentEvent] = deque(maxlen=4 * _LINE_MAX)
+        self._recomputes: deque[Recompute] = deque(maxlen=4 * _LINE_MAX)
         self._look_at = 1  # length of a line at which its reader looks after it; first to start
         self._periods = Periods()
         self._stop = threading.Event()
@@ -117,6 +117,12 @@ class SharedRecorder:
         if len(line) >= self._look_at:
             self._look_after(len(line))
 
+    def recomputed(self, namespace: str, key: str, is_changed: bool, age_s: float | None) -> None:
+        """Count a recompute, and keep its age for the companion."""
+        if self.companion is not None and age_s is not None:
+            self._recomputes.append(Recompute(namespace, key, is_changed, age_s))
+        self.count(namespace, change(is_changed))
+
     def add(self, minutes: Minutes) -> None:
         """Add what was counted elsewhere, by minute (Unix time divided by 60) and namespace."""
         with self._lock:
@@ -144,6 +150,9 @@ class SharedRecorder:
         reads = [self._reads.popleft() for _ in range(min(len(self._reads), at_once))]
         incidents = [self._incidents.popleft() for _ in range(min(len(self._incidents), at_once))]
         self._periods.add(fold(reads, incidents, self._clock()))
+        if self.companion is not None:
+            ages = [self._recomputes.popleft() for _ in range(len(self._recomputes))]
+            self.companion.look(reads, ages)
 
     def _fold_all(self) -> None:
         """Fold what stands in line now, letting other threads run now and then."""
@@ -175,23 +184,15 @@ class SharedRecorder:
     def _flush(self) -> bool:
         now_s = self._clock()
         self._fold_all()
+        others = self._of_companion(now_s)
         while True:
             with self._lock:
                 taken = self._periods.take(_PERIODS_AT_ONCE, now_s)
                 puts = [self._field(name, content) for name, content in taken.items()]
-            if not taken:
+            puts += self._late_words(taken, now_s) + others
+            if not puts:
                 self.last_flush_s = now_s
                 return True
-            if any(self._is_late(name, now_s) for name in taken):
-                # Readers keep closed minutes; this tells them to read these again.
-                word = f"{now_s:.3f}".encode()
-                puts.append(FieldPut(LATE_KEY, self.replica, word, KEEP_HOURS_S))
-                # The archive keeps closed hours; this tells it which to read again.
-                puts += [
-                    _late_hour(int(name.rpartition(":")[2]), now_s)
-                    for name in taken
-                    if not is_minute(name) and self._is_late(name, now_s)
-                ]
             self.sendings += 1
             self.commands += _commands_in(puts)
             try:
@@ -199,6 +200,8 @@ class SharedRecorder:
             except BaseException as exc:
                 with self._lock:
                     self._periods.put_back(taken)
+                    if others and self.companion is not None:
+                        self.companion.put_back()
                 if not isinstance(exc, StoreError):
                     raise
                 self._failed(exc)
@@ -206,6 +209,25 @@ class SharedRecorder:
             self._succeeded()
             with self._lock:
                 self._periods.confirm(taken, now_s)
+                if others and self.companion is not None:
+                    self.companion.confirm()
+            others = []
+
+    def _of_companion(self, now_s: float) -> list[FieldPut]:
+        if self.companion is None:
+            return []
+        commands = self.companion.ask(now_s)
+        self.sendings += bool(commands)
+        self.commands += commands
+        with self._lock:
+            return self.companion.take(now_s, is_last=self._closed)
+
+    def _late_words(self, names: Iterable[str], now_s: float) -> list[FieldPut]:
+        """What tells readers and the archive to read again what they took for closed."""
+        late = [name for name in names if self._is_late(name, now_s)]
+        hours = [int(name.rpartition(":")[2]) for name in late if not is_minute(name)]
+        words = [late_hour(hour, now_s) for hour in hours]
+        return [late_minute(self.replica, now_s), *words] if late else []
 
     def _field(self, name: str, content: dict[str, object]) -> FieldPut:
         ttl_s = None
@@ -244,23 +266,8 @@ class SharedRecorder:
     def after_fork(self) -> None:
         """In a forked child: what was counted so far is the parent's to hand over."""
         self._begin()
-
-
-def _late_hour(hour: int, now_s: float) -> FieldPut:
-    """Tells that an hour (Unix time divided by 3600) was handed over late."""
-    word = f"{hour} {now_s:.3f}".encode()
-    return FieldPut(LATE_HOURS_KEY, str(hour % _RING), word, KEEP_HOURS_S)
-
-
-def late_hours(fields: Mapping[str, bytes]) -> dict[int, float]:
-    """Unix time at which hours were last handed over late, from the hash LATE_HOURS_KEY."""
-    found: dict[int, float] = {}
-    for name, word in fields.items():
-        if name.isdigit():
-            with contextlib.suppress(ValueError):
-                hour, at_s = word.split()
-                found[int(hour)] = float(at_s)
-    return found
+        if self.companion is not None:
+            self.companion.after_fork()
 
 
 def _commands_in(puts: list[FieldPut]) -> int:

@@ -17,8 +17,8 @@ from cache_core.telemetry.counts import Contribution, Counts, UnreadableCountsEr
 from cache_core.telemetry.folding import MINUTE_S
 from cache_core.telemetry.groups import Groups
 from cache_core.telemetry.groups import merge as merge_groups
+from cache_core.telemetry.lateness import LATE_KEY
 from cache_core.telemetry.periods import HOUR_S, clock_of, hour_key, minute_key
-from cache_core.telemetry.recorder import LATE_KEY
 
 WindowName = Literal["1h", "6h", "24h", "7d"]
 

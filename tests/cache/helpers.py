@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from cache_core import Cache
-from cache_core.events import Incident, ReadEvent
+from cache_core.events import Incident, ReadEvent, change
 from cache_core.timing import Timing
 
 # Long enough for a busy machine; what waits for it fails the test instead of hanging.
@@ -37,6 +37,7 @@ class Events:
     def __init__(self) -> None:
         self.reads: list[ReadEvent] = []
         self.incidents: Counter[str] = Counter()
+        self.ages_s: list[float | None] = []
         self._lock = threading.Lock()
 
     def read(self, event: ReadEvent) -> None:
@@ -48,6 +49,11 @@ class Events:
     def count(self, namespace: str, incident: Incident, number: int = 1) -> None:
         with self._lock:
             self.incidents[incident] += number
+
+    def recomputed(self, namespace: str, key: str, is_changed: bool, age_s: float | None) -> None:
+        self.count(namespace, change(is_changed))
+        with self._lock:
+            self.ages_s.append(age_s)
 
     def close(self) -> None:
         """Nothing is held."""

@@ -7,7 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from cache_core.insight.ttl_estimate import TtlEstimate, estimate
-from cache_core.insight.ttl_log import LogContent, Plan, TtlLog, next_plan, together
+from cache_core.insight.ttl_log import LogContent, TtlLog, together
+from cache_core.insight.ttl_plan import Plan, next_plan
 from cache_core.insight.ttl_replay import reads_of, replay
 
 WINDOW_S = 10_000.0

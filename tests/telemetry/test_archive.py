@@ -20,8 +20,8 @@ from cache_core.telemetry.archive_rows import SETTLED_S
 from cache_core.telemetry.history import History, HistoryReader, HourState
 from cache_core.telemetry.history_tables import HistoryCounts, HistoryHour
 from cache_core.telemetry.joining import Parts, has_shrunk, join
+from cache_core.telemetry.lateness import KEEP_HOURS_S, LATE_HOURS_KEY, late_hours
 from cache_core.telemetry.periods import hour_key
-from cache_core.telemetry.recorder import KEEP_HOURS_S, LATE_HOURS_KEY, late_hours
 from tests.cache.helpers import Clock
 from tests.conftest import OpenSameStore
 from tests.servers.meter import Meter

@@ -237,6 +237,9 @@ class Breaks:
     def count(self, namespace: str, incident: Incident, number: int = 1) -> None:
         raise RuntimeError("broken")
 
+    def recomputed(self, namespace: str, key: str, is_changed: bool, age_s: float | None) -> None:
+        raise RuntimeError("broken")
+
     def close(self) -> None:
         raise RuntimeError("broken")
 
