@@ -146,13 +146,22 @@ class CountTable(Generic[Name]):
     def add(self, other: CountTable[Name], factor: float) -> None:
         """Add the sums of another table, each times `factor`."""
         for name, theirs in other:
-            row = self._row_for(name)
-            row.visits += theirs.visits * factor
-            row.moves += theirs.moves * factor
-            for follower, weight in theirs.followers.items():
-                row.followers[follower] = row.followers.get(follower, 0.0) + weight * factor
-            if len(row.followers) > self._trim_above:
-                row.trim(self.followers_max)
+            self.add_row(name, theirs, factor)
+
+    def add_row(self, name: Name, theirs: Row, factor: float = 1.0) -> None:
+        """Add the sums of one row, each times `factor`."""
+        row = self._row_for(name)
+        row.visits += theirs.visits * factor
+        row.moves += theirs.moves * factor
+        for follower, weight in theirs.followers.items():
+            row.followers[follower] = row.followers.get(follower, 0.0) + weight * factor
+        if len(row.followers) > self._trim_above:
+            row.trim(self.followers_max)
+
+    def settle(self) -> None:
+        """After sums were rounded: no row has more followers than moves."""
+        for row in self._rows.values():
+            row.moves = max(row.moves, math.fsum(row.followers.values()))
 
     def scale(self, factor: float) -> None:
         """Multiply all weights; rows that have faded to nothing go."""

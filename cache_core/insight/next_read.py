@@ -19,8 +19,10 @@ import math
 import sys
 from collections.abc import Hashable, Sequence
 from threading import Lock
+from typing import Any
 
 from cache_core.insight.decayed_counts import CountTable, Decay, Row
+from cache_core.insight.next_reads_bytes import Learned, LearnedRow, decode, encode
 from cache_core.insight.read_views import POPULAR, Trust, Views, add_to
 from cache_core.insight.session_steps import Gaps, OpenSessions, Returns, places
 
@@ -70,6 +72,13 @@ class NextReads:
         session_gap_s: float = 1800.0,
         half_life_s: float | None = 14 * 86_400.0,
     ) -> None:
+        self._settings = {
+            "keys_max": keys_max,
+            "pairs_max": pairs_max,
+            "sessions_max": sessions_max,
+            "session_gap_s": session_gap_s,
+            "half_life_s": half_life_s,
+        }
         self._decay = Decay(half_life_s)
         self._after_two: CountTable[tuple[str, str]] = CountTable(pairs_max, 8)
         self._after_one: CountTable[str] = CountTable(keys_max, 32)
@@ -165,6 +174,34 @@ class NextReads:
             self._oldest_s = min(self._oldest_s, other._oldest_s)
             self._popular_age = 0
 
+    def to_bytes(self, max_bytes: int) -> bytes:
+        """What was learned, the rows that were seen most first if not all fits; no open sessions.
+
+        Raises: ValueError if `max_bytes` does not hold the sums that are always kept (10 kB does).
+        """
+        with self._lock:
+            learned = self._learned()
+        return encode(learned, max_bytes)
+
+    @classmethod
+    def from_bytes(cls, raw: bytes) -> NextReads:
+        """One that learned what `to_bytes` wrote, with the settings of the one that wrote it.
+
+        Raises: ValueError for damaged or foreign bytes, and nothing else.
+        """
+        learned = decode(raw)
+        settings: dict[str, Any] = dict(learned.settings)
+        if settings.keys() != cls()._settings.keys():
+            raise ValueError("not the settings of next reads")
+        for name in ("keys_max", "pairs_max", "sessions_max"):
+            if type(settings[name]) is not int:
+                raise ValueError(f"{name} must be whole")
+        if settings["session_gap_s"] is None:
+            raise ValueError("session_gap_s must be above 0")
+        reads = cls(**settings)
+        reads._take(learned)
+        return reads
+
     @property
     def entries(self) -> int:
         """How many counts are kept."""
@@ -185,6 +222,56 @@ class NextReads:
 
     def _small_sums(self) -> tuple[list[float], ...]:
         return self._returns.seen, self._returns.expected, self._gaps.sums
+
+    def _learned(self) -> Learned:
+        if math.isinf(self._newest_s):
+            return Learned(self._settings, None, None, {}, [])
+        fewer = 1.0 / self._decay.weight(self._newest_s)
+        rows = []
+        for number, table in enumerate(self._tables()):
+            for name, row in table:
+                names = name if isinstance(name, tuple) else (name,)
+                followers = [(key, weight * fewer) for key, weight in row.followers.items()]
+                visits, moves = row.visits * fewer, row.moves * fewer
+                if table is self._everywhere:  # one long row: by follower, so that part of it fits
+                    rows += [LearnedRow(number, names, followers=[found]) for found in followers]
+                    followers = []
+                rows.append(LearnedRow(number, names, visits, moves, followers))
+        sums = {
+            name: [value * fewer for value in sums] for name, sums in self._named_sums().items()
+        }
+        return Learned(self._settings, self._oldest_s, self._newest_s, sums, rows)
+
+    def _take(self, learned: Learned) -> None:
+        """Fill an empty one. Raises: ValueError for rows or sums that are none of ours."""
+        if learned.oldest_s is None or learned.newest_s is None:
+            return
+        self._oldest_s, self._newest_s = learned.oldest_s, learned.newest_s
+        self._decay.landmark_s = learned.newest_s
+        tables = self._tables()
+        for row in learned.rows:
+            if row.table >= len(tables) or len(row.name) != (2 if row.table == 0 else 1):
+                raise ValueError("a row of no table")
+            names = tuple(map(self._shared_name, row.name))
+            followers = {self._shared_name(key): weight for key, weight in row.followers}
+            table: CountTable[Any] = tables[row.table]
+            table.add_row(
+                names if row.table == 0 else names[0], Row(row.visits, row.moves, followers)
+            )
+        for table in tables:
+            table.settle()
+        self._trust.make_room(learned.sums)
+        ours = self._named_sums()
+        if ours.keys() != learned.sums.keys():
+            raise ValueError("sums that are none of ours")
+        for name, sums in learned.sums.items():
+            if len(sums) != len(ours[name]):
+                raise ValueError("sums of another length")
+            ours[name][:] = sums
+
+    def _named_sums(self) -> dict[str, list[float]]:
+        returns = {"returned": self._returns.seen, "returns foretold": self._returns.expected}
+        return {**returns, "gaps": self._gaps.sums, **self._trust.named_sums()}
 
     def _weight_at(self, at_s: float) -> float:
         if math.isinf(self._newest_s):

@@ -12,7 +12,7 @@ Latent Data Models, JRSS B 71(3), 2009, 593-613.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from cache_core.insight.decayed_counts import Row
@@ -23,6 +23,7 @@ POPULAR, UNSEEN = 3, 4
 # A key that no view knows: one of this many.
 _UNKNOWN_KEYS = 100_000
 _BUCKET_MAX = 8
+_LEVELS = tuple(map(str, range(_BUCKET_MAX + 1)))
 
 Rows = Sequence[Row | None]
 
@@ -76,6 +77,17 @@ class Trust:
     def scale(self, factor: float) -> None:
         for sums in self._sums.values():
             sums[:] = [value * factor for value in sums]
+
+    def named_sums(self) -> dict[str, list[float]]:
+        """The sums themselves, by a name of their own."""
+        return {f"trust {two} {one}": sums for (two, one), sums in self._sums.items()}
+
+    def make_room(self, names: Iterable[str]) -> None:
+        """Have sums of these names, where they are names of ours."""
+        for name in names:
+            word, *levels = name.split(" ")
+            if word == "trust" and len(levels) == 2 and all(level in _LEVELS for level in levels):
+                self._sums_of((int(levels[0]), int(levels[1])))
 
     def _sums_of(self, bucket: tuple[int, int]) -> list[float]:
         return self._sums.setdefault(bucket, [0.0] * len(_PRIOR))
