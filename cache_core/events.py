@@ -21,7 +21,11 @@ Incident = Literal[
     "refresh_skipped",  # no place in the refresh pool
     "changed",  # a recompute whose value differed from the one before
     "unchanged",
-    "warmed",  # computed ahead of any reader
+    "warmed",  # computed ahead of any reader, because somebody asked for it
+    "prefetched",  # computed ahead of a session that was likely to read it next
+    "prefetch_used",  # read while it was fresh
+    "prefetch_wasted",  # not read while it was fresh
+    "prefetch_skipped",  # worth fetching, but over the budget
     "invalidation",
     "store_error",
 ]

@@ -27,7 +27,12 @@ def test_what_is_there_is_told_and_the_source_not_asked(cache: Cache) -> None:
     function = cache.cached("ns", ttl_s=60)(absolute)
     function.read_many(CALLS)
     asked: list[int] = []
-    reads = function.fetch_ahead(CALLS, lambda number: bool(asked.append(number)))
+
+    def may_run(number: int) -> bool:
+        asked.append(number)
+        return True
+
+    reads = function.fetch_ahead(CALLS, may_run)
     assert [read.outcome for read in reads if read] == ["hit"] * 3
     assert asked == []
 
