@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from cache_core import Cache, Policy, connect
 from cache_core.database import DatabaseError, open_database
+from cache_core.insight.prefetch import Prefetcher
 from cache_core.learning.sample import ensure_sample
 from cache_core.learning.sources import data_label
 from cache_core.learning.views import LearningViews
@@ -34,6 +35,7 @@ from cache_core.telemetry.archiver import Archiver
 from cache_core.telemetry.history import History, HistoryReader
 from cache_core.telemetry.scraping import ScrapedApp, Scraper, apps_from
 from cache_core.thresholds import Thresholds
+from ui.prefetching import make_prefetcher
 from ui.session_view import SessionViews
 from ui.version import version
 
@@ -49,7 +51,10 @@ _WAIT_BEFORE_RETRY_S = 5.0
 
 @dataclass(slots=True)
 class App:
-    """The parts of a running app. `views` and `engine` are None while the database is unusable."""
+    """The parts of a running app. `views` and `engine` are None while the database is unusable.
+
+    `prefetcher` is None where nothing is fetched ahead.
+    """
 
     settings: Settings
     cache: Cache
@@ -58,6 +63,7 @@ class App:
     archiver: Archiver
     jobs: Jobs
     session_views: SessionViews
+    prefetcher: Prefetcher | None = None
     scraped: list[ScrapedApp] = field(default_factory=list)
     audit: AuditLog = field(default_factory=AuditLog)
     dismissals: Dismissals = field(default_factory=Dismissals)
@@ -234,6 +240,8 @@ class App:
         if self._scraper is not None:
             self._scraper.close()
         self.session_views.close()
+        if self.prefetcher is not None:
+            self.prefetcher.close()
         if self.recorder is not None:
             self.recorder.flush()
         self.archiver.close()
@@ -256,6 +264,7 @@ def _make_app() -> App:
         archiver=archiver,
         jobs=Jobs(),
         session_views=SessionViews(cache),
+        prefetcher=make_prefetcher(cache, settings),
         scraped=apps_from(settings.streamlit_apps),
     )
     made.start_scraping()
