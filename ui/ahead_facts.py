@@ -61,7 +61,7 @@ def ahead_sentence(counts: Counts) -> str:
         text = (
             f"**{words.percent(share)} of {words.plural(used + wasted, 'entry', 'entries')} "
             f"fetched ahead were read while fresh**: {words.plural(used, 'read')} did not wait for "
-            f"the source, and it ran {words.plural(wasted, 'time')} for nobody."
+            f"the source, which ran {words.plural(wasted, 'time')} in vain."
         )
     if skipped := counts.number("prefetch_skipped"):
         text += f" {words.plural(skipped, 'fetch', 'fetches')} left out, over the budget."
