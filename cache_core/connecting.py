@@ -9,7 +9,7 @@ from cache_core.events import Recorder
 from cache_core.guard import GuardedStore
 from cache_core.settings import Settings, load_settings
 from cache_core.stores import Store, open_store
-from cache_core.telemetry import SharedRecorder
+from cache_core.telemetry import Companion, SharedRecorder
 
 
 def connect(
@@ -28,12 +28,21 @@ def connect(
     settings = settings or load_settings()
     store = GuardedStore(_open(settings), slow_s=settings.cache_timeout_s / 2)
     if settings.is_cache_on:
-        cache = Cache(store, recorder=SharedRecorder(store))
+        cache = Cache(store, recorder=SharedRecorder(store, companion=_read_logs(settings, store)))
     else:
         cache = Cache(store, enabled=False)
     for recorder in also_record_with:
         cache.observe(recorder)
     return cache
+
+
+def _read_logs(settings: Settings, store: Store) -> Companion | None:
+    if not settings.log_reads:
+        return None
+    # Here, as it needs numpy, which takes longer to load than all else together.
+    from cache_core.insight.read_logs import ReadLogs
+
+    return ReadLogs(store)
 
 
 def _open(settings: Settings) -> Store:

@@ -66,6 +66,10 @@ class Settings(BaseSettings):
     cache_timeout_s: float = Field(default=1.0, gt=0)
     cache_connect_timeout_s: float = Field(default=0.5, gt=0)
     database_url: SecretStr = SecretStr(DEFAULT_DATABASE_URL)
+    # Which keys are read when, as 32 bits of each key's digest, bounded: what advice on TTLs needs.
+    log_reads: bool = True
+    # Share of reads that advice on TTLs lets be answered with outdated data.
+    staleness_budget: float = Field(default=0.05, ge=0, le=1)
     history_days: int = Field(default=400, ge=1, le=36_500)
     operator_password: SecretStr | None = None
     operate_on_loopback: bool = False

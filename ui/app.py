@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,9 +15,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from cache_core import Cache, Policy, connect
 from cache_core.database import DatabaseError, open_database
+from cache_core.insight.pictures import Pictures, pictures
 from cache_core.insight.prefetch import Prefetcher
 from cache_core.learning.sample import ensure_sample
 from cache_core.learning.sources import data_label
+from cache_core.learning.tags import is_own_group
 from cache_core.learning.views import LearningViews
 from cache_core.operations import AuditLog, Dismissals, HealthTests, Jobs, note_start
 from cache_core.operations.sign_in import PasswordDoor
@@ -25,6 +27,7 @@ from cache_core.retuning import read_ttls
 from cache_core.settings import Settings, settings_with
 from cache_core.stores import StoreError, StoreUnavailableError
 from cache_core.telemetry import (
+    WINDOWS,
     Figures,
     GroupFigures,
     MetricsReader,
@@ -33,6 +36,8 @@ from cache_core.telemetry import (
 )
 from cache_core.telemetry.archiver import Archiver
 from cache_core.telemetry.history import History, HistoryReader
+from cache_core.telemetry.periods import clock_of
+from cache_core.telemetry.saved import SavedReader, SavedSpan, Span
 from cache_core.telemetry.scraping import ScrapedApp, Scraper, apps_from
 from cache_core.thresholds import Thresholds
 from ui.prefetching import make_prefetcher
@@ -43,6 +48,7 @@ from ui.version import version
 _FIGURES_KEPT_S = {"1h": 1.0, "6h": 2.0, "24h": 5.0, "7d": 10.0}
 _FAILURE_KEPT_S = 3.0
 _TTLS_KEPT_S = 5.0
+_PICTURES_KEPT_S = 120.0
 _SETTLING_S = 3_600.0  # what ended longer ago than this changes only where a process was late
 _HISTORY_KEPT_S = 60.0
 _HISTORIES_MAX = 16
@@ -60,6 +66,7 @@ class App:
     cache: Cache
     metrics: MetricsReader
     past: HistoryReader
+    saved_past: SavedReader
     archiver: Archiver
     jobs: Jobs
     session_views: SessionViews
@@ -115,6 +122,26 @@ class App:
             ("retuned", "", 0), max(age_s, _TTLS_KEPT_S), self._read_ttls
         )
         return found
+
+    def pictures(self, age_s: float = 0.0) -> Pictures:
+        """What each TTL would give, by namespace that can be tuned. Raises StoreError.
+
+        Kept for minutes, as adding up a day's log takes a while. `age_s`: as for `figures`.
+        """
+        found: Pictures = self._read_or_keep(
+            ("pictures", "", 0), max(age_s, _PICTURES_KEPT_S), self._read_pictures
+        )
+        return found
+
+    def _read_pictures(self) -> Pictures:
+        return pictures(
+            self.cache.store,
+            self.cache.namespaces(),
+            self._read_ttls(),
+            self.metrics.read(WINDOWS["24h"]).totals,
+            clock_of(self.cache.store)(),
+            self.settings.staleness_budget,
+        )
 
     def _read_ttls(self) -> dict[str, float]:
         policies = self.cache.namespaces()
@@ -173,6 +200,15 @@ class App:
             self._histories.clear()
         self._histories[asked] = (time.monotonic() + kept_s, found)
         return found
+
+    def saved(self, span: Span, namespaces: Sequence[str], group: str | None) -> SavedSpan | None:
+        """What the cache saved, as SavedReader, this process's latest reads included; None without
+        a database. Raises SQLAlchemyError."""
+        if self.engine is None:
+            return None
+        if self.recorder is not None:
+            self.recorder.flush()
+        return self.saved_past.read(self.engine, span, namespaces, group)
 
     @property
     def store_problem(self) -> StoreError | None:
@@ -255,12 +291,18 @@ def _make_app() -> App:
     settings = _settings()
     cache = connect(settings)
     store = cache.store
-    archiver = Archiver(store, keep_days=settings.history_days, is_counted=settings.is_cache_on)
+    archiver = Archiver(
+        store,
+        keep_days=settings.history_days,
+        is_counted=settings.is_cache_on,
+        keeps_group=is_own_group,
+    )
     made = App(
         settings=settings,
         cache=cache,
         metrics=MetricsReader(store),
         past=HistoryReader(store),
+        saved_past=SavedReader(store, is_own_group),
         archiver=archiver,
         jobs=Jobs(),
         session_views=SessionViews(cache),

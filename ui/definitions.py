@@ -39,6 +39,9 @@ _ALL = (
     Definition("Time saved", "Cache", "time",
         "Sum over reads answered from the cache: what the source took when it computed the entry, "
         "less what the read took."),
+    Definition("Known by user", "Cache", "%",
+        "Of the time saved, the part that is counted by user, or for answers to everybody. Each "
+        "process tells only the users that stand out, so what one user saved is a lower bound."),
     Definition("Change", "Cache", "points",
         "Hit rate less that of the window before, in percentage points."),
     Definition("Rating", "Cache", "word",

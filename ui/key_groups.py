@@ -52,8 +52,8 @@ def draw_groups(figures: GroupFigures, namespace: str | None) -> None:
     st.caption(
         f"Counted since {words.moment(figures.begin_s)}, by whole hours. `#…` is the beginning of "
         "a key's digest: what users wrote stands in no key. Functions that name a `group` for "
-        "their calls are counted by it. Each process tells the first eight of each an hour, so "
-        "these are lower bounds."
+        "their calls are counted by it. Each process tells the first eight of each an hour, and "
+        "of named groups some more, so these are lower bounds."
     )
 
 

@@ -37,7 +37,7 @@ Row = tuple[str, str, float, float, float, int]
 def draw_dashboard_files(who: str, stats: DashboardStats, standings: Standings | None) -> None:
     """What the Dashboard shows of everybody, or, without `standings`, of one user."""
     piece = "everybody" if standings else "one_user"
-    origin = _origin("dashboard", f"Outcomes of {who}", _dates(stats), piece)
+    origin = origin_of_data("dashboard", f"Outcomes of {who}", _dates(stats), piece)
     draw_files(
         origin,
         "What works, and for whom",
@@ -77,7 +77,7 @@ def _dashboard_content(who: str, stats: DashboardStats, standings: Standings | N
 def draw_people_files(sentence: str, people: pd.DataFrame) -> None:
     """What the Learning page shows of all users; `people`: as `people_frame`, with or without the
     cache's reads."""
-    origin = _origin("learning_users", "Outcomes of all users", "all_time", "everybody")
+    origin = origin_of_data("learning_users", "Outcomes of all users", "all_time", "everybody")
     draw_files(
         origin,
         "Who gets better, and what the cache did for each",
@@ -98,7 +98,7 @@ def draw_user_files(
     user: str, sentence: str, metrics: LearningMetrics, stats: DashboardStats, data: UserData
 ) -> None:
     """What the Learning page shows of one user; `sentence`: its answer."""
-    origin = _origin("learning_user", f"Outcomes of {user}", _dates(stats), "one_user")
+    origin = origin_of_data("learning_user", f"Outcomes of {user}", _dates(stats), "one_user")
     draw_files(
         origin,
         "Does a user get better?",
@@ -149,7 +149,7 @@ def draw_pattern_files(category: str | None, found: Patterns) -> None:
     )
     which = f"Phrases of category {category}" if category else "Phrases of all categories"
     piece = "one_category" if category else "all"
-    origin = _origin("learning_phrases", which, "all_time", piece)
+    origin = origin_of_data("learning_phrases", which, "all_time", piece)
     draw_files(origin, "Which phrasings work", "a row per phrase", lambda: content)
 
 
@@ -197,13 +197,15 @@ def draw_instruction_files(text: str, found: Analysis) -> None:
         },
         {"instruction": text},
     )
-    origin = _origin("learning_instruction", "Analysis of one instruction", "all_time", "one_text")
+    origin = origin_of_data(
+        "learning_instruction", "Analysis of one instruction", "all_time", "one_text"
+    )
     draw_files(
         origin, "What to expect of one instruction", "a row per similar text", lambda: content
     )
 
 
-def _origin(page: str, what: str, when: str, which: str) -> Origin:
+def origin_of_data(page: str, what: str, when: str, which: str) -> Origin:
     """Of when and from which data; sample data are called that in the file and in its name."""
     label = get_app().data_label()
     made_up = "Sample data, made up for a first look. " if SAMPLE_LABEL in label else ""

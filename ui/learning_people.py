@@ -8,6 +8,7 @@ import streamlit as st
 from cache_core.learning.views import LearningViews
 from cache_core.stores import StoreError
 from ui import learning_charts, standing_frames, user_reads, words
+from ui.feedback_block import draw_feedback
 from ui.frame import Frame
 from ui.learning_blocks import draw_with_table
 from ui.learning_export import draw_people_files
@@ -45,6 +46,8 @@ def draw_people(frame: Frame, views: LearningViews) -> None:
     st.subheader("Effectiveness beside the cache", anchor=False)
     people = _with_reads(frame, views, people)
     _draw_beside_cache(people)
+    st.subheader("What the cache saved, beside how instructions fared", anchor=False)
+    draw_feedback(frame, views, None)
     draw_people_files(standing_frames.people_sentence(answer.value), people)
 
 
@@ -76,8 +79,8 @@ def _with_reads(frame: Frame, views: LearningViews, people: pd.DataFrame) -> pd.
     names = [function.namespace for function in (views.stats, views.user, views.progress)]
     st.caption(
         f"Lookups, hit rate and time saved: of {', '.join(f'`{name}`' for name in names)} since "
-        f"{words.moment(figures.begin_s)}. They are lower bounds: each process tells the eight "
-        "users read most and the eight missed most an hour; others have none."
+        f"{words.moment(figures.begin_s)}. They are lower bounds: each process tells only "
+        "those who stand out in an hour; others have none."
     )
     reads = user_reads.reads_of_users(figures, names, list(people["name"]))
     return user_reads.with_reads(people, reads)

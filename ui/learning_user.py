@@ -8,6 +8,7 @@ from cache_core.learning.progress import LearningMetrics, OwnProgress
 from cache_core.learning.views import LearningViews
 from ui import learning_charts, learning_frames, words
 from ui.definitions import meaning
+from ui.feedback_block import draw_feedback
 from ui.frame import Frame
 from ui.learning_blocks import choose_user, draw_weeks, draw_with_table, users_in_order
 from ui.learning_export import draw_user_files
@@ -39,6 +40,8 @@ def draw_user(frame: Frame, views: LearningViews) -> None:
     weeks = ask(views.stats, user)
     draw_weeks(weeks.value.weeks, views.stats(None).weeks)
     draw_served(frame, weeks)
+    st.subheader("What the cache saved, beside how instructions fared", anchor=False)
+    draw_feedback(frame, views, user)
     st.subheader("Beside everybody else", anchor=False)
     draw_comparison(metrics)
     draw_served(frame, answer)

@@ -52,14 +52,14 @@ def main() -> None:
 
 
 def _rows(file: Path) -> Iterator[str]:
-    key, at_s = _trace(file)
+    key, at_s = trace(file)
     span_s = float(at_s[-1])
     ttls_s = np.geomspace(span_s / 10_000, span_s / 3, _TTLS)
     true = replay(reads_of(key, at_s), ttls_s).hit_rate
     for replicas in (1, 4):
         off, held, widths, shares, sizes, hot, took = [], [], [], [], [], [], []
         for seed in range(_ROUNDS if len(key) <= 100_000 else _ROUNDS_LONG):
-            logs, took_s = _log(key, at_s, replicas, np.random.default_rng(seed))
+            logs, took_s = log_reads(key, at_s, replicas, np.random.default_rng(seed))
             found = estimate(together(logs), ttls_s)
             off.append(np.abs(found.hit_rate - true) * 100)
             held.append((found.low - 1e-9 <= true) & (true <= found.high + 1e-9))
@@ -78,7 +78,7 @@ def _rows(file: Path) -> Iterator[str]:
         )
 
 
-def _trace(file: Path) -> tuple[Whole, Floats]:
+def trace(file: Path) -> tuple[Whole, Floats]:
     """Number of the key and seconds since the first row, a row each."""
     with gzip.open(file, "rt", encoding="utf-8", newline="") as lines:
         rows = [(row["key"], float(row["ts_seconds"])) for row in csv.DictReader(lines)]
@@ -87,7 +87,7 @@ def _trace(file: Path) -> tuple[Whole, Floats]:
     return key.astype(np.int64), at_s - at_s[0]
 
 
-def _log(
+def log_reads(
     key: Whole, at_s: Floats, replicas: int, rng: np.random.Generator
 ) -> tuple[list[LogContent], float]:
     """What each replica logged, and the seconds that took on all, plans left out."""

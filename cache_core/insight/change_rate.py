@@ -79,7 +79,9 @@ class ChangeRate:
         return expected_staleness(self.per_s, ttl_s), low, high
 
 
-def change_rate(checks: Iterable[Check], *, level: float = 0.95) -> ChangeRate | None:
+def change_rate(
+    checks: Iterable[Check], *, level: float = 0.95, weights: Sequence[float] | None = None
+) -> ChangeRate | None:
     """Maximum-likelihood rate of change; None without checks.
 
     The rate solves  sum over changed of t / (exp(rate t) - 1) = sum over unchanged of t  (Cho and
@@ -91,17 +93,23 @@ def change_rate(checks: Iterable[Check], *, level: float = 0.95) -> ChangeRate |
 
     Args:
         level: of the interval, above 0 and below 1.
-    Raises: ValueError for an age that is not a finite number above 0, or a wrong level.
+        weights: what each check counts, >= 0; the sample is then worth (sum w)^2 / sum w^2 checks
+            (Kish, Weighting for Unequal Pi, J. Official Statistics 8(2), 1992), and the fit is
+            that of all checks alike.
+    Raises: ValueError for an age that is not a finite number above 0, a wrong level or weights.
     """
     if not 0.0 < level < 1.0:
         raise ValueError(f"level must be above 0 and below 1, got {level}")
     ages, changed = _arrays(checks)
     if not len(ages):
         return None
-    after_change, unchanged_s = ages[changed], float(ages[~changed].sum())
-    per_s = _solved(after_change, unchanged_s, float(ages.mean()))
-    low, high = _interval(after_change, unchanged_s, level)
-    fit = fit_of(ages, changed, per_s)
+    worth = _worth(weights, len(ages))
+    evenly = np.ones(len(ages))
+    fit = fit_of(ages, changed, _rate(ages, changed, evenly))
+    per_s = _rate(ages, changed, worth)
+    of_changed = changed & (worth > 0)
+    unchanged_s = float((worth * ages)[~changed].sum())
+    low, high = _interval(ages[of_changed], worth[of_changed], unchanged_s, level)
     return ChangeRate(per_s, low, high, len(ages), int(changed.sum()), fit)
 
 
@@ -124,14 +132,16 @@ def expected_staleness(per_s: float, ttl_s: float) -> float:
     return 1.0 + math.expm1(-x) / x
 
 
-def observed_staleness(checks: Iterable[Check], ttl_s: float) -> float | None:
+def observed_staleness(
+    checks: Iterable[Check], ttl_s: float, *, weights: Sequence[float] | None = None
+) -> float | None:
     """`expected_staleness` without a model, for data that changes in bursts or by a timetable.
 
     The likeliest chance of a change by each age, given only that it cannot fall with age, is the
     isotonic regression of "changed" on age (M. Ayer et al., An Empirical Distribution Function for
     Sampling with Incomplete Information, Annals of Mathematical Statistics 26(4), 1955, 641-647);
     its mean over ages 0 to the TTL is the share of stale hits. Taken for granted: how long
-    a value is kept does not depend on when it changes.
+    a value is kept does not depend on when it changes. `weights`: what each check counts, >= 0.
 
     Returns: None where no check is as old as the TTL (> 0): nothing was seen of such ages.
     Raises: ValueError for an age or a TTL that is not above 0.
@@ -143,7 +153,7 @@ def observed_staleness(checks: Iterable[Check], ttl_s: float) -> float | None:
         return None
     order = np.argsort(ages, kind="stable")
     ages = ages[order]
-    chances = _never_falling(changed[order])
+    chances = _never_falling(changed[order], _worth(weights, len(ages))[order])
     # Between two checks the chance rises evenly; before the first it does from nought.
     grid = np.linspace(0.0, ttl_s, 1001)
     return float(np.interp(grid, [0.0, *ages], [0.0, *chances]).mean())
@@ -175,16 +185,28 @@ def fit_of(ages: _Floats, changed: npt.NDArray[np.bool_], per_s: float) -> Fit:
     return "does not fit, bursty" if first > last else "does not fit, regular"
 
 
-def _never_falling(changed: npt.NDArray[np.bool_]) -> list[float]:
+def _worth(weights: Sequence[float] | None, number: int) -> _Floats:
+    """Weights that sum to the checks the sample is worth; 1 each without any."""
+    if weights is None:
+        return np.ones(number)
+    worth = np.asarray(weights, dtype=np.float64)
+    if len(worth) != number or not (np.isfinite(worth).all() and (worth >= 0).all()):
+        raise ValueError("a weight a check, each finite and not negative")
+    if not worth.any():
+        raise ValueError("weights must not all be 0")
+    return worth * (float(worth.sum()) / float((worth**2).sum()))
+
+
+def _never_falling(changed: npt.NDArray[np.bool_], worth: _Floats) -> list[float]:
     """Pool adjacent violators: means of runs, each at least that of the run before."""
-    runs: list[list[float]] = []
-    for value in changed:
-        runs.append([float(value), 1.0])
-        while len(runs) > 1 and runs[-2][0] * runs[-1][1] >= runs[-1][0] * runs[-2][1]:
-            total, count = runs.pop()
-            runs[-1][0] += total
-            runs[-1][1] += count
-    return [total / count for total, count in runs for _ in range(int(count))]
+    runs: list[tuple[float, float, int]] = []
+    for value, weight in zip(changed.tolist(), worth.tolist(), strict=True):
+        run = (value * weight, weight, 1)
+        while runs and runs[-1][0] * run[1] >= run[0] * runs[-1][1]:
+            before = runs.pop()
+            run = (before[0] + run[0], before[1] + run[1], before[2] + run[2])
+        runs.append(run)
+    return [total / weight if weight else 0.0 for total, weight, n in runs for _ in range(n)]
 
 
 def _spans(ages: _Floats, chances: _Floats) -> list[slice]:
@@ -227,23 +249,31 @@ def _arrays(checks: Iterable[Check]) -> tuple[_Floats, npt.NDArray[np.bool_]]:
     return ages, np.array([check.changed for check in found], dtype=np.bool_)
 
 
-def _solved(after_change: _Floats, unchanged_s: float, mean_s: float) -> float:
+def _rate(ages: _Floats, changed: npt.NDArray[np.bool_], worth: _Floats) -> float:
+    """The likeliest, all changed or not."""
+    those = changed & (worth > 0)
+    unchanged_s = float((worth * ages)[~changed].sum())
+    if unchanged_s == 0.0:
+        unchanged_s = _HALF * float(np.average(ages, weights=worth))
+    return _solved(ages[those], worth[those], unchanged_s)
+
+
+def _solved(after_change: _Floats, worth: _Floats, unchanged_s: float) -> float:
     if not len(after_change):
         return 0.0
-    if unchanged_s == 0.0:
-        unchanged_s = _HALF * mean_s
 
     def slope(rate: float) -> float:
         """Of the log likelihood; falls as the rate rises."""
         with np.errstate(over="ignore"):
-            return float((after_change / np.expm1(rate * after_change)).sum()) - unchanged_s
+            return float((worth * after_change / np.expm1(rate * after_change)).sum()) - unchanged_s
 
     # x / (exp(x) - 1) < 1 bounds the root from above: changed / rate > unchanged time there.
-    high = len(after_change) / unchanged_s
-    return _falling_root(slope, 0.0, high)
+    return _falling_root(slope, 0.0, float(worth.sum()) / unchanged_s)
 
 
-def _interval(after_change: _Floats, unchanged_s: float, level: float) -> tuple[float, float]:
+def _interval(
+    after_change: _Floats, worth: _Floats, unchanged_s: float, level: float
+) -> tuple[float, float]:
     """Rates within the likelihood-ratio bound of the best one (which may be 0 or infinite)."""
     bound = NormalDist().inv_cdf(0.5 + level / 2) ** 2 / 2
     if not len(after_change):
@@ -251,13 +281,13 @@ def _interval(after_change: _Floats, unchanged_s: float, level: float) -> tuple[
 
     def log_likelihood(rate: float) -> float:
         with np.errstate(divide="ignore"):
-            changed = float(np.log(-np.expm1(-rate * after_change)).sum())
+            changed = float((worth * np.log(-np.expm1(-rate * after_change))).sum())
         return changed - rate * unchanged_s
 
     if unchanged_s == 0.0:  # the likelihood rises to 1 as the rate does
         largest = 50.0 / float(after_change.min())
         return _falling_root(lambda rate: -bound - log_likelihood(rate), 0.0, largest), math.inf
-    best = _solved(after_change, unchanged_s, 1.0)
+    best = _solved(after_change, worth, unchanged_s)
     floor = log_likelihood(best) - bound
     low = _falling_root(lambda rate: floor - log_likelihood(rate), 0.0, best)
     high = best

@@ -52,21 +52,37 @@ class _Part:
     leeway: float = 0.0
 
 
-def estimate(log: LogContent, ttls_s: Sequence[float] | Floats) -> TtlEstimate:
+@dataclass(frozen=True, slots=True)
+class Before:
+    """Reads before those a log is about, which filled the cache; of keys the log has whole.
+
+    at_s: seconds since the window's begin, below `until_s`, from which on reads count.
+    """
+
+    keys: NDArray[np.generic]
+    at_s: Floats
+    until_s: float = 0.0
+
+
+def estimate(
+    log: LogContent, ttls_s: Sequence[float] | Floats, *, before: Before | None = None
+) -> TtlEstimate:
     """The curve of the reads a log is about; not a number without any logged.
 
-    Args: ttls_s: seconds, > 0. Entries are replayed as in `ttl_replay`, not sliding.
+    Args:
+        ttls_s: seconds, > 0. Entries are replayed as in `ttl_replay`, not sliding.
+        before: by default nothing, and each key's first read is a miss. Hot keys are read so often
+            that their first read is not looked at any closer.
     """
     ttls = np.asarray(ttls_s, dtype=np.float64)
-    tail = _reads(log, log.whole["key"], log.whole["at"])
+    tail_counts, tail_hits = _tail(log, ttls, before)
     exact = log.plan.share >= 1 and not log.plan.hot
     hot = _HotKeys(log)
     tail_reads = max(log.reads - hot.reads, 0.0)
-    tail_hits = hits_by_key(tail, ttls)
     rates, margins = [], []
     for column, ttl in enumerate(ttls.tolist()):
         parts = [
-            _of_sample(tail_hits[:, column], tail.counts, tail_reads, log.plan.share),
+            _of_sample(tail_hits[:, column], tail_counts, tail_reads, log.plan.share),
             *hot.parts(ttl),
         ]
         hits = sum(part.hits for part in parts)
@@ -80,8 +96,26 @@ def estimate(log: LogContent, ttls_s: Sequence[float] | Floats) -> TtlEstimate:
     return TtlEstimate(ttls, rate.clip(0, 1), low, high, log.reads, exact)
 
 
+def _tail(log: LogContent, ttls: Floats, before: Before | None) -> tuple[Whole, Whole]:
+    """Reads of each key that is not hot, and its hits, a column a TTL."""
+    keys, at_s = log.whole["key"], _seconds(log, log.whole["at"])
+    from_s = 0.0
+    if before is not None:
+        from_s = before.until_s
+        keys = np.concatenate([before.keys, keys])
+        at_s = np.concatenate([before.at_s, at_s])
+    reads = reads_of(keys, at_s)
+    counts = np.bincount(reads.key[reads.at_s >= from_s], minlength=len(reads.first))
+    hits = hits_by_key(reads, ttls, from_s=from_s)
+    return counts[counts > 0], hits[counts > 0]
+
+
+def _seconds(log: LogContent, ticks: NDArray[np.generic]) -> Floats:
+    return ticks.astype(np.float64) * (log.plan.window_s / TICKS)
+
+
 def _reads(log: LogContent, keys: NDArray[np.generic], ticks: NDArray[np.generic]) -> Reads:
-    return reads_of(keys, ticks.astype(np.float64) * (log.plan.window_s / TICKS))
+    return reads_of(keys, _seconds(log, ticks))
 
 
 def _of_sample(

@@ -15,6 +15,7 @@ Where logs and plans are kept is the caller's business, and so is calling from o
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -71,6 +72,7 @@ class TtlLog:
         self._share_max = plan.share
         self._threshold = int(plan.share * HASHES)
         self._reads = self._rows = 0
+        self.first_s = math.inf  # Unix time of the first read
         self._counts: dict[int, int] = {}
         self._early: dict[int, int] = {}
         self._whole = _Columns(READ)
@@ -98,8 +100,19 @@ class TtlLog:
         """Reads by key, of those read most; may be too low, never too high."""
         return self._counts
 
+    def hot_reads(self) -> dict[int, int]:
+        """Reads of each hot key so far."""
+        found = {key: self._early.get(key, 0) for key in self._open}
+        for key, _, _, reads in self._cells:
+            found[key] += reads
+        for key, cell in self._open.items():
+            found[key] += cell.reads if cell is not None else 0
+        return found
+
     def take(self, key: int, at_s: float) -> None:
         """Look at one read. `key`: 32 bits of the key's digest; `at_s`: Unix time."""
+        if not self._reads:
+            self.first_s = at_s
         self._reads += 1
         if key in self._open:
             self._take_hot(key, at_s)

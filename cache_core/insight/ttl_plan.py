@@ -60,6 +60,11 @@ def cell_draw(key: int, cell: int) -> int:
     return mixed ^ mixed >> 16
 
 
+def is_hot(number: int, reads: int, expected: float) -> bool:
+    """Whether a key with so many of all reads so far, and so many expected, upsets a sample."""
+    return number >= max(_HOT_SEEN, _HOT_SHARE * reads) and expected >= _HOT_READS
+
+
 class Seen(Protocol):
     """What a plan needs to know of a replica's log: see TtlLog."""
 
@@ -76,6 +81,9 @@ class Seen(Protocol):
     def rows_max(self) -> int: ...
 
     @property
+    def first_s(self) -> float: ...
+
+    @property
     def counts(self) -> Mapping[int, int]: ...
 
 
@@ -90,7 +98,7 @@ def next_plan(plan: Plan, logs: Iterable[Seen], now_s: float, rows_max: int | No
     rows = sum(log.rows for log in logs)
     if rows_max is not None and rows > rows_max:
         share *= LOWERED * rows_max / rows
-    passed_s = now_s - plan.begin_s
+    passed_s = now_s - max(plan.begin_s, min((log.first_s for log in logs), default=now_s))
     if not logs or share == 1 or passed_s <= 0 or len(plan.hot) >= HOT_MAX:
         return Plan(plan.begin_s, plan.window_s, share, plan.hot)
     counts: dict[int, int] = {}
@@ -100,11 +108,13 @@ def next_plan(plan: Plan, logs: Iterable[Seen], now_s: float, rows_max: int | No
     hot = dict(plan.hot)
     planned = sum(plan.window_s / width_s for width_s in hot.values())
     room = min(log.rows_max for log in logs) * _CELLS_ROOM  # each has a row for each cell
-    least = max(_HOT_SEEN, _HOT_SHARE * sum(log.reads for log in logs))
+    reads = sum(log.reads for log in logs)
     for key, number in nlargest(HOT_MAX - len(hot), counts.items(), key=lambda kv: (kv[1], kv[0])):
         expected = number * plan.window_s / passed_s
         cells = min(expected / CELL_READS, _CELLS_MAX, room / 4)
-        if number >= least and expected >= _HOT_READS and cells >= 2 and planned + cells <= room:
+        if key in hot or not is_hot(number, reads, expected):
+            continue  # a replica may not have heard yet that a key is hot
+        if cells >= 2 and planned + cells <= room:
             hot[key] = plan.window_s / cells
             planned += cells
     return Plan(plan.begin_s, plan.window_s, share, hot)

@@ -9,6 +9,7 @@ Balakrishnan, Modeling TTL-based Internet caches, INFOCOM 2003. The way of repla
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -113,14 +114,23 @@ def replay(
 
 
 def hits_by_key(
-    reads: Reads, ttls_s: Sequence[float] | Floats, *, sliding: bool = False
+    reads: Reads,
+    ttls_s: Sequence[float] | Floats,
+    *,
+    sliding: bool = False,
+    from_s: float = -math.inf,
 ) -> NDArray[np.int64]:
-    """A row a key, a column a TTL: reads served from the cache."""
+    """A row a key, a column a TTL: reads served from the cache.
+
+    Args: from_s: reads before this moment fill the cache and are not counted.
+    """
     ttls = _checked(ttls_s)
-    counts = reads.counts
+    counted = reads.at_s >= from_s
+    counts = np.bincount(reads.key[counted], minlength=len(reads.first))
     found = np.empty((len(counts), len(ttls)), dtype=np.int64)
     for column, missed in enumerate(_each_missed(reads, ttls, sliding)):
-        found[:, column] = counts - np.bincount(reads.key[missed], minlength=len(counts))
+        those = missed[counted[missed]]
+        found[:, column] = counts - np.bincount(reads.key[those], minlength=len(counts))
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, Engine, select
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
 
 from cache_core.learning.models import DataChanges
 
@@ -30,3 +31,11 @@ def count_changes(engine: Engine) -> int:
     with engine.connect() as connection:
         wanted = select(DataChanges.number).where(DataChanges.id == _ONLY_ROW)
         return connection.execute(wanted).scalar() or 0
+
+
+def changes_or_unknown(engine: Engine) -> int | None:
+    """None, which differs from every number, so that the next look that succeeds invalidates."""
+    try:
+        return count_changes(engine)
+    except SQLAlchemyError:
+        return None

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 from cache_core.cache import Cache
 from cache_core.keys import tag_digest
 from cache_core.learning.record import Recorded
 from cache_core.learning.report import ImportReport
 
+_USER_GROUP = re.compile(r"user [0-9a-f]{8}")
+
+EVERYBODY = "everybody"
 EVERYTHING = "learning"
 OUTCOMES = "outcomes"
 TEXTS = "texts"
@@ -22,6 +27,17 @@ def user_tag(user: str) -> str:
 def user_group(user: str) -> str:
     """What one user's reads are counted under: a digest, for figures are shown to everybody."""
     return f"user {tag_digest(user_tag(user)).hex()[:8]}"
+
+
+def group_of(user: str | None) -> str:
+    """What an answer for one user, or for all, is counted under."""
+    return EVERYBODY if user is None else user_group(user)
+
+
+def is_own_group(name: str) -> bool:
+    """Whether reads counted under this name are a user's, or everybody's: only such are kept for
+    long, and no text that another function of the store may name a group after."""
+    return name == EVERYBODY or _USER_GROUP.fullmatch(name) is not None
 
 
 def category_tag(category: str) -> str:

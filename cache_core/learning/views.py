@@ -15,15 +15,15 @@ from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 
 from cache_core.cache import Cache
 from cache_core.cached import CachedFunction
 from cache_core.call import Read
 from cache_core.learning import analysis as analysing
 from cache_core.learning.analysis import Analysis, InstructionOutcomes, checked_text
-from cache_core.learning.changes import count_changes
+from cache_core.learning.changes import changes_or_unknown, count_changes
 from cache_core.learning.dashboard import DashboardStats, dashboard_stats
+from cache_core.learning.feedback import cached_by_step
 from cache_core.learning.intervals import Sums
 from cache_core.learning.neighbours import Neighbourhood, neighbourhood
 from cache_core.learning.patterns import Patterns, static_patterns
@@ -51,6 +51,7 @@ from cache_core.learning.tags import (
     TEXTS,
     USERS,
     category_tag,
+    group_of,
     instruction_tag,
     invalidate_after_import,
     touched_by,
@@ -63,14 +64,6 @@ from cache_core.policy import CacheTTL
 _WARM_USERS = 8
 
 T = TypeVar("T")
-
-
-def _changes_or_unknown(engine: Engine) -> int | None:
-    """None, which differs from every number, so that the next look that succeeds invalidates."""
-    try:
-        return count_changes(engine)
-    except SQLAlchemyError:
-        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +80,13 @@ class LearningViews:
 
     Attributes are cached functions: call them, or `.read(...)` them to see how they were served.
         stats(user or None), standings(), user(name), users(), categories(), progress(user),
-        category(name), patterns(category or None), near(text), outcomes(md5).
+        category(name), patterns(category or None), near(text), outcomes(md5),
+        by_step(user or None, first hour, hours, hours of a step).
     """
 
     stats: CachedFunction[[str | None], DashboardStats]
     standings: CachedFunction[[], Standings]
+    by_step: CachedFunction[[str | None, int, int, int], list[Sums]]
     user: CachedFunction[[str], UserData]
     users: CachedFunction[[], list[str]]
     categories: CachedFunction[[], list[str]]
@@ -104,7 +99,7 @@ class LearningViews:
     def __init__(self, cache: Cache, engine: Engine) -> None:
         self._cache, self._engine = cache, engine
         self._changes_lock = threading.Lock()
-        self._changes_seen = _changes_or_unknown(engine)
+        self._changes_seen = changes_or_unknown(engine)
         self._put_figures(cache, engine)
         self._put_lists(cache, engine)
         self._put_texts(cache, engine)
@@ -134,6 +129,18 @@ class LearningViews:
         namespaces = tuple(function.namespace for function in asked)
         return Composed(value, (near, *outcomes, patterns), namespaces)
 
+    @property
+    def namespaces(self) -> list[str]:
+        """Those of all cached functions here."""
+        made = vars(self).values()
+        return [one.namespace for one in made if isinstance(one, CachedFunction)]
+
+    @property
+    def of_users(self) -> list[str]:
+        """Those whose reads are counted by user."""
+        own = (self.stats, self.user, self.progress, self.by_step)
+        return [function.namespace for function in own]
+
     def record_outcome(
         self, user: str, instruction: str, category: str, score: float, at: datetime | None = None
     ) -> Recorded:
@@ -156,7 +163,7 @@ class LearningViews:
             return
         with self._changes_lock:
             # Read before invalidating: what changes after this is noticed later.
-            seen = _changes_or_unknown(self._engine)
+            seen = changes_or_unknown(self._engine)
             invalidate_after_import(self._cache, report)
             self._changes_seen = seen
 
@@ -197,7 +204,7 @@ class LearningViews:
             "dashboard.stats",
             ttl_s=CacheTTL.DASHBOARD_STATS,
             tags=lambda user: [EVERYTHING, OUTCOMES if user is None else user_tag(user)],
-            group=lambda user: "everybody" if user is None else user_group(user),
+            group=group_of,
         )
         def stats(user: str | None) -> DashboardStats:
             return dashboard_stats(engine, user)
@@ -238,6 +245,7 @@ class LearningViews:
             return category_sums(engine, [category])[0]
 
         self.stats, self.standings = stats, everybody
+        self.by_step = cached_by_step(cache, engine)
         self.user, self.progress, self.category = data, progress, category
 
     def _put_lists(self, cache: Cache, engine: Engine) -> None:

@@ -1,6 +1,7 @@
 """The cache's figures: counted here, shared through the store, read over windows of time."""
 
 from cache_core.cache import record_with
+from cache_core.telemetry.companions import Companion
 from cache_core.telemetry.counts import MISS_CAUSES, Counts
 from cache_core.telemetry.recorder import SharedRecorder
 from cache_core.telemetry.windows import (
@@ -18,6 +19,7 @@ from cache_core.telemetry.windows import (
 __all__ = [
     "MISS_CAUSES",
     "WINDOWS",
+    "Companion",
     "Counts",
     "Figures",
     "GroupFigures",

@@ -21,13 +21,20 @@ from cache_core.stores.base import FieldPut, Store
 from cache_core.telemetry.archive_rows import (
     SETTLED_S,
     KnownHour,
+    added_up,
     flag,
     locked,
     read_parts,
     settled_s,
 )
 from cache_core.telemetry.counts import Counts
-from cache_core.telemetry.history_tables import HistoryCounts, HistoryHour, HistoryState, upsert
+from cache_core.telemetry.history_tables import (
+    HistoryCounts,
+    HistoryHour,
+    HistorySaved,
+    HistoryState,
+    upsert,
+)
 from cache_core.telemetry.joining import (
     Held,
     Parts,
@@ -38,6 +45,13 @@ from cache_core.telemetry.joining import (
 )
 from cache_core.telemetry.lateness import KEEP_HOURS_S, LATE_HOURS_KEY, late_hours
 from cache_core.telemetry.periods import HOUR_S, clock_of, hour_key
+from cache_core.telemetry.saved_rows import (
+    KeepsGroup,
+    add_up_old,
+    mark_added_up,
+    saved_rows,
+    write_saved,
+)
 from cache_core.telemetry.windows import merged
 
 _MARK = "archive"  # field of LATE_HOURS_KEY; a store without it was cleared, or is a new one
@@ -46,6 +60,7 @@ _OVERLAP_S = 60.0  # a replica's clock reading, and its write, may be so far apa
 # From then on the store cannot hold the hour: replicas keep counts for some days at most.
 _SEALED_S = KEEP_HOURS_S + 6 * 86_400.0
 _HOURS_AT_ONCE = 24  # in one round trip and one transaction
+_OLD_AT_ONCE = 240  # hours of an earlier version, in one round: 400 days take three hours
 _ONLY_ROW = 1
 
 
@@ -70,13 +85,16 @@ class Archive:
         *,
         keep_days: int = 400,
         is_counted: bool = True,
+        keeps_group: KeepsGroup = lambda _: False,
         clock: Callable[[], float] | None = None,
     ) -> None:
         """`keep_days`: hours older than that are dropped. `is_counted`: whether this process
-        counts its reads, so that no counts means no reads. `clock`: by default the store's."""
+        counts its reads, so that no counts means no reads. `keeps_group`: which groups of keys,
+        by name, are kept; none by default, for others may name theirs after their users.
+        `clock`: by default the store's."""
         self._store, self._engine = store, engine
         self._keep_s = keep_days * 86_400.0
-        self._is_counted = is_counted
+        self._is_counted, self._keeps_group = is_counted, keeps_group
         self._clock = clock or clock_of(store)
         self._is_shared = store.kind != "memory"
         # Hours of a store that only this process sees cannot be done by another one.
@@ -84,6 +102,7 @@ class Archive:
         self._watched: set[int] = set()
         self._unwatched: set[int] = set()  # watched, and not written down yet
         self._sealed_to = 0
+        self._owes_old = True
 
     def bring_up_to_date(self) -> Archived:
         """Archive what is closed or was late, and drop what is too old.
@@ -103,6 +122,7 @@ class Archive:
         for at in range(0, len(rest), _HOURS_AT_ONCE):
             hours = rest[at : at + _HOURS_AT_ONCE]
             self._take(hours, self._store.get_fields(list(map(hour_key, hours))), now_s)
+        self._add_up_old(now_s)
         if first or rest:
             self._drop_old(now_s)
         self._leave_mark(marks, now_s)
@@ -121,11 +141,14 @@ class Archive:
         return checked_s.get(hour, 0.0) >= settled_s(hour)
 
     def _read_checked(self, now_s: float) -> dict[int, float]:
-        """When each hour was last checked, Unix time."""
+        """When each hour was last checked, Unix time. Those that an earlier version archived are
+        as if they were not: the store still knows of them what was not archived then."""
         if not self._is_shared:
             return self._checked_here
         query = select(HistoryHour.hour, HistoryHour.checked).where(
-            HistoryHour.hour > int(now_s - KEEP_HOURS_S) // HOUR_S, HistoryHour.checked.is_not(None)
+            HistoryHour.hour > int(now_s - KEEP_HOURS_S) // HOUR_S,
+            HistoryHour.checked.is_not(None),
+            HistoryHour.hour.in_(added_up()),
         )
         with self._engine.connect() as connection:
             return {hour: at.timestamp() for hour, at in connection.execute(query).all() if at}
@@ -179,6 +202,7 @@ class Archive:
                 self._join(
                     connection, known[hour], archived.get(hour, {}), held_in_store(raw), now_s
                 )
+            mark_added_up(connection, [hour for hour in hours if now_s >= settled_s(hour)])
         self._checked_here |= dict.fromkeys(hours, now_s)
 
     def _join(
@@ -198,7 +222,7 @@ class Archive:
                 "hour": known.hour,
                 "namespace": namespace,
                 "merged": packed(now_s, {namespace: merged(parts.values())}),
-                "parts": packed(now_s, parts),
+                "parts": packed(now_s, parts, self._keeps_group),
             }
             for namespace, parts in joined.items()
             if namespace in theirs
@@ -212,8 +236,11 @@ class Archive:
                 ),
                 rows,
             )
+        write_saved(connection, saved_rows(known.hour, joined, self._keeps_group))
         replicas = {replica for parts in joined.values() for replica in parts} | held.replicas
-        lost = self._is_shared and has_shrunk(ours, held.parts)
+        # What was archived for good by an earlier version is asked for once more, and not lost.
+        is_anew = known.checked_s >= settled_s(known.hour) and not known.added_up
+        lost = self._is_shared and not is_anew and has_shrunk(ours, held.parts)
         told = [at for at in (known.told_s, held.told_s) if at is not None]
         connection.execute(
             update(HistoryHour)
@@ -227,12 +254,21 @@ class Archive:
             )
         )
 
+    def _add_up_old(self, now_s: float) -> None:
+        """Add up what an earlier version archived and the store does not hold any more."""
+        if self._owes_old:
+            before = int(now_s - KEEP_HOURS_S) // HOUR_S + 1
+            with self._engine.begin() as connection:
+                done = add_up_old(connection, before, _OLD_AT_ONCE)
+            self._owes_old = done == _OLD_AT_ONCE
+
     def _drop_old(self, now_s: float) -> None:
         """Drop hours past their time; forget who counted what where nobody can add to it."""
         oldest = int(now_s - self._keep_s) // HOUR_S
         sealed_to = int(now_s - _SEALED_S) // HOUR_S
         with self._engine.begin() as connection:
             connection.execute(delete(HistoryCounts).where(HistoryCounts.hour < oldest))
+            connection.execute(delete(HistorySaved).where(HistorySaved.hour < oldest))
             connection.execute(delete(HistoryHour).where(HistoryHour.hour < oldest))
             connection.execute(
                 update(HistoryCounts)

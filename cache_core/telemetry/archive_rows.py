@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, select
 
 from cache_core.telemetry.counts import Counts
-from cache_core.telemetry.history_tables import HistoryCounts, HistoryHour, upsert
+from cache_core.telemetry.history_tables import (
+    HistoryCounts,
+    HistoryHour,
+    HistorySaved,
+    upsert,
+)
 from cache_core.telemetry.joining import unpacked
 from cache_core.telemetry.periods import HOUR_S
 
@@ -18,18 +23,24 @@ SETTLED_S = 120.0
 
 @dataclass(frozen=True, slots=True)
 class KnownHour:
-    """What is written of an hour; times are Unix time."""
+    """What is written of an hour; times are Unix time. `added_up`: what was saved in it, too."""
 
     hour: int
     checked_s: float
     reset: bool
     replicas: int
     told_s: float | None
+    added_up: bool
 
 
 def settled_s(hour: int) -> float:
     """Unix time from which on an hour is archived for good."""
     return (hour + 1) * HOUR_S + SETTLED_S
+
+
+def added_up() -> Select[int]:
+    """A query for the hours of which what was saved is added up for good."""
+    return select(HistorySaved.hour).where(HistorySaved.name == "", HistorySaved.namespace == "")
 
 
 def read_parts(
@@ -61,6 +72,9 @@ def locked(connection: Connection, hours: Sequence[int]) -> dict[int, KnownHour]
         .order_by(HistoryHour.hour)
         .with_for_update()
     )
+    rows = connection.execute(query).all()
+    done = added_up().where(HistorySaved.hour.in_(hours))
+    added = set(connection.execute(done).scalars())
     return {
         row.hour: KnownHour(
             row.hour,
@@ -68,8 +82,9 @@ def locked(connection: Connection, hours: Sequence[int]) -> dict[int, KnownHour]
             row.reset,
             row.replicas,
             row.told.timestamp() if row.told else None,
+            row.hour in added,
         )
-        for row in connection.execute(query).all()
+        for row in rows
     }
 
 

@@ -12,6 +12,7 @@ from cache_core.logs import in_short, log
 from cache_core.stores.base import Store, StoreError
 from cache_core.telemetry.archive import Archive
 from cache_core.telemetry.periods import clock_of
+from cache_core.telemetry.saved_rows import KeepsGroup
 
 _EVERY_S = 300.0
 _AGAIN_S = 60.0  # after a failure
@@ -31,12 +32,14 @@ class Archiver:
         *,
         keep_days: int,
         is_counted: bool = True,
+        keeps_group: KeepsGroup = lambda _: False,
         every_s: float = _EVERY_S,
         clock: Callable[[], float] | None = None,
     ) -> None:
         """Arguments as of Archive; `every_s`: seconds between two rounds."""
         self._store = store
         self._keep_days, self._is_counted = keep_days, is_counted
+        self._keeps_group = keeps_group
         self._every_s = every_s
         self._clock = clock or clock_of(store)
         self._lock = threading.Lock()  # one round at a time
@@ -58,6 +61,7 @@ class Archiver:
                 engine,
                 keep_days=self._keep_days,
                 is_counted=self._is_counted,
+                keeps_group=self._keeps_group,
                 clock=self._clock,
             )
             self._thread = threading.Thread(target=self._run, name="cache-archive", daemon=True)

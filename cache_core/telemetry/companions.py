@@ -19,10 +19,16 @@ class Recompute(NamedTuple):
 
 
 class Companion(Protocol):
-    """Travels with a SharedRecorder. Never called by two threads at a time, nor by a reader's."""
+    """Travels with a SharedRecorder, whose lock is held but for `ask`."""
 
     def look(self, reads: Sequence[ReadEvent], recomputes: Sequence[Recompute]) -> None:
         """Take in what happened since the last time. Be quick: counting waits meanwhile."""
+
+    def ask(self, now_s: float) -> int:
+        """Ask the store, before `take`, if need be; how many commands that took.
+
+        `look` may be called meanwhile; nothing else is. Does not raise StoreError.
+        """
 
     def take(self, now_s: float, *, is_last: bool) -> list[FieldPut]:
         """What the store should be told now, at best in one hash: that is one command.

@@ -116,24 +116,31 @@ class UnreadableCountsError(ValueError):
 
 
 def snapshot(
-    at_s: float, namespaces: Mapping[str, Counts], *, with_groups: bool = True
+    at_s: float,
+    namespaces: Mapping[str, Counts],
+    groups: Mapping[str, Groups] | None = None,
 ) -> dict[str, object]:
-    """The counts as they are now, fit for `encode`; later counting does not change it."""
+    """The counts as they are now, fit for `encode`; later counting does not change it.
+
+    `groups`: those to be told, by namespace; by default those that stand out.
+    """
+    if groups is None:
+        groups = key_groups.standing_out({name: of.groups for name, of in namespaces.items()})
     return {
         "f": _FORMAT,
         "at": round(at_s, 3),
-        "n": {name: _content(counts, with_groups) for name, counts in namespaces.items()},
+        "n": {name: _content(counts, groups.get(name)) for name, counts in namespaces.items()},
     }
 
 
-def _content(counts: Counts, with_groups: bool) -> dict[str, object]:
+def _content(counts: Counts, groups: Groups | None) -> dict[str, object]:
     content: dict[str, object] = {
         "c": dict(counts.numbers),
         "s": round(counts.saved_s, 6),
         "t": {name: histogram.to_json() for name, histogram in counts.times.items()},
     }
-    if with_groups and counts.groups:
-        content["g"] = key_groups.to_json(counts.groups)
+    if groups:
+        content["g"] = key_groups.to_json(groups)
     return content
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from cache_core.telemetry.counts import (
@@ -76,9 +76,18 @@ def _size(counts: Counts | None) -> int:
     return sum(counts.numbers.values()) if counts is not None else 0
 
 
-def packed(at_s: float, counts: Mapping[str, Counts]) -> bytes:
-    """Counts by name, encoded as in the store, without groups of keys: those are of the day."""
-    return encode(snapshot(at_s, counts, with_groups=False))
+def packed(
+    at_s: float,
+    counts: Mapping[str, Counts],
+    keeps_group: Callable[[str], bool] = lambda _: False,
+) -> bytes:
+    """Counts by name, encoded as in the store, with those groups that are to be kept: of single
+    keys they are of the day."""
+    groups = {
+        name: {group: found for group, found in of.groups.items() if keeps_group(group)}
+        for name, of in counts.items()
+    }
+    return encode(snapshot(at_s, counts, groups))
 
 
 def unpacked(raw: bytes | None) -> dict[str, Counts]:

@@ -216,6 +216,9 @@ class SharedRecorder:
     def _of_companion(self, now_s: float) -> list[FieldPut]:
         if self.companion is None:
             return []
+        commands = self.companion.ask(now_s)
+        self.sendings += bool(commands)
+        self.commands += commands
         with self._lock:
             return self.companion.take(now_s, is_last=self._closed)
 

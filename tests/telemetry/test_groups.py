@@ -21,6 +21,7 @@ from cache_core.telemetry.groups import (
     merge,
     most_missed,
     most_read,
+    standing_out,
     to_json,
 )
 from cache_core.telemetry.periods import hour_key, minute_key
@@ -226,12 +227,34 @@ def test_of_many_groups_the_hottest_and_the_most_missed_stay_and_none_is_counted
     assert all(groups[name].lookups == truth[name] for name in most_read(groups, 8))
 
 
+def saving(*seconds: float, name: str = "user") -> Groups:
+    return {f"{name} {at}": GroupCounts(1, 0, saved_s) for at, saved_s in enumerate(seconds)}
+
+
 def test_what_is_handed_over_are_the_first_by_lookups_and_by_misses() -> None:
-    groups = counted([f"hot{n}" for n in range(20) for _ in range(100 - n)])
-    merge(groups, counted([f"missed{n}" for n in range(20) for _ in range(50 - n)], miss=True))
-    told = from_json(to_json(groups))
-    assert set(told) == {f"{kind}{n}" for kind in ("hot", "missed") for n in range(8)}
+    groups = counted([f"#hot{n}" for n in range(20) for _ in range(100 - n)])
+    merge(groups, counted([f"#missed{n}" for n in range(20) for _ in range(50 - n)], miss=True))
+    told = from_json(to_json(standing_out({"ns": groups})["ns"]))
+    assert set(told) == {f"#{kind}{n}" for kind in ("hot", "missed") for n in range(8)}
     assert as_tuples(told) == {name: as_tuples(groups)[name] for name in told}
+
+
+def test_of_named_groups_those_that_saved_most_are_handed_over_too() -> None:
+    seldom = saving(*map(float, range(200)))
+    often = counted(["#hot"] * 9)
+    told = standing_out({"ns": {**seldom, **often}})["ns"]
+    assert {f"user {n}" for n in range(104, 200)} < set(told)
+    assert "#hot" in told
+    assert len(told) <= 96 + 8
+
+
+def test_namespaces_share_what_is_handed_over_of_named_groups() -> None:
+    """However many functions name groups, a hand-over grows by no more."""
+    naming = {f"ns {n}": saving(*map(float, range(200))) for n in range(12)}
+    told = standing_out({**naming, "plain": saving(*[1.0] * 200, name="#")})
+    assert all(len(groups) <= 96 // 12 + 8 for groups in told.values())
+    assert {f"user {n}" for n in range(192, 200)} < set(told["ns 3"])
+    assert len(told["plain"]) == 8
 
 
 def test_a_group_without_misses_is_not_among_the_most_missed() -> None:

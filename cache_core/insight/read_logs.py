@@ -1,0 +1,233 @@
+"""Logs the reads of all namespaces for the curve of hit rate against TTL, shared by replicas.
+
+Travels with the recorder of figures, so it costs readers nothing and no round trip. Each hand-over
+tells the store of one namespace, the one that waited longest: one command. Once a minute replicas
+hear of each other's plans (`ttl_plan`): one command more, two where a log has grown full.
+"""
+
+from __future__ import annotations
+
+import random
+import secrets
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from cache_core.events import ReadEvent
+from cache_core.insight.check_sample import CheckSample
+from cache_core.insight.read_log_bytes import DAY_S, encode_checks, encode_log, log_key, plan_key
+from cache_core.insight.read_plans import Heard, hear, plan_fields
+from cache_core.insight.ttl_log import TtlLog
+from cache_core.insight.ttl_plan import Plan
+from cache_core.logs import log
+from cache_core.stores.base import FieldPut, Store, StoreError
+from cache_core.telemetry.companions import Recompute
+
+ROWS_MAX = 12_000
+"""Of one replica's log of a namespace and window."""
+NAMESPACES_MAX = 50
+
+_KEPT_WINDOWS = 3.0  # a window's log is read in it and in the next one
+_LATE_S = 60.0  # reads are folded seconds after they ended
+_PLANS_EVERY_S = 60.0
+_FIELDS_AT_ONCE = 32  # of one hand-over: a log that shrank changes in all its stretches
+
+
+@dataclass(slots=True, eq=False)
+class _Kept:
+    """One namespace's log of one window. `sent`: checksums of the fields the store has.
+
+    `dirty`: it has others by now.
+    """
+
+    log: TtlLog
+    checks: CheckSample
+    sent: dict[str, int] = field(default_factory=dict)
+    dirty: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """What is on its way to the store. `key`: of the hash; `marks`: checksums of its fields."""
+
+    key: str
+    kept: _Kept
+    marks: dict[str, int]
+
+
+class ReadLogs:
+    """A Companion of the recorder. Logs at most NAMESPACES_MAX namespaces a window.
+
+    Args:
+        window_s: how long a log goes on, before another begins; as long for all replicas.
+        rows_max: of the log of a namespace and window.
+        rng: for samples.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        window_s: float = DAY_S,
+        rows_max: int = ROWS_MAX,
+        rng: random.Random | None = None,
+    ) -> None:
+        self._store = store
+        self._window_s = window_s
+        self._rows_max = rows_max
+        self._rng = rng or random.Random()  # a sample, not a secret
+        self._begin()
+
+    def _begin(self) -> None:
+        self._replica = secrets.token_hex(6)
+        self._kept: dict[tuple[int, str], _Kept] = {}
+        self._heard: dict[int, Heard] = {}
+        self._plans_due_s = 0.0
+        self._taken: list[_Taken] = []
+        self._expiring: set[str] = set()
+
+    def look(self, reads: Sequence[ReadEvent], recomputes: Sequence[Recompute]) -> None:
+        """Log reads that asked for a key of the store, and look at recomputes."""
+        ended_s = 0.0
+        logs: dict[str, _Kept | None] = {}
+        for event in reads:
+            if not event.key or event.outcome == "bypass":
+                continue
+            at_s = event.at_s
+            if not ended_s - self._window_s <= at_s < ended_s:
+                ended_s = (at_s // self._window_s + 1) * self._window_s
+                logs.clear()
+            namespace = event.namespace
+            if namespace not in logs:
+                logs[namespace] = self._of(int(at_s // self._window_s), namespace)
+            kept = logs[namespace]
+            if kept is not None:
+                kept.log.take(key_hash(event.key), at_s)
+                kept.dirty = True
+        self._check(recomputes)
+
+    def _check(self, recomputes: Sequence[Recompute]) -> None:
+        newest = max((window for window, _ in self._kept), default=0)
+        for namespace, key, is_changed, age_s in recomputes:
+            kept = self._of(newest, namespace)
+            if kept is not None:
+                kept.checks.take(key_hash(key), age_s, is_changed)
+                kept.dirty = True
+
+    def _of(self, window: int, namespace: str) -> _Kept | None:
+        kept = self._kept.get((window, namespace))
+        if kept is None:
+            if sum(1 for number, _ in self._kept if number == window) >= NAMESPACES_MAX:
+                return None
+            plan = self._first_plan(window, namespace)
+            kept = _Kept(TtlLog(plan, self._rows_max), CheckSample(self._rng))
+            kept.log.follow(plan)
+            self._kept[window, namespace] = kept
+        return kept
+
+    def _first_plan(self, window: int, namespace: str) -> Plan:
+        """As replicas agreed on for this window, else what was hot at the end of the one before."""
+        begin_s = window * self._window_s
+        plan = self._heard.get(window, Heard()).plans.get(namespace)
+        if plan is not None:
+            return plan
+        share, hot = self._heard.get(window - 1, Heard()).carried(namespace)
+        return Plan(begin_s, self._window_s, share, hot)
+
+    def ask(self, now_s: float) -> int:
+        """Hear of the others' plans if it is time. Returns the number of commands sent."""
+        if now_s < self._plans_due_s or not self._kept:
+            return 0
+        self._plans_due_s = now_s + _PLANS_EVERY_S
+        window = int(now_s // self._window_s)
+        try:
+            (fields,) = self._store.get_fields([plan_key(window)])
+        except StoreError as exc:
+            log.info("plans_unheard", "plans for logging reads could not be read: %s", exc)
+            return 1
+        heard = hear(fields, window * self._window_s, self._window_s)
+        before = self._heard.get(window - 1, Heard())
+        self._heard = {window - 1: before, window: heard}  # at once: `look` may be under way
+        return 1
+
+    def take(self, now_s: float, *, is_last: bool) -> list[FieldPut]:
+        """What changed of the log that waited longest, or of all of them if `is_last`."""
+        window = int(now_s // self._window_s)
+        puts = self._plan_puts(window, now_s)
+        waiting = [names for names, kept in self._kept.items() if kept.dirty]
+        for names in waiting if is_last else waiting[:1]:
+            kept = self._kept.pop(names)
+            self._kept[names] = kept  # to the end of the line
+            key = log_key(*names)
+            changed = self._changed(kept, everything=is_last)
+            puts += [self._put(key, name, raw) for name, raw in changed.items()]
+            marks = {name: zlib.crc32(raw) for name, raw in changed.items()}
+            self._taken.append(_Taken(key, kept, marks))
+        self._forget(window, now_s)
+        return puts
+
+    def _changed(self, kept: _Kept, *, everything: bool) -> dict[str, bytes]:
+        """Fields that the store does not have as they are; the rest of too many the next time."""
+        fields = encode_log(kept.log.content(), self._replica)
+        for name in kept.sent:
+            fields.setdefault(name, b"")  # no row of that stretch is chosen any more
+        if kept.checks.recomputes:
+            fields |= encode_checks(kept.checks.content(), self._replica)
+        names = [name for name, raw in fields.items() if kept.sent.get(name) != zlib.crc32(raw)]
+        chosen = names if everything else [*names[:1], *names[1:][-_FIELDS_AT_ONCE:]]
+        kept.dirty = len(chosen) < len(names)
+        return {name: fields[name] for name in chosen}
+
+    def _plan_puts(self, window: int, now_s: float) -> list[FieldPut]:
+        """What this replica says for the plans, after it has followed what it heard."""
+        heard = self._heard.get(window)
+        if heard is None or heard.is_followed:
+            return []
+        heard.is_followed = True
+        logs = {name: kept.log for (number, name), kept in self._kept.items() if number == window}
+        for namespace, plan in heard.plans.items():
+            if namespace in logs:
+                logs[namespace].follow(plan)
+        fields = plan_fields(heard, logs, self._replica, now_s)
+        return [self._put(plan_key(window), name, raw) for name, raw in fields.items()]
+
+    def _put(self, key: str, name: str, raw: bytes) -> FieldPut:
+        """Of a hash that was never handed over, the expiry is told."""
+        ttl_s = None if key in self._expiring else _KEPT_WINDOWS * self._window_s
+        return FieldPut(key, name, raw, ttl_s)
+
+    def _forget(self, window: int, now_s: float) -> None:
+        """Let go of windows that are over and handed over."""
+        if now_s - window * self._window_s < _LATE_S:
+            return
+        over = [names for names, kept in self._kept.items() if names[0] < window and not kept.dirty]
+        under_way = [taken.kept for taken in self._taken]
+        for names in over:
+            if self._kept[names] not in under_way:
+                del self._kept[names]
+                self._expiring.discard(log_key(*names))
+
+    def confirm(self) -> None:
+        """The store has what was taken."""
+        for taken in self._taken:
+            taken.kept.sent |= taken.marks
+            self._expiring.add(taken.key)
+        self._taken = []
+
+    def put_back(self) -> None:
+        """The store does not have what was taken."""
+        for taken in self._taken:
+            taken.kept.dirty = True
+        self._taken = []
+
+    def after_fork(self) -> None:
+        """In a forked child: what was seen so far is the parent's to hand over."""
+        self._begin()
+
+
+def key_hash(entry_key: str) -> int:
+    """32 bits that stand for an entry's key: of its digest, so the same everywhere."""
+    try:
+        return int(entry_key[-9:-1], 16)
+    except ValueError:
+        return zlib.crc32(entry_key.encode())
