@@ -25,7 +25,11 @@ Incident = Literal[
     "kept_shorter",
     "kept_usual",
     "kept_s",  # sum of the lives given to those three, seconds
-    "warmed",  # computed ahead of any reader
+    "warmed",  # computed ahead of any reader, because somebody asked for it
+    "prefetched",  # computed ahead of a session that was likely to read it next
+    "prefetch_used",  # read while it was fresh
+    "prefetch_wasted",  # not read while it was fresh
+    "prefetch_skipped",  # worth fetching, but over the budget
     "invalidation",
     "store_error",
 ]

@@ -9,6 +9,7 @@ from cache_core.operations import preview_clear
 from cache_core.stores import StoreError
 from cache_core.telemetry import Counts, Figures, merged
 from ui import cards, key_groups, outcome_charts, words
+from ui.ahead_facts import draw_ahead
 from ui.drawing import draw_chart
 from ui.events import events_in, said
 from ui.export import draw_export
@@ -43,6 +44,7 @@ def draw() -> None:
     if frame.namespace is None:
         draw_table(figures)
     draw_groups(frame.groups(), frame.namespace)
+    draw_ahead(counts)
     draw_incidents(counts)
     draw_stamp(figures)
 

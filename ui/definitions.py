@@ -61,6 +61,16 @@ _ALL = (
     Definition("Misses", "Cache", "reads",
         "Lookups that found nothing to serve, by cause: cold (never stored, or evicted), expired, "
         "invalidated, damaged, or of another version of the policy."),
+    Definition("Fetched ahead", "Cache", "entries",
+        "Computed before anybody asked, because a visitor was likely to read them next "
+        "(`PREFETCH`). They are not reads."),
+    Definition("Precision", "Cache", "%",
+        "Of the entries fetched ahead of which it is known, the share that was read while fresh."),
+    Definition("Served ahead", "Cache", "%",
+        "Share of lookups that found an entry fetched ahead for its first reader. Later reads of "
+        "the same entry are not among them: they would have been served anyway."),
+    Definition("Wasted", "Cache", "runs",
+        "Runs of the source for entries fetched ahead that nobody read while they were fresh."),
     Definition("Faster responses", "Targets", "%",
         "Share of the source's median time that the median hit saves."),
     Definition("Store latency", "Targets", "time",

@@ -31,6 +31,7 @@ def open_app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAp
     """
     monkeypatch.chdir(ROOT)
     monkeypatch.setenv("CACHE_ENABLED", "on")
+    monkeypatch.setenv("PREFETCH", "off")  # it would change what tests count by hand
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/learning.db")
     for name in ("REDIS_URL", "UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN"):
         monkeypatch.delenv(name, raising=False)
