@@ -134,7 +134,7 @@ def test_savings_are_the_misses_that_are_spared() -> None:
     advice = advised(observed(checks_at(0.0)))
     fewer_an_hour = advice.points * READS / 24
     assert advice.source_s_an_hour == pytest.approx(fewer_an_hour * 0.5)
-    assert advice.commands_an_hour == pytest.approx(fewer_an_hour * 2)
+    assert advice.commands_an_hour == pytest.approx(fewer_an_hour * 3)
 
 
 def test_two_days_count_by_their_reads_and_the_second_goes_on_from_the_first() -> None:
