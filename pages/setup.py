@@ -10,6 +10,7 @@ from ui.access import current_actor, is_bound_to_loopback, providers
 from ui.ahead_facts import ahead_in_words
 from ui.frame import draw_title, open_page
 from ui.import_form import draw_import, draw_import_job, is_importing
+from ui.namespace_facts import by_use_words
 from ui.setup_apps import draw_other_apps
 from ui.setup_figures import draw_collection, draw_definitions, draw_thresholds
 from ui.setup_share import draw_links
@@ -72,7 +73,7 @@ def draw_policies() -> None:
             [
                 {
                     "Namespace": name,
-                    "Fresh for": words.duration(policy.ttl_s),
+                    "Fresh for": words.duration(policy.ttl_s) + by_use_words(policy),
                     "Served stale while refreshed": _or_off(policy.stale_while_revalidate_s),
                     "Served stale on error": _or_off(policy.stale_if_error_s),
                     "Largest entry": f"{policy.max_bytes / 1e6:g} MB",

@@ -39,6 +39,14 @@ _ALL = (
     Definition("Time saved", "Cache", "time",
         "Sum over reads answered from the cache: what the source took when it computed the entry, "
         "less what the read took."),
+    Definition("Kept longer", "Cache", "%",
+        "Where a policy keeps entries by use: share of the computed entries that were given a "
+        "life above the TTL, as they were asked for again and stayed the same."),
+    Definition("Kept shorter", "Cache", "%",
+        "Where a policy keeps entries by use: share of the computed entries that were given a "
+        "life below the TTL. New and changed ones begin with half of it."),
+    Definition("Mean life given", "Cache", "time",
+        "Mean life that computed entries were given, where a policy keeps them by use."),
     Definition("Known by user", "Cache", "%",
         "Of the time saved, the part that is counted by user, or for answers to everybody. Each "
         "process tells only the users that stand out, so what one user saved is a lower bound."),

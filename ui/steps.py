@@ -19,6 +19,7 @@ _PLAIN = (
     "response time",
     "history",
     "recommendations",
+    "ttl lab",
     "operations",
     "setup",
 )

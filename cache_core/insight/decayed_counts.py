@@ -86,10 +86,6 @@ class Row:
     moves: float = 0.0  # of visits that were followed by something; followers sum to at most this
     followers: dict[str, float] = field(default_factory=dict)
 
-    def share(self, name: str) -> float:
-        """Share of the moves that went to `name`, 0 to 1."""
-        return self.followers.get(name, 0.0) / self.moves
-
     def trim(self, followers_max: int) -> None:
         """Keep the heaviest followers; of equals, those that came last."""
         heaviest = heapq.nlargest(
@@ -157,11 +153,6 @@ class CountTable(Generic[Name]):
             row.followers[follower] = row.followers.get(follower, 0.0) + weight * factor
         if len(row.followers) > self._trim_above:
             row.trim(self.followers_max)
-
-    def settle(self) -> None:
-        """After sums were rounded: no row has more followers than moves."""
-        for row in self._rows.values():
-            row.moves = max(row.moves, math.fsum(row.followers.values()))
 
     def scale(self, factor: float) -> None:
         """Multiply all weights; rows that have faded to nothing go."""

@@ -29,7 +29,7 @@ _TEXT = ("utf-8", "surrogatepass")  # keys are any str, half of a surrogate pair
 
 @dataclass(frozen=True, slots=True)
 class LearnedRow:
-    """Counts of one row of a table; rows of the same table and name add."""
+    """Counts of one row of a table."""
 
     table: int
     name: tuple[str, ...]
@@ -39,7 +39,7 @@ class LearnedRow:
 
     @property
     def mass(self) -> float:
-        return max(self.visits, self.moves, *(weight for _, weight in self.followers), 0.0)
+        return max(self.visits, self.moves)
 
 
 @dataclass(frozen=True, slots=True)
