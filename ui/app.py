@@ -40,8 +40,8 @@ from cache_core.telemetry.periods import clock_of
 from cache_core.telemetry.saved import SavedReader, SavedSpan, Span
 from cache_core.telemetry.scraping import ScrapedApp, Scraper, apps_from
 from cache_core.thresholds import Thresholds
-from ui.prefetching import make_prefetcher
 from ui.session_view import SessionViews
+from ui.steps import make_prefetcher
 from ui.version import version
 
 # How long figures of a window are kept for all viewers: adding up a week takes longer than an hour.

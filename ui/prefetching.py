@@ -7,35 +7,20 @@ the page would show him first, is fetched, and only because of his own steps.
 
 from __future__ import annotations
 
+import datetime as dt
 import secrets
 from collections.abc import Callable
 
 import streamlit as st
 
-from cache_core import Cache
 from cache_core.insight.prefetch import Fetch, Offer, Prefetcher
 from cache_core.learning.views import LearningViews
-from cache_core.settings import Settings
-from ui.choices import A_USER, ALL_CATEGORIES, ALL_USERS, EVERYBODY, INSTRUCTION, PHRASINGS
-
-_VIEWS = {view: f"learning, {view.lower()}" for view in (A_USER, ALL_USERS, PHRASINGS, INSTRUCTION)}
-_PLAIN = (
-    "overview",
-    "namespaces",
-    "response time",
-    "history",
-    "recommendations",
-    "operations",
-    "setup",
-)
-STEPS = (*_PLAIN, "dashboard", "dashboard, a user", *_VIEWS.values())
+from cache_core.telemetry.saved import Span
+from ui.choices import A_USER, ALL_CATEGORIES, EVERYBODY
+from ui.feedback_span import CHOICES, FIRST_CHOICE, chosen_span
+from ui.steps import LEARNING, STEPS
 
 _SESSION, _LAST = "prefetch_session", "prefetch_last_step"
-
-
-def make_prefetcher(cache: Cache, settings: Settings) -> Prefetcher | None:
-    """What fetches ahead for this process; None where that is switched off, or caching is."""
-    return Prefetcher(cache, STEPS) if settings.prefetch == "on" and cache.is_on else None
 
 
 def note_step(ahead: Prefetcher | None, views: LearningViews | None, page: str) -> None:
@@ -55,7 +40,7 @@ def step_of(page: str) -> str | None:
     """The name of the step; None for a page that is none."""
     name = page.lower()
     if name == "learning":
-        return _VIEWS.get(_chosen("learning_view") or A_USER)
+        return LEARNING.get(_chosen("learning_view") or A_USER)
     if name == "dashboard" and _chosen("dashboard_user") not in (None, EVERYBODY):
         return "dashboard, a user"
     return name if name in STEPS else None
@@ -74,13 +59,14 @@ def offers(views: LearningViews, at: str, chosen: Callable[[str], str | None]) -
         on_dashboard = None
     # The Dashboard's link to the Learning page takes the user along.
     of_learning = on_dashboard if at == "dashboard, a user" else on_learning
+    span = _span(chosen)
     category = chosen("pattern_category")
     if category == ALL_CATEGORIES:
         category = None
     found: dict[str, Offer] = {
         "dashboard": lambda fetch: _dashboard(views, fetch),
-        "learning, a user": lambda fetch: _learning_of(views, fetch, of_learning),
-        "learning, all users": lambda fetch: _all_users(views, fetch),
+        "learning, a user": lambda fetch: _learning_of(views, fetch, of_learning, span),
+        "learning, all users": lambda fetch: _all_users(views, fetch, span),
         "learning, phrasings": lambda fetch: _phrasings(views, fetch, category),
     }
     if on_dashboard is not None:
@@ -101,7 +87,7 @@ def _dashboard_of(views: LearningViews, fetch: Fetch, user: str) -> None:
     fetch(views.users, (), is_shared=True)
 
 
-def _learning_of(views: LearningViews, fetch: Fetch, user: str | None) -> None:
+def _learning_of(views: LearningViews, fetch: Fetch, user: str | None, span: Span) -> None:
     """`user`: None for the one the page shows first, who has most outcomes."""
     (everybody,) = fetch(views.stats, (None,), is_shared=True)
     fetch(views.users, (), is_shared=True)
@@ -111,6 +97,7 @@ def _learning_of(views: LearningViews, fetch: Fetch, user: str | None) -> None:
         _metrics_of(views, fetch, user)
         fetch(views.stats, (user,))
         fetch(views.user, (user,))
+        _by_step(views, fetch, user, span)
 
 
 def _metrics_of(views: LearningViews, fetch: Fetch, user: str) -> None:
@@ -120,8 +107,22 @@ def _metrics_of(views: LearningViews, fetch: Fetch, user: str) -> None:
         fetch(views.category, *[(name,) for name in own.categories])
 
 
-def _all_users(views: LearningViews, fetch: Fetch) -> None:
+def _all_users(views: LearningViews, fetch: Fetch, span: Span) -> None:
     fetch(views.standings, (), is_shared=True)
+    _by_step(views, fetch, None, span)
+
+
+def _by_step(views: LearningViews, fetch: Fetch, user: str | None, span: Span) -> None:
+    now = (user, span.first, span.hours, span.step_hours)
+    before = (user, span.before.first, span.hours, span.hours)
+    fetch(views.by_step, now, before, is_shared=user is None)
+
+
+def _span(chosen: Callable[[str], str | None]) -> Span:
+    """What the Learning page shows of outcomes beside the cache, up to today."""
+    now = dt.datetime.now(dt.UTC)
+    kind = chosen("saved_span") or FIRST_CHOICE
+    return chosen_span(kind if kind in CHOICES else FIRST_CHOICE, now.date(), now.timestamp()).span
 
 
 def _phrasings(views: LearningViews, fetch: Fetch, category: str | None) -> None:

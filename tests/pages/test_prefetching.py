@@ -16,7 +16,8 @@ from tests.pages.conftest import ROOT, OpenApp, texts
 from ui.ahead_facts import ahead_in_words, ahead_sentence, precision, served_ahead
 from ui.app import App
 from ui.choices import A_USER, ALL_USERS, INSTRUCTION, PHRASINGS
-from ui.prefetching import STEPS, offers, step_of
+from ui.prefetching import offers, step_of
+from ui.steps import STEPS
 
 Running = Callable[[], App]
 NAMES = ("dashboard.stats", "dashboard.standings", "learning.patterns", "learning.metrics")
@@ -38,8 +39,12 @@ def sessions(app: App, *names: str, number: int = 30) -> None:
 
 
 def forget_all(app: App) -> None:
+    """As after an import; on a machine on which every source takes its time."""
+    ahead, _ = parts(app)
     for namespace in app.cache.namespaces():
         app.cache.clear(namespace)
+        for _ in range(2):
+            ahead.fetched.source_took(namespace, 10.0)
 
 
 def counted(app: App) -> Counts:
