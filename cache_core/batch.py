@@ -272,7 +272,7 @@ class Batch:
         self, positions: Sequence[int], held: Tokens | None, hold_s: float = 0.0
     ) -> None:
         if held is not None and positions:
-            self._path.compute.give_back(
+            self._path.compute.errands.give_back(
                 [LeaseWrite(self._calls[at].lease_key, held[at], hold_s) for at in positions]
             )
 

@@ -73,7 +73,9 @@ class Bids:
         except StoreRejectedError:
             raise
         except BaseException:  # cut off before the answer: the leases may be ours all the same
-            self._compute.give_back([LeaseWrite(lease.key, lease.value) for lease in leases])
+            self._compute.errands.give_back(
+                [LeaseWrite(lease.key, lease.value) for lease in leases]
+            )
             raise
         found = dict(zip(names, raws, strict=True))
         looks = self._judge(calls, found)
@@ -96,7 +98,7 @@ class Bids:
         try:
             yield Ask(lambda store: store.settle(void))
         except BaseException:  # cut off before the answer: some of them may be our own
-            self._compute.give_back(void)
+            self._compute.errands.give_back(void)
             raise
 
     def _judge(self, calls: Sequence[Call], found: Mapping[str, bytes | None]) -> list[Look]:

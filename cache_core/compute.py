@@ -6,23 +6,18 @@ import math
 from collections.abc import Iterable
 
 from cache_core import by_use, envelope
-from cache_core.background import AtOnce, Background
 from cache_core.call import Answer, Call, Look, Read, fresh_left_s, served
 from cache_core.codec import UncacheableError
 from cache_core.envelope import Entry
+from cache_core.errands import Errands
 from cache_core.events import Outcome, Recorder
 from cache_core.guard import GuardedStore
 from cache_core.leases import LeaseKeeper
 from cache_core.logs import in_short, log
-from cache_core.pauses import Pauses
 from cache_core.steps import Ask, Source, Steps
-from cache_core.stores.base import LeaseWrite, Put, StoreError, Touch
+from cache_core.stores.base import LeaseWrite, Put, StoreError
 from cache_core.timing import Timing
 
-_ERRAND_PLACES = 256
-# A sliding entry is touched at most this often in a process, as a share of its life.
-_SLIDE_SHARE = 0.05
-_SLID_MAX = 10_000
 NOTHING_SEEN = Look((), None)
 
 
@@ -34,13 +29,8 @@ class Compute:
         self._recorder = recorder
         self._timing = timing
         self._keeper = LeaseKeeper(store, timing)
-        self._errands: Background = (
-            Background(1, "cache-errands", waiting=_ERRAND_PLACES)
-            if timing.errands_beside
-            else AtOnce()
-        )
+        self.errands = Errands(store, timing)
         self._warned: set[str] = set()
-        self._slid = Pauses(_SLID_MAX)
 
     def under_lease(self, call: Call, look: Look, token: bytes) -> Steps[Answer]:
         """Run the source while holding its lease, and store what it returns."""
@@ -54,13 +44,13 @@ class Compute:
             # Not for one that is fresh still: who comes after its end must not wait for nothing.
             is_paused = fallback is not None and look.standing != "fresh"
             pause_s = self.pause_s(look) if is_paused else 0.0
-            self.give_back([LeaseWrite(call.lease_key, token, pause_s)])
+            self.errands.give_back([LeaseWrite(call.lease_key, token, pause_s)])
             if fallback is None:
                 raise
             self.source_failed(call, exc)
             return fallback
         except BaseException:
-            self.give_back([LeaseWrite(call.lease_key, token)])
+            self.errands.give_back([LeaseWrite(call.lease_key, token)])
             raise
         finally:
             self.drop([(call.lease_key, token)])
@@ -68,10 +58,10 @@ class Compute:
         try:
             entry, keeps = self.make_entry(call, value, look, created_s, source_s)
         except BaseException:  # `cache_if` is the user's, and may raise
-            self.give_back([LeaseWrite(call.lease_key, token)])
+            self.errands.give_back([LeaseWrite(call.lease_key, token)])
             raise
         if entry is None or not keeps:
-            self.give_back([LeaseWrite(call.lease_key, token)])
+            self.errands.give_back([LeaseWrite(call.lease_key, token)])
             return self.computed(call, value, entry, source_s, stored=False)
         try:
             writes = [self.lease_write(call, entry, token)]
@@ -79,10 +69,10 @@ class Compute:
         except StoreError as exc:
             self.store_failed(call, exc)
             # A server that is full refuses the write and would still take the lease back.
-            self.give_back([LeaseWrite(call.lease_key, token)])
+            self.errands.give_back([LeaseWrite(call.lease_key, token)])
             stored = False
         except BaseException:  # cut off before the answer: the lease may be ours still
-            self.give_back([LeaseWrite(call.lease_key, token)])
+            self.errands.give_back([LeaseWrite(call.lease_key, token)])
             raise
         if not stored:
             self._recorder.count(call.namespace, "not_stored")
@@ -162,7 +152,7 @@ class Compute:
         if None in look.generations:
             # Invalidated at once, or something foreign lies there: nothing to tie the entry to.
             pairs = zip(call.generation_keys, look.generations, strict=True)
-            self.free([name for name, generation in pairs if generation is None])
+            self.errands.free([name for name, generation in pairs if generation is None])
             self._recorder.count(call.namespace, "not_stored")
             return self._pack(call, value, look, created_s, source_s), False
         if call.policy.cache_if is not None and not call.policy.cache_if(value):
@@ -251,50 +241,6 @@ class Compute:
         for lease_key, token in leases:
             self._keeper.drop(lease_key, token)
 
-    def give_back(self, writes: list[LeaseWrite]) -> None:
-        """Release or shorten leases without making the caller wait; at worst they expire.
-
-        Where that fails, releases wait with the invalidations. Otherwise the readers that come
-        when the store is back would wait for leases that nobody holds.
-        """
-
-        def settle() -> None:
-            try:
-                self._store.settle(writes)
-            except StoreError as exc:
-                log.info("lease_left", "a lease could not be given back, it waits: %s", exc)
-                self._store.forget_later([write.lease_key for write in writes if not write.hold_s])
-
-        self._errands.submit(settle)
-
-    def slide(self, call: Call, entry: Entry) -> None:
-        """Start the life of a sliding entry anew, beside the caller."""
-        if not math.isinf(entry.fresh_until_s):
-            return
-        now = self._timing.monotonic()
-        if self._slid.lasts(call.entry_key, now):
-            return
-        self._slid.set(call.entry_key, now + call.policy.ttl_s * _SLIDE_SHARE)
-        touches = [Touch(call.entry_key, call.policy.ttl_s)]
-
-        def touch() -> None:
-            try:
-                self._store.touch(touches)
-            except StoreError as exc:
-                log.info(
-                    "not_extended",
-                    "%s: an entry's life could not be started anew: %s",
-                    call.label,
-                    exc,
-                    namespace=call.namespace,
-                )
-
-        self._errands.submit(touch)
-
-    def free(self, names: list[str]) -> None:
-        """Remove what lies where a lease or a generation could not be made: the next reader can."""
-        self._errands.submit(lambda: self._store.forget(names))
-
     def _warn_once(self, call: Call, message: str) -> None:
         if call.label not in self._warned:
             self._warned.add(call.label)
@@ -310,7 +256,7 @@ class Compute:
     def close(self) -> None:
         """Let errands end and leases go."""
         self._keeper.close()
-        self._errands.close()
+        self.errands.close()
 
 
 def _age_s(look: Look, now_s: float) -> float | None:

@@ -81,7 +81,7 @@ class ReadPath:
             self.watch.follow(call.namespace)
             self.near.put(call, look, epoch, began)
         if policy.sliding:
-            self.compute.slide(call, entry)
+            self.compute.errands.slide(call, entry)
         elif policy.early_refresh and is_due_early(
             left_s=entry.fresh_until_s - self.timing.clock(),
             source_s=entry.source_s,

@@ -137,7 +137,7 @@ class Refresher:
             if token is None or not is_owned(token, owner):
                 return
             if look.standing == "fresh" and look.before != seen.before:  # somebody was quicker
-                self._path.compute.give_back([LeaseWrite(call.lease_key, token)])
+                self._path.compute.errands.give_back([LeaseWrite(call.lease_key, token)])
             else:
                 answer = yield from self._path.compute.under_lease(call, look, token)
                 if answer.stored:

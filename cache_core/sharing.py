@@ -165,7 +165,7 @@ class Sharing:
             token = look.holder if is_owned(look.holder, owner) else None
             self.flights.note(flight, look.holder, look.generations, own=token is not None)
             if token is not None and look.standing == "fresh":
-                self._compute.give_back([LeaseWrite(call.lease_key, token)])
+                self._compute.errands.give_back([LeaseWrite(call.lease_key, token)])
             if look.standing == "fresh":
                 return self._shared(call, look)
             if token is not None:
@@ -187,7 +187,7 @@ class Sharing:
             if answer is not None:
                 return answer
         if look.holder is None:
-            self._compute.free([call.lease_key])
+            self._compute.errands.free([call.lease_key])
         self._recorder.count(call.namespace, "waited_out")
         return (yield from self._compute.unstored(call, "miss"))
 

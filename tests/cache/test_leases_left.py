@@ -53,7 +53,7 @@ def leases(store: Store) -> list[str]:
 
 def mend(line: FaultyLine, cache: Cache) -> None:
     """Make the line whole again, after what was to be given back could not be."""
-    assert until(lambda: not cache._path.compute._errands._taken)
+    assert until(lambda: not cache._path.compute.errands._background._taken)
     line.fault = None
     line.listen()
     cache.store.breaker.probe()

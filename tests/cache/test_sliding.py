@@ -29,7 +29,7 @@ def _read(cache: Cache) -> None:
 
 def _wait_for_errands(cache: Cache) -> None:
     done = threading.Event()
-    assert cache._path.compute._errands.submit(done.set)
+    assert cache._path.compute.errands._background.submit(done.set)
     assert done.wait(PATIENCE_S)
 
 

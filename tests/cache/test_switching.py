@@ -157,8 +157,8 @@ def test_a_closed_cache_still_answers_from_the_source(store: Store) -> None:
 def test_closing_ends_the_threads_of_a_cache(open_same_store: OpenSameStore) -> None:
     cache = Cache(open_same_store(), timing=still())
     cache.get_or_compute("ns", "k", lambda: 1, ttl_s=60, stale_while_revalidate_s=5)
-    cache._path.compute._errands.submit(lambda: None)
-    mine = [cache._path.compute._keeper._thread, *cache._path.compute._errands._threads]
+    cache._path.compute.errands._background.submit(lambda: None)
+    mine = [cache._path.compute._keeper._thread, *cache._path.compute.errands._background._threads]
     cache.close()
     for thread in mine:
         assert isinstance(thread, threading.Thread)

@@ -1,0 +1,79 @@
+"""What a read leaves to be done beside its caller: leases given back, lives of entries begun anew."""
+
+from __future__ import annotations
+
+import math
+
+from cache_core.background import AtOnce, Background
+from cache_core.call import Call
+from cache_core.envelope import Entry
+from cache_core.guard import GuardedStore
+from cache_core.logs import log
+from cache_core.pauses import Pauses
+from cache_core.stores.base import LeaseWrite, StoreError, Touch
+from cache_core.timing import Timing
+
+_PLACES = 256
+# A sliding entry is touched at most this often in a process, as a share of its life.
+_SLIDE_SHARE = 0.05
+_SLID_MAX = 10_000
+
+
+class Errands:
+    """Done in the order in which they were asked for, on one thread."""
+
+    def __init__(self, store: GuardedStore, timing: Timing) -> None:
+        self._store = store
+        self._timing = timing
+        self._background: Background = (
+            Background(1, "cache-errands", waiting=_PLACES) if timing.errands_beside else AtOnce()
+        )
+        self._slid = Pauses(_SLID_MAX)
+
+    def give_back(self, writes: list[LeaseWrite]) -> None:
+        """Release or shorten leases without making the caller wait; at worst they expire.
+
+        Where that fails, releases wait with the invalidations. Otherwise the readers that come
+        when the store is back would wait for leases that nobody holds.
+        """
+
+        def settle() -> None:
+            try:
+                self._store.settle(writes)
+            except StoreError as exc:
+                log.info("lease_left", "a lease could not be given back, it waits: %s", exc)
+                self._store.forget_later([write.lease_key for write in writes if not write.hold_s])
+
+        self._background.submit(settle)
+
+    def slide(self, call: Call, entry: Entry) -> None:
+        """Start the life of a sliding entry anew, beside the caller."""
+        if not math.isinf(entry.fresh_until_s):
+            return
+        now = self._timing.monotonic()
+        if self._slid.lasts(call.entry_key, now):
+            return
+        self._slid.set(call.entry_key, now + call.policy.ttl_s * _SLIDE_SHARE)
+        touches = [Touch(call.entry_key, call.policy.ttl_s)]
+
+        def touch() -> None:
+            try:
+                self._store.touch(touches)
+            except StoreError as exc:
+                log.info(
+                    "not_extended",
+                    "%s: an entry's life could not be started anew: %s",
+                    call.label,
+                    exc,
+                    namespace=call.namespace,
+                )
+
+        self._background.submit(touch)
+
+    def free(self, names: list[str]) -> None:
+        """Remove what lies where a lease or a generation could not be made: the next reader can."""
+        self._background.submit(lambda: self._store.forget(names))
+
+    def close(self) -> None:
+        """Let those that are waiting end."""
+        self._background.close()
