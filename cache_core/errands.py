@@ -1,4 +1,4 @@
-"""What a read leaves to be done beside its caller: leases given back, lives of entries begun anew."""
+"""What a read leaves to be done beside its caller: leases given back, lives begun anew."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def test_beyond_the_bound_the_pause_that_was_set_first_is_forgotten() -> None:
 def test_many_threads_may_slide_more_entries_than_are_remembered() -> None:
     """What is remembered of one entry must not be in the way of another's reader."""
     with Cache(MemoryStore(), recorder=Events(), timing=still()) as cache:
-        cache._path.compute._slid = Pauses(100)
+        cache._path.compute.errands._slid = Pauses(100)
 
         @cache.cached("ns", ttl_s=60, sliding=True, tags=[])
         def session(number: int) -> int:
@@ -45,4 +45,4 @@ def test_many_threads_may_slide_more_entries_than_are_remembered() -> None:
             with threads(4) as submit:
                 read = [submit(lambda: [session(number) for number in numbers]) for _ in range(4)]
             assert [one.result() for one in read] == [list(numbers)] * 4
-        assert len(cache._path.compute._slid) == 100
+        assert len(cache._path.compute.errands._slid) == 100

@@ -289,7 +289,7 @@ def _under_way(cache: Cache) -> dict[str, int]:
         "leases": len(path.compute._keeper._held),
         "refreshes": len(path.refresher._refreshing),
         "tasks": len(path.refresher._tasks) + len(path.sharing._tasks),
-        "errands": path.compute._errands._taken,
+        "errands": path.compute.errands._background._taken,
     }
 
 
