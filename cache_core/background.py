@@ -52,11 +52,7 @@ class Background:
     def _work(self) -> None:
         while (job := self._queue.get()) is not None:
             try:
-                job()
-            except BaseException as exc:  # noqa: BLE001  # SystemExit too: there is more to do
-                log.error(
-                    "background_failed", "a background job of the cache failed: %s", in_short(exc)
-                )
+                _run(job)
             finally:
                 with self._lock:
                     self._taken -= 1
@@ -72,3 +68,22 @@ class Background:
         for thread in threads:
             if thread is not threading.current_thread():
                 thread.join(max(ends - time.monotonic(), 0.0))
+
+
+class AtOnce(Background):
+    """Takes jobs in the same way, and does them before it returns."""
+
+    def __init__(self) -> None:
+        super().__init__(1, "at-once")
+
+    def submit(self, job: Job) -> bool:
+        """Run `job` now."""
+        _run(job)
+        return True
+
+
+def _run(job: Job) -> None:
+    try:
+        job()
+    except BaseException as exc:  # noqa: BLE001  # SystemExit too: there is more to do
+        log.error("background_failed", "a background job of the cache failed: %s", in_short(exc))

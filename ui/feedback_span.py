@@ -71,26 +71,25 @@ def choose_weeks(app: App) -> Chosen:
     """How long, and up to which day; both in the address."""
     now_s = clock_of(app.cache.store)()
     today = dt.datetime.fromtimestamp(now_s, dt.UTC).date()
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        kind = st.segmented_control(
-            "Span",
-            list(_CHOICES),
-            default=_FIRST_CHOICE,
-            required=True,
-            key="saved_span",
-            bind="query-params",
-        )
-        last = st.date_input(
-            "Up to (UTC)",
-            value=today,
-            min_value=today - dt.timedelta(days=app.settings.history_days),
-            max_value=today,
-            key="saved_to",
-            format="YYYY-MM-DD",
-            required=True,
-            bind="query-params",
-            width=200,
-        )
+    kind = st.segmented_control(
+        "Span",
+        list(_CHOICES),
+        default=_FIRST_CHOICE,
+        required=True,
+        key="saved_span",
+        bind="query-params",
+    )
+    last = st.date_input(
+        "Up to (UTC)",
+        value=today,
+        min_value=today - dt.timedelta(days=app.settings.history_days),
+        max_value=today,
+        key="saved_to",
+        format="YYYY-MM-DD",
+        required=True,
+        bind="query-params",
+        width=180,
+    )
     return chosen_span(str(kind or _FIRST_CHOICE), last, now_s)
 
 

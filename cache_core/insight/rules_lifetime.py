@@ -51,8 +51,8 @@ def longer_ttl(seen: Namespace) -> Recommendation | None:
     """
     policy, own = seen.policy, seen.own_policy
     counts = _since_retuned(seen)
-    if policy is None or own is None or policy.sliding:
-        return None
+    if policy is None or own is None or policy.sliding or policy.keep_by_use:
+        return None  # by use, lives grow by themselves, and the formula knows of one length only
     if counts is None or counts.lookups < LOOKUPS_MIN:
         return None
     unchanged, changed = counts.number("unchanged"), counts.number("changed")

@@ -32,6 +32,7 @@ from cache_core.operations.dismissals import DISMISSED_FOR, Dismissal, Dismissal
 from cache_core.operations.health import HealthTest, HealthTests, StoreHealth, check_store
 from cache_core.operations.jobs import Job, Jobs, stop_job
 from cache_core.operations.recording import import_records, record_outcome
+from cache_core.operations.replaying import replay_upload
 from cache_core.operations.retuning import retune, ttl_now_s
 from cache_core.operations.tuned_ttls import UNDO
 from cache_core.operations.warming import WarmPlan, WarmReport, warm
@@ -73,6 +74,7 @@ __all__ = [
     "preview_clear",
     "put_back_tuned",
     "record_outcome",
+    "replay_upload",
     "retune",
     "stop_auto_tune",
     "stop_job",

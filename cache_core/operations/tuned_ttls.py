@@ -75,6 +75,8 @@ class Standing:
         low_s, high_s = self.policy.ttl_range_s
         if self.policy.sliding:
             return "Each read starts the life of its entry anew: there is no ttl to tune."
+        if self.policy.keep_by_use:
+            return "Each entry's life goes by its use: there is no one ttl to tune."
         if low_s >= high_s:
             return f"Its policy allows one ttl only, {wording.seconds(low_s)}."
         if self.last is not None and self.last.deed == UNDO:

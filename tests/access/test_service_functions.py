@@ -34,6 +34,7 @@ from cache_core.operations import (
 )
 from cache_core.operations.tuned_ttls import AUTO_TUNE
 from cache_core.operations.tuning_state import read_stop
+from cache_core.policy import Policy
 from cache_core.retuning import read_ttls
 from cache_core.stores import open_store
 from tests.access.conftest import sqlite_engine
@@ -108,6 +109,11 @@ class World:
                 "views": self.views,
                 "file": io.BytesIO(row),
                 "name": "mine.csv",
+            },
+            "replay_upload": {
+                "file": io.BytesIO(b"time,key\n1,a\n2,a\n"),
+                "policies": [Policy(ttl_s=60)],
+                "name": "trace.csv",
             },
             "record_outcome": {
                 "views": self.views,
@@ -185,8 +191,8 @@ def test_an_operator_may_and_is_in_the_audit(world: World, name: str) -> None:
 
 _ACTS_UNCHECKED = {
     "after_import", "forget_entry", "import_file", "invalidate", "invalidate_many",
-    "invalidate_tags", "put_fields", "put_many", "record_outcome", "refresh", "remove", "settle",
-    "touch", "warm", "write_stop", "write_ttl",
+    "invalidate_tags", "put_fields", "put_many", "read_trace", "record_outcome", "refresh",
+    "remove", "replay_trace", "settle", "touch", "warm", "write_stop", "write_ttl",
 }  # fmt: skip
 
 

@@ -91,8 +91,9 @@ def test_a_longer_ttl_stays_within_what_the_policy_allows() -> None:
     assert one.action.ttl_s == 600, "ten times what its code says, not what it was retuned to"
 
 
-def test_no_longer_ttl_for_what_slides_or_is_not_known_here() -> None:
+def test_no_longer_ttl_for_what_slides_grows_by_use_or_is_not_known_here() -> None:
     assert given("longer_ttl", expiring(), Policy(ttl_s=60, sliding=True)) is None
+    assert given("longer_ttl", expiring(), Policy(ttl_s=60, keep_by_use=True)) is None
     assert given("longer_ttl", expiring()) is None
 
 
