@@ -87,20 +87,18 @@ def sentence(status: AutoTuneStatus, now_s: float, is_on: bool = True) -> str:
 
 
 def status_frame(status: AutoTuneStatus, now_s: float) -> pd.DataFrame:
-    """A row per namespace, all of them text: Namespace, TTL, Next, Why."""
+    """A row per namespace, all of them text: Namespace, TTL, Why.
+
+    TTL is the present one, with the next one behind an arrow where it is to change.
+    """
     rows = []
     for name, standing in status.standings.items():
         next_s, why = status.verdict(name, now_s)
-        by = "" if standing.is_policys and not standing.is_tuned else f" ({standing.set_by})"
-        rows.append(
-            {
-                "Namespace": name,
-                "TTL": f"{words.duration(standing.ttl_s)}{by}",
-                "Next": words.duration(next_s),
-                "Why": why,
-            }
-        )
-    return pd.DataFrame(rows, columns=["Namespace", "TTL", "Next", "Why"])
+        ttl = words.duration(standing.ttl_s) + (", tuned" if standing.is_tuned else "")
+        if next_s is not None:
+            ttl += f" → {words.duration(next_s)}"
+        rows.append({"Namespace": name, "TTL": ttl, "Why": plain(why)})
+    return pd.DataFrame(rows, columns=["Namespace", "TTL", "Why"])
 
 
 def _draw_buttons(app: App, actor: Actor, status: AutoTuneStatus) -> None:

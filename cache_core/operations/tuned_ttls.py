@@ -74,11 +74,11 @@ class Standing:
         """Why auto-tune leaves it alone, whatever is advised; empty where it does not."""
         low_s, high_s = self.policy.ttl_range_s
         if self.policy.sliding:
-            return "Each read starts the life of its entry anew: there is no ttl to tune."
+            return "Each read starts the life of its entry anew: there is no TTL to tune."
         if self.policy.keep_by_use:
-            return "Each entry's life goes by its use: there is no one ttl to tune."
+            return "Each entry's life goes by its use: there is no one TTL to tune."
         if low_s >= high_s:
-            return f"Its policy allows one ttl only, {wording.seconds(low_s)}."
+            return f"Its policy allows one TTL only, {wording.seconds(low_s)}."
         if self.last is not None and self.last.deed == UNDO:
             left_s = self.last.at_s + RESTS_S - now_s
             if left_s > 0:

@@ -155,8 +155,9 @@ def test_what_would_be_done_is_not_said_before_anything_is_known(
 @pytest.mark.parametrize(
     ("policy", "why"),
     [
-        (Policy(ttl_s=60, ttl_min_s=60, ttl_max_s=60, jitter=0), "one ttl only, 60 s"),
-        (Policy(ttl_s=60, sliding=True, jitter=0), "no ttl to tune"),
+        (Policy(ttl_s=60, ttl_min_s=60, ttl_max_s=60, jitter=0), "one TTL only, 60 s"),
+        (Policy(ttl_s=60, sliding=True, jitter=0), "no TTL to tune"),
+        (Policy(ttl_s=60, keep_by_use=True, jitter=0), "goes by its use"),
     ],
 )
 def test_a_policy_opts_out(clock: Clock, policy: Policy, why: str) -> None:

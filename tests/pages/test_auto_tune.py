@@ -22,8 +22,8 @@ Running = Callable[[], App]
 TUNED = "dashboard.stats"
 
 
-def rows(at: AppTest) -> dict[str, tuple[str, str, str]]:
-    """TTL, next and why, by namespace."""
+def rows(at: AppTest) -> dict[str, tuple[str, str]]:
+    """TTL and why, by namespace."""
     (table,) = (one for one in at.table if "Why" in one.value.columns)
     return {
         name: tuple(row) for name, row in zip(table.value.index, table.value.values, strict=True)
@@ -52,8 +52,8 @@ def test_it_suggests_unless_told_otherwise(open_app: OpenApp, running: Running) 
     assert not at.exception
     assert "**Suggesting.** No TTL is changed on its own" in texts(at)
     assert "Looked at " in texts(at)
-    ttl, following, why = rows(at)[TUNED]
-    assert (ttl, following) == ("5 min", "–")
+    ttl, why = rows(at)[TUNED]
+    assert ttl == "5 min"
     assert "more reads" in why
     assert keys(at) == set()
 
@@ -85,12 +85,12 @@ def test_it_is_stopped_and_allowed(open_app: OpenApp, running: Running) -> None:
 
 def test_a_change_is_undone(open_app: OpenApp, running: Running) -> None:
     at = tuned(open_app, running, AUTO_TUNE="apply")
-    assert rows(at)[TUNED][0] == "10 min (auto-tune)"
+    assert rows(at)[TUNED][0] == "10 min, tuned"
     at.button(key=f"auto_undo_{TUNED}").click().run()
     assert f"Answers of `{TUNED}` live for 5 min again" in texts(at)
     assert ttl_now_s(running().cache, TUNED) == 300
-    ttl, following, why = rows(at)[TUNED]
-    assert (ttl, following) == ("5 min", "–")
+    ttl, why = rows(at)[TUNED]
+    assert ttl == "5 min"
     assert "local operator undid the last change; it rests for another 24 h." in why
     assert keys(at) == {"auto_stop"}
 
@@ -135,7 +135,7 @@ def test_it_and_its_undoing_are_events_on_the_time_axis(
 def test_a_viewer_sees_it_and_changes_nothing(open_app: OpenApp, running: Running) -> None:
     tuned(open_app, running, AUTO_TUNE="apply")
     at = open_app("operations", operator=False)
-    assert rows(at)[TUNED][0] == "10 min (auto-tune)"
+    assert rows(at)[TUNED][0] == "10 min, tuned"
     assert keys(at) == {"auto_stop", "auto_put_back", f"auto_undo_{TUNED}"}
     assert all(at.button(key=key).disabled for key in keys(at))
 
