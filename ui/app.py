@@ -24,11 +24,9 @@ from cache_core.learning.views import LearningViews
 from cache_core.operations import (
     AuditLog,
     AutoTuner,
-    AutoTuneStatus,
     Dismissals,
     HealthTests,
     Jobs,
-    auto_tune_status,
     note_start,
 )
 from cache_core.operations.sign_in import PasswordDoor
@@ -134,15 +132,6 @@ class App:
             "pictures",
             max(age_s, _PICTURES_KEPT_S),
             lambda: pictures_now(self.cache, self.metrics, self.settings.staleness_budget),
-        )
-        return found
-
-    def auto_tune(self) -> AutoTuneStatus:
-        """How auto-tune stands. Raises StoreError, AuditUnreadableError."""
-        found: AutoTuneStatus = self._read_or_keep(
-            "auto-tune",
-            _TTLS_KEPT_S,
-            lambda: auto_tune_status(self.cache, self.audit, self.settings.auto_tune),
         )
         return found
 

@@ -13,6 +13,7 @@ from cache_core.operations import (
     AutoTuneStatus,
     NotAllowedError,
     allow_auto_tune,
+    auto_tune_status,
     put_back_tuned,
     stop_auto_tune,
     undo_retune,
@@ -30,7 +31,7 @@ _SAID = "said_of_auto_tune"
 def draw_auto_tune(app: App, actor: Actor) -> None:
     """One sentence, a row per namespace, and what operators can do about it."""
     try:
-        status = app.auto_tune()
+        status = auto_tune_status(app.cache, app.audit, app.settings.auto_tune)
     except StoreError:
         st.caption("Auto-tune: the store is out of reach, so nothing is changed meanwhile.")
         return
