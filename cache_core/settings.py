@@ -70,6 +70,8 @@ class Settings(BaseSettings):
     log_reads: bool = True
     # Share of reads that advice on TTLs lets be answered with outdated data.
     staleness_budget: float = Field(default=0.05, ge=0, le=1)
+    # Whether TTLs follow that advice on their own, within their policies, or it is only shown.
+    auto_tune: Literal["off", "suggest", "apply"] = "suggest"
     history_days: int = Field(default=400, ge=1, le=36_500)
     operator_password: SecretStr | None = None
     operate_on_loopback: bool = False

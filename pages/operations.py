@@ -16,6 +16,7 @@ from ui import words
 from ui.access import current_actor, draw_sign_in, has_actions
 from ui.app import App
 from ui.audit_table import draw_audit
+from ui.auto_tune_block import draw_auto_tune
 from ui.frame import STORE_PROBLEM, draw_title, open_page
 from ui.job_list import WATCHING, draw_jobs, jobs_of_operators, last_job
 from ui.operation_dialogs import ask_for, draw_pending
@@ -177,6 +178,9 @@ if not known:
 retuned_to = retuned()
 for name in known if frame.namespace is None else [frame.namespace]:
     draw_row(name, warmable.get(name), retuned_to.get(name))
+
+st.subheader("Auto-tune", anchor=False)
+draw_auto_tune(app, actor)
 
 if has_actions():
     st.subheader("One entry, or a tag", anchor=False)

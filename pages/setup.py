@@ -33,6 +33,7 @@ def draw_configuration() -> None:
         ("Prefix", app.cache.store.prefix, "CACHE_PREFIX"),
         ("Caching", settings.cache_enabled, "CACHE_ENABLED: auto, on, off"),
         ("Fetching ahead", settings.prefetch, "PREFETCH: on, off"),
+        ("TTLs follow advice", settings.auto_tune, "AUTO_TUNE: off, suggest, apply"),
         ("Deadline of a call", words.duration(settings.cache_timeout_s), "CACHE_TIMEOUT_S"),
         ("Database", _database(), "DATABASE_URL"),
         ("History is kept", words.plural(settings.history_days, "day"), "HISTORY_DAYS"),

@@ -15,14 +15,14 @@ from cache_core.insight.recommendations import (
     recommend,
 )
 from cache_core.logs import in_short
-from cache_core.operations import AuditUnreadableError, Dismissal
+from cache_core.operations import UNDO, AuditUnreadableError, Dismissal
 from cache_core.stores import StoreError, StoreInfo
 from cache_core.telemetry import Figures
 from ui.app import App
 from ui.frame import Frame
 
 _DEEDS_MAX = 500
-_DEEDS = ("clear", "retune")
+_DEEDS = {"clear": "clear", "retune": "retune", UNDO: "retune"}
 
 SEVERITY_ICONS = {
     "High": ":material/priority_high:",
@@ -99,7 +99,7 @@ def _deeds(app: App) -> list[PastDeed] | None:
     except AuditUnreadableError:
         return None
     return [
-        PastDeed(one.deed, one.scope, (one.ended or one.at).timestamp())
+        PastDeed(_DEEDS[one.deed], one.scope, (one.ended or one.at).timestamp())
         for one in records
         if one.deed in _DEEDS and one.result in ("done", "stopped")
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,19 +15,24 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from cache_core import Cache, Policy, connect
 from cache_core.database import DatabaseError, open_database
-from cache_core.insight.pictures import Pictures, pictures
+from cache_core.insight.pictures import Pictures
 from cache_core.insight.prefetch import Prefetcher
 from cache_core.learning.sample import ensure_sample
 from cache_core.learning.sources import data_label
 from cache_core.learning.tags import is_own_group
 from cache_core.learning.views import LearningViews
-from cache_core.operations import AuditLog, Dismissals, HealthTests, Jobs, note_start
+from cache_core.operations import (
+    AuditLog,
+    AutoTuner,
+    Dismissals,
+    HealthTests,
+    Jobs,
+    note_start,
+)
 from cache_core.operations.sign_in import PasswordDoor
-from cache_core.retuning import read_ttls
 from cache_core.settings import Settings, settings_with
 from cache_core.stores import StoreError, StoreUnavailableError
 from cache_core.telemetry import (
-    WINDOWS,
     Figures,
     GroupFigures,
     MetricsReader,
@@ -36,22 +41,19 @@ from cache_core.telemetry import (
 )
 from cache_core.telemetry.archiver import Archiver
 from cache_core.telemetry.history import History, HistoryReader
-from cache_core.telemetry.periods import clock_of
 from cache_core.telemetry.saved import SavedReader, SavedSpan, Span
 from cache_core.telemetry.scraping import ScrapedApp, Scraper, apps_from
 from cache_core.thresholds import Thresholds
+from ui.kept import Kept, KeptHistories
 from ui.session_view import SessionViews
 from ui.steps import make_prefetcher
+from ui.ttl_readings import pictures_now, retuned_ttls
 from ui.version import version
 
 # How long figures of a window are kept for all viewers: adding up a week takes longer than an hour.
 _FIGURES_KEPT_S = {"1h": 1.0, "6h": 2.0, "24h": 5.0, "7d": 10.0}
-_FAILURE_KEPT_S = 3.0
 _TTLS_KEPT_S = 5.0
 _PICTURES_KEPT_S = 120.0
-_SETTLING_S = 3_600.0  # what ended longer ago than this changes only where a process was late
-_HISTORY_KEPT_S = 60.0
-_HISTORIES_MAX = 16
 _WAIT_BEFORE_RETRY_S = 5.0
 
 
@@ -68,11 +70,12 @@ class App:
     past: HistoryReader
     saved_past: SavedReader
     archiver: Archiver
+    tuner: AutoTuner
+    audit: AuditLog
     jobs: Jobs
     session_views: SessionViews
     prefetcher: Prefetcher | None = None
     scraped: list[ScrapedApp] = field(default_factory=list)
-    audit: AuditLog = field(default_factory=AuditLog)
     dismissals: Dismissals = field(default_factory=Dismissals)
     engine: Engine | None = None
     views: LearningViews | None = None
@@ -83,11 +86,8 @@ class App:
     health_tests: HealthTests = field(default_factory=HealthTests)
     _tried_s: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _failure: tuple[float, StoreError | None] = (0.0, None)
-    _histories: dict[tuple[int, int, str | None], tuple[float, History]] = field(
-        default_factory=dict
-    )
-    _kept: dict[tuple[str, str, int], tuple[float, Any]] = field(default_factory=dict)
+    _kept: Kept = field(default_factory=Kept)
+    _histories: KeptHistories = field(default_factory=KeptHistories)
 
     def figures(self, window: Window, back: int = 0, age_s: float = 0.0) -> Figures:
         """Figures of a window, this process's latest reads included. Raises StoreError.
@@ -119,7 +119,7 @@ class App:
         `age_s`: as for `figures`.
         """
         found: dict[str, float] = self._read_or_keep(
-            ("retuned", "", 0), max(age_s, _TTLS_KEPT_S), self._read_ttls
+            "retuned", max(age_s, _TTLS_KEPT_S), lambda: retuned_ttls(self.cache)
         )
         return found
 
@@ -129,50 +129,20 @@ class App:
         Kept for minutes, as adding up a day's log takes a while. `age_s`: as for `figures`.
         """
         found: Pictures = self._read_or_keep(
-            ("pictures", "", 0), max(age_s, _PICTURES_KEPT_S), self._read_pictures
+            "pictures",
+            max(age_s, _PICTURES_KEPT_S),
+            lambda: pictures_now(self.cache, self.metrics, self.settings.staleness_budget),
         )
         return found
 
-    def _read_pictures(self) -> Pictures:
-        return pictures(
-            self.cache.store,
-            self.cache.namespaces(),
-            self._read_ttls(),
-            self.metrics.read(WINDOWS["24h"]).totals,
-            clock_of(self.cache.store)(),
-            self.settings.staleness_budget,
-        )
+    def _read_or_keep(self, asked: Hashable, kept_s: float, read: Callable[[], Any]) -> Any:
+        """What `read` gives once figures are handed over, or gave a moment ago."""
 
-    def _read_ttls(self) -> dict[str, float]:
-        policies = self.cache.namespaces()
-        found = read_ttls(self.cache.store, sorted(policies))
-        return {name: policies[name].retuned(ttl_s).ttl_s for name, ttl_s in found.items()}
+        def handed_over() -> Any:
+            self._hand_over()
+            return read()
 
-    def _read_or_keep(
-        self, asked: tuple[str, str, int], kept_s: float, read: Callable[[], Any]
-    ) -> Any:
-        """What `read` gives, kept for seconds, so that many viewers cost the store what one does.
-
-        A failure is kept for three, so that a store that does not answer is not waited for again
-        and again.
-        """
-        with self._lock:
-            now = time.monotonic()
-            failed_s, failure = self._failure
-            if failure is not None and now - failed_s < _FAILURE_KEPT_S:
-                raise failure
-            at_s, found = self._kept.get(asked, (0.0, None))
-            if found is not None and now - at_s < kept_s:
-                return found
-            try:
-                self._hand_over()
-                found = read()
-            except StoreError as exc:
-                self._failure = (time.monotonic(), exc)
-                raise
-            self._failure = (0.0, None)
-            self._kept[asked] = (time.monotonic(), found)
-            return found
+        return self._kept.read(asked, kept_s, handed_over)
 
     def _hand_over(self) -> None:
         recorder = self.recorder
@@ -185,21 +155,16 @@ class App:
         A store that does not answer is said in the history, not raised. What is long past is kept
         for a minute.
         """
-        if self.engine is None:
+        engine = self.engine
+        if engine is None:
             return None
-        asked = (first, hours, namespace)
-        until_s, kept = self._histories.get(asked, (0.0, None))
-        if kept is not None and time.monotonic() < until_s:
-            return kept
-        if self.recorder is not None:
-            self.recorder.flush()
-        found = self.past.read(self.engine, first, hours, namespace)
-        changes = found.store_problem is not None or found.end_s > time.time() - _SETTLING_S
-        kept_s = _FIGURES_KEPT_S["1h"] if changes else _HISTORY_KEPT_S
-        if len(self._histories) >= _HISTORIES_MAX:
-            self._histories.clear()
-        self._histories[asked] = (time.monotonic() + kept_s, found)
-        return found
+
+        def read() -> History:
+            if self.recorder is not None:
+                self.recorder.flush()
+            return self.past.read(engine, first, hours, namespace)
+
+        return self._histories.read((first, hours, namespace), read)
 
     def saved(self, span: Span, namespaces: Sequence[str], group: str | None) -> SavedSpan | None:
         """What the cache saved, as SavedReader, this process's latest reads included; None without
@@ -213,7 +178,7 @@ class App:
     @property
     def store_problem(self) -> StoreError | None:
         """Why figures could not be read the last time somebody wanted them; None if they could."""
-        return self._failure[1]
+        return self._kept.problem
 
     @property
     def thresholds(self) -> Thresholds:
@@ -232,10 +197,8 @@ class App:
 
     def forget_figures(self) -> None:
         """Let the next page read anew: something was just changed."""
-        with self._lock:
-            self._kept.clear()
-            self._histories.clear()
-            self._failure = (0.0, None)
+        self._kept.forget()
+        self._histories.forget()
 
     def open_database(self) -> None:
         """Open the database if it is not; what stands in the way is kept for the pages."""
@@ -251,6 +214,8 @@ class App:
                 self.dismissals.engine = self.engine
                 ensure_sample(self.engine, dt.datetime.now(dt.UTC))
                 self.views = LearningViews(self.cache, self.engine)
+                if self.settings.auto_tune != "off":
+                    self.tuner.start()  # last: now it knows the functions and past changes
                 self.database_problem = None
             except DatabaseError as exc:
                 self.database_problem = str(exc)
@@ -281,6 +246,7 @@ class App:
         if self.recorder is not None:
             self.recorder.flush()
         self.archiver.close()
+        self.tuner.close()
         self.cache.close()
         if self.engine is not None:
             self.engine.dispose()
@@ -297,6 +263,10 @@ def _make_app() -> App:
         is_counted=settings.is_cache_on,
         keeps_group=is_own_group,
     )
+    audit = AuditLog()
+    tuner = AutoTuner(
+        cache, audit, applies=settings.auto_tune == "apply", budget=settings.staleness_budget
+    )
     made = App(
         settings=settings,
         cache=cache,
@@ -304,6 +274,8 @@ def _make_app() -> App:
         past=HistoryReader(store),
         saved_past=SavedReader(store, is_own_group),
         archiver=archiver,
+        tuner=tuner,
+        audit=audit,
         jobs=Jobs(),
         session_views=SessionViews(cache),
         prefetcher=make_prefetcher(cache, settings),

@@ -82,12 +82,17 @@ def deed_table(records: list[AuditRecord]) -> pd.DataFrame:
             "scope": record.scope,
             "result": record.result,
             "before": record.before,
-            "after": record.detail or record.after,
+            "after": _came_of_it(record),
             "took_s": (record.ended - record.at).total_seconds() if record.ended else None,
         }
         for record in records
     ]
     return pd.DataFrame(rows)
+
+
+def _came_of_it(record: AuditRecord) -> str:
+    """What there was after it, and what there is to say of that."""
+    return " · ".join(part for part in (record.after, record.detail) if part)
 
 
 def audit_frame(records: list[AuditRecord]) -> pd.DataFrame:
@@ -103,7 +108,7 @@ def audit_frame(records: list[AuditRecord]) -> pd.DataFrame:
             "Scope": [record.scope for record in records],
             "Result": [_RESULTS.get(record.result, record.result) for record in records],
             "Before": [record.before or words.DASH for record in records],
-            "After": [record.detail or record.after or words.DASH for record in records],
+            "After": [_came_of_it(record) or words.DASH for record in records],
             "Took": [
                 words.duration((record.ended - record.at).total_seconds())
                 if record.ended

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from cache_core.operations import DEPLOY, AuditRecord, AuditUnreadableError
+from cache_core.operations import DEPLOY, UNDO, AuditRecord, AuditUnreadableError
 from cache_core.telemetry import Counts, Figures
 from cache_core.telemetry.history import History
 from ui.app import App
@@ -18,7 +18,7 @@ _APART = 1 / 40  # of the span: marks nearer to each other would lie one upon th
 # namespace, a shape for another version of everything.
 MARKS = {"clear": "C", "warm": "W", "retune": "T", "import": "I", "outage": "O", DEPLOY: "◆"}
 _OF_ALL = ("import", DEPLOY)  # they concern every namespace
-_KINDS = {"clear": "clear", "clear tag": "clear", "clear entry": "clear", "warm": "warm"}
+_KINDS = {"clear tag": "clear", "clear entry": "clear", UNDO: "retune"}
 _COLUMNS = ["at", "kind", "mark", "what"]
 
 
@@ -97,7 +97,7 @@ def _row(record: AuditRecord) -> tuple[dt.datetime, str, str, str]:
     kind = _KINDS.get(record.deed, record.deed)
     came_of_it = "" if record.result == "done" else f" ({record.result})"
     what = f"{record.deed} {record.scope}{came_of_it}"
-    if record.deed == "retune":
+    if kind == "retune":
         what = f"{record.scope}: {record.before} → {record.after}"
     if record.deed == DEPLOY:
         what = f"version {record.after}, before {record.before}"

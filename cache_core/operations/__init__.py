@@ -1,4 +1,4 @@
-"""What operators do to a cache: look after its health, clear it, warm it."""
+"""What operators do to a cache: look after its health, clear it, warm it, tune its ttls."""
 
 from cache_core.operations.access import (
     Actor,
@@ -8,6 +8,15 @@ from cache_core.operations.access import (
     is_password_right,
 )
 from cache_core.operations.audit import AuditLog, AuditRecord, AuditUnreadableError
+from cache_core.operations.auto_tune_deeds import (
+    AutoTuneStatus,
+    allow_auto_tune,
+    auto_tune_status,
+    put_back_tuned,
+    stop_auto_tune,
+    undo_retune,
+)
+from cache_core.operations.auto_tuning import AutoTuner
 from cache_core.operations.clearing import (
     ClearPreview,
     ClearReport,
@@ -25,16 +34,20 @@ from cache_core.operations.jobs import Job, Jobs, stop_job
 from cache_core.operations.recording import import_records, record_outcome
 from cache_core.operations.replaying import replay_upload
 from cache_core.operations.retuning import retune, ttl_now_s
+from cache_core.operations.tuned_ttls import UNDO
 from cache_core.operations.warming import WarmPlan, WarmReport, warm
 
 __all__ = [
     "DEPLOY",
     "DISMISSED_FOR",
+    "UNDO",
     "Actor",
     "Admission",
     "AuditLog",
     "AuditRecord",
     "AuditUnreadableError",
+    "AutoTuneStatus",
+    "AutoTuner",
     "ClearPreview",
     "ClearReport",
     "Dismissal",
@@ -48,6 +61,8 @@ __all__ = [
     "WarmPlan",
     "WarmReport",
     "admit",
+    "allow_auto_tune",
+    "auto_tune_status",
     "check_store",
     "clear",
     "clear_entry",
@@ -57,11 +72,14 @@ __all__ = [
     "is_password_right",
     "note_start",
     "preview_clear",
+    "put_back_tuned",
     "record_outcome",
     "replay_upload",
     "retune",
+    "stop_auto_tune",
     "stop_job",
     "tag_in_audit",
     "ttl_now_s",
+    "undo_retune",
     "warm",
 ]

@@ -9,13 +9,13 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
-from sqlalchemy import Engine, Index, String, Text, delete, func, insert, select, update
+from sqlalchemy import Engine, Index, Select, String, Text, delete, func, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -75,6 +75,7 @@ class AuditRecord:
 
 # Those of a record that have a column of the same name.
 _COLUMNS = tuple(one.name for one in fields(AuditRecord) if one.name != "is_kept")
+_SELECT = select(*(getattr(AuditRow, name) for name in _COLUMNS))
 
 
 @dataclass(slots=True)
@@ -163,7 +164,7 @@ class AuditLog:
         until: datetime | None,
         scope: str | None,
     ) -> list[AuditRecord]:
-        query = select(*(getattr(AuditRow, name) for name in _COLUMNS))
+        query = _SELECT
         if since is not None:
             query = query.where(AuditRow.at >= since)
         if until is not None:
@@ -171,9 +172,24 @@ class AuditLog:
         if scope is not None:
             query = query.where(AuditRow.scope == scope)
         query = query.order_by(AuditRow.at.desc(), AuditRow.id.desc()).limit(limit)
-        with engine.connect() as connection:
-            rows = connection.execute(query).all()
-        return [AuditRecord(**dict(zip(_COLUMNS, row, strict=True))) for row in rows]
+        return _records(engine, query)
+
+    def last_done(self, deeds: Collection[str]) -> dict[str, AuditRecord]:
+        """The last of these deeds that was done to each scope, by all processes.
+
+        Raises: AuditUnreadableError.
+        """
+        with self._lock:
+            unwritten = list(self._unwritten)
+        found = [one for one in unwritten if one.deed in deeds and one.result == "done"]
+        if self.engine is not None:
+            done = AuditRow.deed.in_(deeds), AuditRow.result == "done"
+            newest = select(func.max(AuditRow.id)).where(*done).group_by(AuditRow.scope)
+            try:
+                found += _records(self.engine, _SELECT.where(AuditRow.id.in_(newest)))
+            except SQLAlchemyError as exc:
+                raise AuditUnreadableError(in_short(exc), _newest(found, len(found))) from exc
+        return {one.scope: one for one in sorted(found, key=lambda record: record.at)}
 
     # Writing
 
@@ -251,6 +267,12 @@ class AuditUnreadableError(Exception):
     def __init__(self, reason: str, known: list[AuditRecord]) -> None:
         super().__init__(reason)
         self.known = known
+
+
+def _records(engine: Engine, query: Select[Any]) -> list[AuditRecord]:
+    with engine.connect() as connection:
+        rows = connection.execute(query).all()
+    return [AuditRecord(**dict(zip(_COLUMNS, row, strict=True))) for row in rows]
 
 
 def _newest(records: list[AuditRecord], limit: int) -> list[AuditRecord]:

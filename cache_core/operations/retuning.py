@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from cache_core.cache import Cache
 from cache_core.logs import log
 from cache_core.operations.access import Actor, require_operator
@@ -9,26 +11,49 @@ from cache_core.operations.audit import AuditLog
 from cache_core.policy import Policy
 from cache_core.retuning import read_ttls, write_ttl
 
+RETUNE = "retune"
+_IN_WORDS = re.compile(r"ttl (\S+) s")
+
+
+def in_words(ttl_s: float) -> str:
+    """How the audit says a ttl."""
+    return f"ttl {ttl_s:g} s"
+
+
+def from_words(text: str) -> float | None:
+    """The ttl that the audit says, seconds, to six digits; None where it says none."""
+    found = _IN_WORDS.fullmatch(text)
+    try:
+        return float(found[1]) if found else None
+    except ValueError:
+        return None
+
 
 def ttl_now_s(cache: Cache, namespace: str) -> float:
     """The ttl that counts for what is computed now, seconds. Raises ValueError, StoreError."""
-    policy = _policy(cache, namespace)
+    policy = known_policy(cache, namespace)
     ttl_s = read_ttls(cache.store, [namespace]).get(namespace)
     return policy.ttl_s if ttl_s is None else policy.retuned(ttl_s).ttl_s
 
 
 def retune(
-    cache: Cache, namespace: str, ttl_s: float | None, actor: Actor, audit: AuditLog
+    cache: Cache,
+    namespace: str,
+    ttl_s: float | None,
+    actor: Actor,
+    audit: AuditLog,
+    *,
+    why: str = "",
 ) -> float:
     """Let what is computed from now on live for `ttl_s` seconds; None goes back to the policy.
 
     It counts in every process from its next miss on. Entries that are stored keep their life:
-    clear the namespace to end them.
+    clear the namespace to end them. `why` stands in the audit.
     Returns: the ttl before, seconds.
     Raises: NotAllowedError for a viewer; ValueError if the namespace is not known here, its
         entries slide, or the policy does not allow so long or short a life; StoreError.
     """
-    policy = _policy(cache, namespace)
+    policy = known_policy(cache, namespace)
     if policy.sliding:
         raise ValueError(
             f"{namespace} slides: each read starts the life of its entry anew, so there is no "
@@ -42,24 +67,30 @@ def retune(
         )
     before_s = ttl_now_s(cache, namespace)
     wanted_s = policy.ttl_s if ttl_s is None else ttl_s
-    with audit.deed(actor, "retune", namespace, before=f"ttl {before_s:g} s") as deed:
+    with audit.deed(actor, RETUNE, namespace, before=in_words(before_s)) as deed:
         require_operator(actor, f"Retuning {namespace}")
         write_ttl(cache.store, namespace, None if wanted_s == policy.ttl_s else wanted_s)
-        deed.after = f"ttl {wanted_s:g} s"
-    log.audit(
-        "retuned",
-        "%s changed the ttl of %s from %g s to %g s",
-        actor.name,
-        namespace,
-        before_s,
-        wanted_s,
-        namespace=namespace,
-        actor=actor.name,
-    )
+        deed.after, deed.detail = in_words(wanted_s), why
+    log_retuned(actor.name, namespace, before_s, wanted_s)
     return before_s
 
 
-def _policy(cache: Cache, namespace: str) -> Policy:
+def log_retuned(who: str, namespace: str, before_s: float, after_s: float) -> None:
+    """Say in the log that a ttl was changed."""
+    log.audit(
+        "retuned",
+        "%s changed the ttl of %s from %g s to %g s",
+        who,
+        namespace,
+        before_s,
+        after_s,
+        namespace=namespace,
+        actor=who,
+    )
+
+
+def known_policy(cache: Cache, namespace: str) -> Policy:
+    """Its rules. Raises ValueError if this process does not have the cached function."""
     policy = cache.namespaces().get(namespace)
     if policy is None:
         raise ValueError(
