@@ -12,6 +12,18 @@ from cache_core.logs import in_short, log
 Job = Callable[[], object]
 
 
+class AtOnce:
+    """Takes jobs as Background does, and does them before it returns."""
+
+    def submit(self, job: Job) -> bool:
+        """Run `job` now."""
+        _run(job)
+        return True
+
+    def close(self, timeout_s: float = 1.0) -> None:
+        """Nothing is ever at hand."""
+
+
 class Background:
     """At most `workers` threads, started when first needed.
 
@@ -52,11 +64,7 @@ class Background:
     def _work(self) -> None:
         while (job := self._queue.get()) is not None:
             try:
-                job()
-            except BaseException as exc:  # noqa: BLE001  # SystemExit too: there is more to do
-                log.error(
-                    "background_failed", "a background job of the cache failed: %s", in_short(exc)
-                )
+                _run(job)
             finally:
                 with self._lock:
                     self._taken -= 1
@@ -72,3 +80,10 @@ class Background:
         for thread in threads:
             if thread is not threading.current_thread():
                 thread.join(max(ends - time.monotonic(), 0.0))
+
+
+def _run(job: Job) -> None:
+    try:
+        job()
+    except BaseException as exc:  # noqa: BLE001  # SystemExit too: there is more to do
+        log.error("background_failed", "a background job of the cache failed: %s", in_short(exc))

@@ -9,15 +9,23 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
-import signal
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from sqlalchemy import Engine
 
 from cache_core.cache import Cache
+from cache_core.cli_parts import (
+    ALL_IN,
+    NOTHING_DONE,
+    SOME_BAD,
+    bad_row_lines,
+    mapping_of,
+    progress_line,
+    stop_on_interrupt,
+)
+from cache_core.cli_replay import add_replay
 from cache_core.connecting import connect
 from cache_core.database import open_database
 from cache_core.learning.errors import MissingColumnsError
@@ -26,9 +34,6 @@ from cache_core.learning.report import ImportProgress, ImportReport
 from cache_core.learning.tags import EVERYTHING
 from cache_core.settings import problem_of, read_secrets, settings_with
 from cache_core.stores.base import CacheCoreError
-
-ALL_IN, SOME_BAD, NOTHING_DONE = 0, 1, 2
-_BAD_ROWS_PRINTED = 20
 
 _IMPORT_HELP = """\
 Import outcomes of instructions from CSV, JSON lines or Parquet, with or without gzip.
@@ -58,6 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_import(commands)
+    add_replay(commands)
     options = parser.parse_args(arguments)
     try:
         code: int = options.run(options)
@@ -96,7 +102,7 @@ def _add_import(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def _import(options: argparse.Namespace) -> int:
-    mapping = dict(_pair(given) for given in options.map)
+    mapping = mapping_of(options.map, "instruction=prompt")
     settings = settings_with(read_secrets())
     # Both before the import: what will not do is said while nothing is done. The cache connects
     # to nothing yet.
@@ -112,12 +118,12 @@ def _import_into(
     engine: Engine, cache: Cache, options: argparse.Namespace, mapping: dict[str, str]
 ) -> int:
     try:
-        with _stop_on_interrupt() as stop, _progress_line() as progress:
+        with stop_on_interrupt("stopping after this chunk …") as stop, progress_line() as line:
             report = import_file(
                 engine,
                 options.file,
                 mapping=mapping,
-                progress=progress,
+                progress=lambda progress: line.tell(_told(progress)),
                 should_stop=lambda: bool(stop),
             )
     except KeyboardInterrupt:
@@ -180,79 +186,19 @@ def _words(report: ImportReport, places: dict[str, str]) -> str:
         lines.append("  stopped: import the file again to go on")
     if report.problem:
         lines.append(f"  problem: {report.problem}")
-    if report.rows_bad:
-        lines.append("bad rows by reason:")
-        by_count = sorted(report.bad_reasons.items(), key=lambda item: -item[1])
-        lines += [f"  {count:>8,}  {reason}" for reason, count in by_count]
-        lines.append(f"first {min(report.rows_bad, _BAD_ROWS_PRINTED)}:")
-        lines += [
-            f"  line {row.line}: {row.reason}: {row.excerpt}"
-            for row in report.bad_rows[:_BAD_ROWS_PRINTED]
-        ]
+    lines += bad_row_lines(report.rows_bad, report.bad_reasons, report.bad_rows)
     return "\n".join(lines)
 
 
-def _pair(given: str) -> tuple[str, str]:
-    field, equals, column = given.partition("=")
-    if not (field and equals and column):
-        raise ValueError(f"--map takes FIELD=COLUMN, for example instruction=prompt, not {given!r}")
-    return field.strip(), column.strip()
-
-
 def _map_hint(exc: MissingColumnsError) -> str:
-    example = f"{exc.missing[0]}={exc.found[0]}" if exc.found else "instruction=prompt"
+    example = f"{exc.missing[0]}={exc.found[0]}" if exc.found else f"{exc.missing[0]}=COLUMN"
     return f"Say which column holds what with --map, for example --map {shlex.quote(example)}"
 
 
-@contextmanager
-def _stop_on_interrupt() -> Iterator[list[int]]:
-    """A list that is not empty once Ctrl-C was pressed; a second Ctrl-C ends at once."""
-    pressed: list[int] = []
-
-    def press(number: int, _frame: object) -> None:
-        if pressed:
-            raise KeyboardInterrupt
-        pressed.append(number)
-        print("\nstopping after this chunk …", file=sys.stderr)
-
-    before = signal.signal(signal.SIGINT, press)
-    try:
-        yield pressed
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-class _Line:
-    """Writes progress over itself on a terminal, and every tenth step elsewhere."""
-
-    def __init__(self) -> None:
-        self._terminal = sys.stderr.isatty()
-        self._steps = 0
-
-    def __call__(self, progress: ImportProgress) -> None:
-        self._steps += 1
-        if not self._terminal and self._steps % 10:
-            return
-        share = "" if progress.share is None else f" ({progress.share:.0%})"
-        rate = progress.rows_read / progress.seconds if progress.seconds > 0 else 0.0
-        text = (
-            f"{progress.rows_read:,} rows{share}, {progress.rows_added:,} new, "
-            f"{progress.rows_bad:,} bad, {rate:,.0f} rows/s"
-        )
-        print(f"\r{text:<79}" if self._terminal else text, end="", file=sys.stderr, flush=True)
-        if not self._terminal:
-            print(file=sys.stderr)
-
-    def end(self) -> None:
-        """Leave the line as it is and go to the next."""
-        if self._terminal and self._steps:
-            print(file=sys.stderr)
-
-
-@contextmanager
-def _progress_line() -> Iterator[_Line]:
-    line = _Line()
-    try:
-        yield line
-    finally:
-        line.end()
+def _told(progress: ImportProgress) -> str:
+    share = "" if progress.share is None else f" ({progress.share:.0%})"
+    rate = progress.rows_read / progress.seconds if progress.seconds > 0 else 0.0
+    return (
+        f"{progress.rows_read:,} rows{share}, {progress.rows_added:,} new, "
+        f"{progress.rows_bad:,} bad, {rate:,.0f} rows/s"
+    )

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 
 from cache_core import envelope
-from cache_core.background import Background
+from cache_core.background import AtOnce, Background
 from cache_core.call import Answer, Call, Look, Read, fresh_left_s, served
 from cache_core.codec import UncacheableError
 from cache_core.envelope import Entry
@@ -34,7 +34,11 @@ class Compute:
         self._recorder = recorder
         self._timing = timing
         self._keeper = LeaseKeeper(store, timing)
-        self._errands = Background(1, "cache-errands", waiting=_ERRAND_PLACES)
+        self._errands = (
+            Background(1, "cache-errands", waiting=_ERRAND_PLACES)
+            if timing.errands_beside
+            else AtOnce()
+        )
         self._warned: set[str] = set()
         self._slid = Pauses(_SLID_MAX)
 

@@ -16,6 +16,8 @@ class Timing:
     and others compute as if it had never begun. `wait_s`: how long to wait for somebody else's
     computation. `pause_s`: how long a failing source is left alone where a stale value exists.
     `clock`: Unix time. `monotonic`: time that never jumps. `draw`: uniform in [0, 1).
+    `errands_beside`: what nobody waits for (a longer life of an entry, a lease given back) is done
+    by a thread; False: at once, for clocks that would have moved on before it got to it.
     """
 
     lease_s: float = 10.0
@@ -25,3 +27,4 @@ class Timing:
     clock: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic
     draw: Callable[[], float] = random.random
+    errands_beside: bool = True

@@ -97,6 +97,13 @@ def lines_of(source: ByteSource) -> Iterator[tuple[int, bytes | None]]:
         yield number + 1, None if too_long else rest
 
 
+def own_name(file: str | Path | BinaryIO) -> str:
+    """What a file is called where nobody says."""
+    if isinstance(file, (str, Path)):
+        return Path(file).name
+    return Path(str(getattr(file, "name", "") or "uploaded file")).name
+
+
 def _size(raw: BinaryIO) -> int | None:
     if not raw.seekable():
         return None

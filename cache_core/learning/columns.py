@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from cache_core.learning.errors import MissingColumnsError
@@ -17,7 +17,6 @@ _NAMES: dict[str, tuple[str, ...]] = {
 }
 _COLUMNS_SHOWN = 30
 _NEEDED = ("user", "instruction", "outcome")
-_ALIASES = {alias: field for field, names in _NAMES.items() for alias in (field, *names)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +35,19 @@ def checked_mapping(mapping: Mapping[str, str] | None) -> dict[str, str]:
 
     Raises: ValueError for a field we do not know.
     """
+    return resolved_mapping(mapping, _NAMES)
+
+
+def resolved_mapping(
+    mapping: Mapping[str, str] | None, names: Mapping[str, Sequence[str]]
+) -> dict[str, str]:
+    """The same for fields of another kind of file. `names`: of each field's column, by field."""
+    field_of = {alias: field for field, known in names.items() for alias in (field, *known)}
     checked: dict[str, str] = {}
     for field, column in (mapping or {}).items():
-        if field not in _ALIASES:
-            raise ValueError(f"no field named {field!r}: map one of {', '.join(_NAMES)}")
-        checked[_ALIASES[field]] = column
+        if field not in field_of:
+            raise ValueError(f"no field named {field!r}: map one of {', '.join(names)}")
+        checked[field_of[field]] = column
     return checked
 
 
@@ -49,16 +56,40 @@ def find_columns(found: Collection[str], mapping: Mapping[str, str]) -> Columns:
 
     Raises: MissingColumnsError listing the columns wanted and those found.
     """
+    chosen = choose_columns(found, mapping, _NAMES, _NEEDED)
+    return Columns(
+        user=chosen["user"] or "",
+        instruction=chosen["instruction"] or "",
+        outcome=chosen["outcome"] or "",
+        category=chosen["category"],
+        ts=chosen["ts"],
+    )
+
+
+def choose_columns(
+    found: Collection[str],
+    mapping: Mapping[str, str],
+    names: Mapping[str, Sequence[str]],
+    needed: Collection[str],
+) -> dict[str, str | None]:
+    """Which of the columns `found` holds each field; None for one that is not there.
+
+    Args:
+        mapping: from `resolved_mapping`.
+        names: the columns looked for, by field, in order of preference.
+        needed: fields that must have one.
+    Raises: MissingColumnsError listing the columns wanted and those found.
+    """
     by_lower = {column.strip().lower(): column for column in reversed(list(found))}
     chosen: dict[str, str | None] = {}
     missing: dict[str, str] = {}
-    for field, candidates in _NAMES.items():
+    for field, candidates in names.items():
         wanted = (mapping[field],) if field in mapping else candidates
         column = next(
             (by_lower[want.strip().lower()] for want in wanted if want.strip().lower() in by_lower),
             None,
         )
-        if column is None and (field in _NEEDED or field in mapping):
+        if column is None and (field in needed or field in mapping):
             missing[field] = f"{field} ({' or '.join(wanted)})"
         chosen[field] = column
     if missing:
@@ -69,10 +100,4 @@ def find_columns(found: Collection[str], mapping: Mapping[str, str]) -> Columns:
             tuple(missing),
             shown,
         )
-    return Columns(
-        user=chosen["user"] or "",
-        instruction=chosen["instruction"] or "",
-        outcome=chosen["outcome"] or "",
-        category=chosen["category"],
-        ts=chosen["ts"],
-    )
+    return chosen

@@ -12,6 +12,7 @@ import orjson
 from cache_core.learning.byte_source import ByteSource, lines_of
 from cache_core.learning.csv_records import CsvRecords, Record
 from cache_core.learning.errors import ImportFileError
+from cache_core.learning.texts import excerpt
 
 _PARQUET_BATCH_ROWS = 5_000
 _PARQUET_MEMORY_BYTES = 16_000_000
@@ -61,6 +62,33 @@ def rows_of(source: ByteSource, name: str) -> Iterator[RawRow]:
     if 2 * sum(line.lstrip()[:1] == b"{" for line in lines) > len(lines):
         return _json_rows(source)
     return _csv_rows(source, name, head)
+
+
+def columns_of(peeked: list[RawRow], source: ByteSource, name: str) -> list[str]:
+    """Names of the columns, from the first rows.
+
+    Raises: ImportFileError when there are none.
+    """
+    names: dict[str, None] = {}
+    for row in peeked:
+        names.update(dict.fromkeys(row.fields))
+    if names:
+        return list(names)
+    if source.problem:
+        raise ImportFileError(f"{name}: {source.problem}, and no row before that can be read")
+    if peeked:
+        first = peeked[0]
+        raise ImportFileError(
+            f"{name}: none of the first {len(peeked):,} rows can be read; "
+            f"line {first.line}: {first.fault}"
+        )
+    raise ImportFileError(f"{name}: there are no rows, only a header")
+
+
+def excerpt_of(raw: RawRow) -> str:
+    """How a row that could be read begins."""
+    shown = ", ".join(f"{key}={str(value)[:40]}" for key, value in list(raw.fields.items())[:6])
+    return excerpt(shown.encode("utf-8", "replace").decode().replace("\x00", "␀"))
 
 
 def _json_rows(source: ByteSource) -> Iterator[RawRow]:

@@ -17,10 +17,10 @@ from typing import BinaryIO
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from cache_core.learning.byte_source import ByteSource
+from cache_core.learning.byte_source import ByteSource, own_name
 from cache_core.learning.columns import checked_mapping, find_columns
 from cache_core.learning.errors import ImportFileError
-from cache_core.learning.formats import RawRow, rows_of
+from cache_core.learning.formats import RawRow, columns_of, excerpt_of, rows_of
 from cache_core.learning.report import BadRow, BadRows, ImportProgress, ImportReport
 from cache_core.learning.rows import GoodRow, RowError, RowReader
 from cache_core.learning.sources import FILE
@@ -64,7 +64,7 @@ def import_file(
     Raises: ImportFileError when nothing can be imported (unreadable, empty, wrong columns);
         ValueError for a mapping of a field there is not.
     """
-    shown = (name or _own_name(file))[:_NAME_MAX_CHARS]
+    shown = (name or own_name(file))[:_NAME_MAX_CHARS]
     checked = checked_mapping(mapping)
     try:
         source = ByteSource(file)
@@ -74,7 +74,7 @@ def import_file(
     with closing(source):
         rows = rows_of(source, shown)
         peeked = list(islice(rows, _PEEK_ROWS))
-        reader = RowReader(find_columns(_columns_of(peeked, source, shown), checked), moment)
+        reader = RowReader(find_columns(columns_of(peeked, source, shown), checked), moment)
         run = _Run(source, reader, RowWriter(engine, kind, shown, moment), shown, clock)
         return run.through(chain(peeked, rows), progress, should_stop)
 
@@ -136,7 +136,7 @@ class _Run:
                 try:
                     row = read(raw.fields)
                 except RowError as exc:
-                    self._bad.add(BadRow(raw.line, str(exc), _excerpt_of(raw)))
+                    self._bad.add(BadRow(raw.line, str(exc), excerpt_of(raw)))
                 else:
                     chunk.append(row)
                     chars += len(row.text)
@@ -180,31 +180,3 @@ class _Run:
             problem=self._problem or self._source.problem,
             sample_rows_removed=self._writer.sample_rows_removed,
         )
-
-
-def _columns_of(peeked: list[RawRow], source: ByteSource, name: str) -> list[str]:
-    names: dict[str, None] = {}
-    for row in peeked:
-        names.update(dict.fromkeys(row.fields))
-    if names:
-        return list(names)
-    if source.problem:
-        raise ImportFileError(f"{name}: {source.problem}, and no row before that can be read")
-    if peeked:
-        first = peeked[0]
-        raise ImportFileError(
-            f"{name}: none of the first {len(peeked):,} rows can be read; "
-            f"line {first.line}: {first.fault}"
-        )
-    raise ImportFileError(f"{name}: there are no rows, only a header")
-
-
-def _excerpt_of(raw: RawRow) -> str:
-    shown = ", ".join(f"{key}={str(value)[:40]}" for key, value in list(raw.fields.items())[:6])
-    return excerpt(shown.encode("utf-8", "replace").decode().replace("\x00", "␀"))
-
-
-def _own_name(file: str | Path | BinaryIO) -> str:
-    if isinstance(file, (str, Path)):
-        return Path(file).name
-    return Path(str(getattr(file, "name", "") or "uploaded file")).name

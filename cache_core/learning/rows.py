@@ -105,7 +105,7 @@ class RowReader:
     def _time(self, value: Any) -> int | None:
         if value is None or value == "":
             return None
-        at_us = _microseconds(value)
+        at_us = microseconds_of(value)
         if not self._earliest_us <= at_us <= self._latest_us:
             raise RowError("time before 1990 or in the future")
         return at_us
@@ -172,7 +172,7 @@ def _score(value: Any) -> float:
     return score + 0.0  # turns -0.0 into 0.0
 
 
-def _microseconds(value: Any) -> int:
+def microseconds_of(value: Any) -> int:
     """Unix seconds, milliseconds or microseconds, told apart by size; or ISO 8601, naive = UTC."""
     if isinstance(value, str):
         text = value.strip()

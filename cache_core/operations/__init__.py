@@ -23,6 +23,7 @@ from cache_core.operations.dismissals import DISMISSED_FOR, Dismissal, Dismissal
 from cache_core.operations.health import HealthTest, HealthTests, StoreHealth, check_store
 from cache_core.operations.jobs import Job, Jobs, stop_job
 from cache_core.operations.recording import import_records, record_outcome
+from cache_core.operations.replaying import replay_upload
 from cache_core.operations.retuning import retune, ttl_now_s
 from cache_core.operations.warming import WarmPlan, WarmReport, warm
 
@@ -57,6 +58,7 @@ __all__ = [
     "note_start",
     "preview_clear",
     "record_outcome",
+    "replay_upload",
     "retune",
     "stop_job",
     "tag_in_audit",

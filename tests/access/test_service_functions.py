@@ -30,6 +30,7 @@ from cache_core.operations import (
     NotAllowedError,
     WarmPlan,
 )
+from cache_core.policy import Policy
 from cache_core.retuning import read_ttls
 from cache_core.stores import open_store
 from tests.access.conftest import sqlite_engine
@@ -101,6 +102,11 @@ class World:
                 "file": io.BytesIO(row),
                 "name": "mine.csv",
             },
+            "replay_upload": {
+                "file": io.BytesIO(b"time,key\n1,a\n2,a\n"),
+                "policies": [Policy(ttl_s=60)],
+                "name": "trace.csv",
+            },
             "record_outcome": {
                 "views": self.views,
                 "user": "ada",
@@ -170,8 +176,8 @@ def test_an_operator_may_and_is_in_the_audit(world: World, name: str) -> None:
 
 _ACTS_UNCHECKED = {
     "after_import", "forget_entry", "import_file", "invalidate", "invalidate_many",
-    "invalidate_tags", "put_fields", "put_many", "record_outcome", "refresh", "remove", "settle",
-    "touch", "warm", "write_ttl",
+    "invalidate_tags", "put_fields", "put_many", "read_trace", "record_outcome", "refresh", "remove",
+    "replay_trace", "settle", "touch", "warm", "write_ttl",
 }  # fmt: skip
 
 
