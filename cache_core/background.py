@@ -12,18 +12,6 @@ from cache_core.logs import in_short, log
 Job = Callable[[], object]
 
 
-class AtOnce:
-    """Takes jobs as Background does, and does them before it returns."""
-
-    def submit(self, job: Job) -> bool:
-        """Run `job` now."""
-        _run(job)
-        return True
-
-    def close(self, timeout_s: float = 1.0) -> None:
-        """Nothing is ever at hand."""
-
-
 class Background:
     """At most `workers` threads, started when first needed.
 
@@ -80,6 +68,18 @@ class Background:
         for thread in threads:
             if thread is not threading.current_thread():
                 thread.join(max(ends - time.monotonic(), 0.0))
+
+
+class AtOnce(Background):
+    """Takes jobs in the same way, and does them before it returns."""
+
+    def __init__(self) -> None:
+        super().__init__(1, "at-once")
+
+    def submit(self, job: Job) -> bool:
+        """Run `job` now."""
+        _run(job)
+        return True
 
 
 def _run(job: Job) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,6 +12,7 @@ from cache_core.learning.report import BadRow
 
 ALL_IN, SOME_BAD, NOTHING_DONE = 0, 1, 2
 _BAD_ROWS_PRINTED = 20
+_STANDARD_ERROR = 2
 
 
 def mapping_of(given: Sequence[str], example: str) -> dict[str, str]:
@@ -55,7 +57,8 @@ def stop_on_interrupt(said: str) -> Iterator[list[int]]:
         if pressed:
             raise KeyboardInterrupt
         pressed.append(number)
-        print(f"\n{said}", file=sys.stderr)
+        # Not print: progress may be in the middle of one, which cannot be entered twice.
+        os.write(_STANDARD_ERROR, f"\n{said}\n".encode())
 
     before = signal.signal(signal.SIGINT, press)
     try:

@@ -21,7 +21,7 @@ from cache_core.insight.replay_tables import rows_of_report, trace_facts
 from cache_core.insight.trace import Trace, read_trace
 from cache_core.insight.trace_replay import ReplayReport, replay_trace
 from cache_core.insight.unreachable_best import best_in_words
-from cache_core.insight.wording import seconds
+from cache_core.insight.wording import plural, seconds
 from cache_core.policy import Policy
 
 _TTLS_S = (60.0, 300.0, 600.0, 1800.0, 3600.0)
@@ -188,8 +188,8 @@ def _plain(report: ReplayReport) -> dict[str, object]:
 def _words(report: ReplayReport) -> list[str]:
     trace = report.trace
     lines = [
-        f"{trace.name}: {trace.reads:,} reads of {trace.keys:,} keys over {seconds(trace.span_s)}, "
-        f"replayed in {report.seconds:.1f} s"
+        f"{trace.name}: {plural(trace.reads, 'read')} of {plural(trace.keys, 'key')} over "
+        f"{seconds(trace.span_s)}, replayed in {report.seconds:.1f} s"
     ]
     if trace.reads < len(trace):
         lines.append(f"  writes         {len(trace) - trace.reads:>12,}")

@@ -34,7 +34,7 @@ class Compute:
         self._recorder = recorder
         self._timing = timing
         self._keeper = LeaseKeeper(store, timing)
-        self._errands = (
+        self._errands: Background = (
             Background(1, "cache-errands", waiting=_ERRAND_PLACES)
             if timing.errands_beside
             else AtOnce()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import BinaryIO
 
 import pandas as pd
 import streamlit as st
 
-from cache_core.learning.report import ImportProgress, ImportReport
+from cache_core.learning.report import BadRow, ImportProgress, ImportReport
 from cache_core.operations import Actor, Job, import_records
 from ui import words
 from ui.access import draw_sign_in
@@ -134,16 +135,24 @@ def draw_report(report: ImportReport) -> None:
         st.warning(text + reason, icon=":material/warning:")
     else:
         st.success(text, icon=":material/check:")
-    if report.bad_rows:
-        with st.expander(f"Not imported: {words.plural(report.rows_bad, 'row')}", expanded=True):
-            reasons = sorted(report.bad_reasons.items(), key=lambda item: -item[1])
-            for reason, number in reasons[:10]:
-                st.markdown(f"- {words.count(number)} × {reason}")
-            st.dataframe(
-                pd.DataFrame(
-                    [(bad.line, bad.reason, bad.excerpt) for bad in report.bad_rows],
-                    columns=["Line", "Reason", "Begins with"],
-                ),
-                hide_index=True,
-                width="stretch",
-            )
+    draw_bad_rows("Not imported", report.rows_bad, report.bad_reasons, report.bad_rows)
+
+
+def draw_bad_rows(
+    label: str, rows_bad: int, reasons: Mapping[str, int], bad_rows: Sequence[BadRow]
+) -> None:
+    """Rows that could not be used, by reason and by line; nothing where there are none."""
+    if not bad_rows:
+        return
+    with st.expander(f"{label}: {words.plural(rows_bad, 'row')}", expanded=True):
+        by_count = sorted(reasons.items(), key=lambda item: -item[1])
+        for reason, number in by_count[:10]:
+            st.markdown(f"- {words.count(number)} × {reason}")
+        st.dataframe(
+            pd.DataFrame(
+                [(bad.line, bad.reason, bad.excerpt) for bad in bad_rows],
+                columns=["Line", "Reason", "Begins with"],
+            ),
+            hide_index=True,
+            width="stretch",
+        )

@@ -25,6 +25,7 @@ def navigate() -> st.Page:
                 ),
                 st.Page("pages/namespaces.py", title="Namespaces", icon=":material/folder_data:"),
                 st.Page("pages/response_time.py", title="Response time", icon=":material/timer:"),
+                st.Page("pages/ttl_lab.py", title="TTL lab", icon=":material/experiment:"),
                 st.Page("pages/history.py", title="History", icon=":material/history:"),
                 st.Page(
                     "pages/recommendations.py",

@@ -176,8 +176,8 @@ def test_an_operator_may_and_is_in_the_audit(world: World, name: str) -> None:
 
 _ACTS_UNCHECKED = {
     "after_import", "forget_entry", "import_file", "invalidate", "invalidate_many",
-    "invalidate_tags", "put_fields", "put_many", "read_trace", "record_outcome", "refresh", "remove",
-    "replay_trace", "settle", "touch", "warm", "write_ttl",
+    "invalidate_tags", "put_fields", "put_many", "read_trace", "record_outcome", "refresh",
+    "remove", "replay_trace", "settle", "touch", "warm", "write_ttl",
 }  # fmt: skip
 
 
