@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from cache_core import Cache, Policy, connect
 from cache_core.database import DatabaseError, open_database
-from cache_core.insight.pictures import Pictures, pictures
+from cache_core.insight.pictures import Pictures, Study, studies
 from cache_core.learning.sample import ensure_sample
 from cache_core.learning.sources import data_label
 from cache_core.learning.tags import is_own_group
@@ -39,6 +39,7 @@ from cache_core.telemetry.periods import clock_of
 from cache_core.telemetry.saved import SavedReader, SavedSpan, Span
 from cache_core.telemetry.scraping import ScrapedApp, Scraper, apps_from
 from cache_core.thresholds import Thresholds
+from ui.kept import Kept
 from ui.session_view import SessionViews
 from ui.version import version
 
@@ -46,7 +47,7 @@ from ui.version import version
 _FIGURES_KEPT_S = {"1h": 1.0, "6h": 2.0, "24h": 5.0, "7d": 10.0}
 _FAILURE_KEPT_S = 3.0
 _TTLS_KEPT_S = 5.0
-_PICTURES_KEPT_S = 120.0
+STUDIES_KEPT_S = 120.0
 _SETTLING_S = 3_600.0  # what ended longer ago than this changes only where a process was late
 _HISTORY_KEPT_S = 60.0
 _HISTORIES_MAX = 16
@@ -82,6 +83,10 @@ class App:
         default_factory=dict
     )
     _kept: dict[tuple[str, str, int], tuple[float, Any]] = field(default_factory=dict)
+    _studies: Kept[dict[str, Study]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._studies = Kept(self._read_studies)
 
     def figures(self, window: Window, back: int = 0, age_s: float = 0.0) -> Figures:
         """Figures of a window, this process's latest reads included. Raises StoreError.
@@ -118,21 +123,27 @@ class App:
         return found
 
     def pictures(self, age_s: float = 0.0) -> Pictures:
+        """The pictures of `studies` alone. Raises StoreError."""
+        return {name: study.picture for name, study in self.studies(age_s).items()}
+
+    def studies(self, age_s: float = 0.0) -> dict[str, Study]:
         """What each TTL would give, by namespace that can be tuned. Raises StoreError.
 
-        Kept for minutes, as adding up a day's log takes a while. `age_s`: as for `figures`.
+        Kept for minutes, as adding up a day's log takes seconds: only the first who asks waits.
+        `age_s`: as for `figures`.
         """
-        found: Pictures = self._read_or_keep(
-            ("pictures", "", 0), max(age_s, _PICTURES_KEPT_S), self._read_pictures
-        )
-        return found
+        return self._studies.get(max(age_s, STUDIES_KEPT_S))
 
-    def _read_pictures(self) -> Pictures:
-        return pictures(
+    def studies_at_hand(self, age_s: float) -> dict[str, Study] | None:
+        """As `studies`; None instead of waiting. Raises StoreError."""
+        return self._studies.look(age_s)
+
+    def _read_studies(self) -> dict[str, Study]:
+        return studies(
             self.cache.store,
             self.cache.namespaces(),
-            self._read_ttls(),
-            self.metrics.read(WINDOWS["24h"]).totals,
+            self.retuned_s(),
+            self.figures(WINDOWS["24h"]).totals,
             clock_of(self.cache.store)(),
             self.settings.staleness_budget,
         )
@@ -228,6 +239,7 @@ class App:
         """Let the next page read anew: something was just changed."""
         with self._lock:
             self._kept.clear()
+            self._studies.forget()
             self._histories.clear()
             self._failure = (0.0, None)
 
