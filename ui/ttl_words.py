@@ -169,8 +169,8 @@ def within(picture: TtlPicture, budget: float) -> str:
     text = (
         f"**No life can be promised to leave at most {share} of reads outdated.**"
         if sure is None
-        else f"**Up to {words.duration(sure.ttl_s)}** at most {share} of reads are outdated, even at "
-        f"the upper end of the estimate; the cache would serve {words.percent(sure.hit_rate)}."
+        else f"**Up to {words.duration(sure.ttl_s)}** at most {share} of reads are outdated, even "
+        f"at the upper end of the estimate; the cache would serve {words.percent(sure.hit_rate)}."
     )
     if likely is not None and likely != sure:
         text += (
