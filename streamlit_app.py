@@ -7,6 +7,7 @@ import streamlit as st
 from ui.app import get_app
 from ui.frame import draw_frame
 from ui.navigation import enter, navigate
+from ui.prefetching import note_step
 
 page = navigate()
 try:
@@ -22,4 +23,7 @@ except ValueError as exc:
     st.stop()
 
 draw_frame(app)
-enter(page)
+try:
+    enter(page)
+finally:  # pages that end early were opened too
+    note_step(app.prefetcher, app.views, page.title)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar, cast, overload
 
 from cache_core import codec
+from cache_core.ahead import MayRun
 from cache_core.batch_source import SourceMany
 from cache_core.call import Call, Read
 from cache_core.calls import Arguments, Calls
@@ -148,6 +149,19 @@ class CachedFunction(_Cached, Generic[P, T]):
     def warm(self, *args: P.args, **kwargs: P.kwargs) -> bool:
         """Make sure the answer is fresh, ahead of any reader; True if the source had to run."""
         return self._cache.reader.warm(self._calls(args, kwargs))
+
+    def fetch_ahead(
+        self, arguments: Iterable[Arguments], may_run: MayRun = lambda number: True
+    ) -> list[Read[T] | None]:
+        """A Read for each argument tuple, in order, ahead of any reader and not counted as reads.
+
+        One round trip for what is fresh (outcome `hit`). What is missing is computed (`miss`) if
+        `may_run`, told how many, says so; None if not, and where somebody else is at it already.
+        Raises: what the source raises.
+        """
+        calls, places, many = self._batch(arguments)
+        reads = self._cache.reader.fetch_ahead(calls, many, may_run)
+        return [reads[place] for place in places]
 
     def refresh(self, *args: P.args, **kwargs: P.kwargs) -> Read[T]:
         """Compute now and replace what is stored."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from cache_core import envelope
+from cache_core import by_use, envelope
 from cache_core.background import AtOnce, Background
 from cache_core.call import Answer, Call, Look, Read, fresh_left_s, served
 from cache_core.codec import UncacheableError
@@ -180,11 +180,22 @@ class Compute:
                 f"max_bytes is {call.policy.max_bytes:,}",
             )
             return entry, False
+        is_changed = look.before is not None and look.before.body != entry.body
         if look.before is not None:
-            is_changed = look.before.body != entry.body
             age_s = _age_s(look, created_s)
             self._recorder.recomputed(call.namespace, call.entry_key, is_changed, age_s)
+        if call.policy.is_kept_by_use(value):
+            same = None if is_changed or look.cause != "expired" else look.before
+            entry = self._kept_by_use(call, look, entry, same)
         return entry, True
+
+    def _kept_by_use(self, call: Call, look: Look, entry: Entry, same: Entry | None) -> Entry:
+        policy = look.policy or call.policy
+        ttl_s = by_use.ttl_s(policy, call.policy, same, entry.created_s)
+        fresh_s = policy.spread_s(ttl_s, self._timing.draw())
+        self._recorder.count(call.namespace, by_use.incident(ttl_s, policy))
+        self._recorder.count(call.namespace, "kept_s", round(fresh_s))
+        return by_use.living(entry, self._timing.clock() + fresh_s)
 
     def _pack(
         self,

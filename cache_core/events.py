@@ -21,7 +21,15 @@ Incident = Literal[
     "refresh_skipped",  # no place in the refresh pool
     "changed",  # a recompute whose value differed from the one before
     "unchanged",
-    "warmed",  # computed ahead of any reader
+    "kept_longer",  # an entry that, by its use, was given a life above ttl_s
+    "kept_shorter",
+    "kept_usual",
+    "kept_s",  # sum of the lives given to those three, seconds
+    "warmed",  # computed ahead of any reader, because somebody asked for it
+    "prefetched",  # computed ahead of a session that was likely to read it next
+    "prefetch_used",  # read while it was fresh
+    "prefetch_wasted",  # not read while it was fresh
+    "prefetch_skipped",  # worth fetching, but over the budget
     "invalidation",
     "store_error",
 ]

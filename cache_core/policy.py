@@ -64,6 +64,10 @@ class Policy:
         near_ttl_s: how long a copy may be served from this process without asking the store; 0
             is off, and never longer than `ttl_s`.
         sliding: each read starts `ttl_s` anew, to within a twentieth of it.
+        keep_by_use: an entry begins with half of `ttl_s`, and lives longer each time that it is
+            asked for again and computed to the same value: by as long as the value stood. It begins
+            anew when the value changed, when it was invalidated, and when it was forgotten because
+            nobody asked. At most it lives `ttl_max_s`, by default four times `ttl_s`.
         none_ttl_s: lifetime of a None answer; by default None lives as long as any value.
         cache_if: says of a value whether to keep it; by default every value is kept.
         max_bytes: a larger entry is returned and counted, not stored.
@@ -90,6 +94,7 @@ class Policy:
     early_refresh: float = 1.0
     near_ttl_s: float = 0.0
     sliding: bool = False
+    keep_by_use: bool = False
     none_ttl_s: float | None = None
     cache_if: Callable[[Any], bool] | None = None
     max_bytes: int = MAX_BYTES_DEFAULT
@@ -166,6 +171,18 @@ class Policy:
                     "an entry whose life begins anew with each read is never stale while it is read"
                 )
 
+        if self.keep_by_use and self.sliding:
+            raise ValueError(
+                "sliding and keep_by_use contradict each other: reads lengthen a sliding entry's "
+                "life, whether or not its value has changed"
+            )
+        if self.keep_by_use and self.ttl_range_s[0] >= self.ttl_range_s[1]:
+            low_s, high_s = self.ttl_range_s
+            raise ValueError(
+                f"keep_by_use has nothing to choose: an entry lives at least {low_s:g} s "
+                f"(ttl_min_s, near_ttl_s or none_ttl_s) and at most {high_s:g} s (ttl_max_s)"
+            )
+
     @property
     def ttl_range_s(self) -> tuple[float, float]:
         """The shortest and the longest `ttl_s` that it may be retuned to."""
@@ -182,9 +199,17 @@ class Policy:
         """Whether reads of this value start its life anew; a None with a life of its own is not."""
         return self.sliding and not (value is None and self.none_ttl_s is not None)
 
+    def is_kept_by_use(self, value: object) -> bool:
+        """Whether this value's life goes by its use; a None with a life of its own does not."""
+        return self.keep_by_use and not (value is None and self.none_ttl_s is not None)
+
     def fresh_s(self, value: object, draw: float) -> float:
         """Seconds `value` stays fresh; `draw` in [0, 1) chooses within the jitter."""
         ttl_s = self.none_ttl_s if value is None and self.none_ttl_s is not None else self.ttl_s
+        return self.spread_s(ttl_s, draw)
+
+    def spread_s(self, ttl_s: float, draw: float) -> float:
+        """A life with its jitter, seconds."""
         return ttl_s * (1.0 - self.jitter * draw)
 
     def kept_s(self, fresh_s: float) -> float:

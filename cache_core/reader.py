@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from cache_core.ahead import MayRun, read_ahead
 from cache_core.batch import Batch
 from cache_core.batch_source import SourceMany
 from cache_core.call import Answer, Call, Look, Read
@@ -95,6 +96,18 @@ class Reader:
             return False
         self._recorder.count(call.namespace, "warmed")
         return True
+
+    def fetch_ahead(
+        self, calls: Sequence[Call], source_many: SourceMany | None, may_run: MayRun
+    ) -> list[Read[Any] | None]:
+        """Read many calls of one namespace, all different, ahead of any reader; see `ahead`."""
+        if not calls or not self._is_on():
+            return [None] * len(calls)
+        clock = Stopwatch(self._timing, self._recorder, "warm")
+        try:
+            return run(read_ahead(self._path, calls, source_many, may_run), self._store, clock)
+        finally:
+            clock.end()
 
     def renew(self, call: Call) -> Read[Any]:
         """Compute a call anew and replace what is stored."""

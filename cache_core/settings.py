@@ -62,6 +62,7 @@ class Settings(BaseSettings):
     redis_url: SecretStr | None = None
     cache_prefix: str = "cache"
     cache_enabled: Literal["auto", "on", "off"] = "auto"
+    prefetch: Literal["on", "off"] = "on"
     cache_timeout_s: float = Field(default=1.0, gt=0)
     cache_connect_timeout_s: float = Field(default=0.5, gt=0)
     database_url: SecretStr = SecretStr(DEFAULT_DATABASE_URL)

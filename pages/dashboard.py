@@ -8,11 +8,11 @@ from cache_core.learning.dashboard import CATEGORIES_SHOWN, DashboardStats
 from cache_core.learning.standings import Standings
 from cache_core.learning.views import LearningViews
 from ui import learning_charts, learning_frames, standing_charts, standing_frames, words
+from ui.choices import EVERYBODY
 from ui.definitions import meaning
 from ui.drawing import draw_chart
 from ui.frame import draw_title, open_page
 from ui.learning_blocks import (
-    EVERYBODY,
     choose_user,
     database_errors,
     draw_sample_note,

@@ -10,12 +10,13 @@ from cache_core.operations import preview_clear
 from cache_core.stores import StoreError
 from cache_core.telemetry import Counts, Figures, merged
 from ui import cards, key_groups, outcome_charts, words
+from ui.ahead_facts import draw_ahead
 from ui.drawing import draw_chart
 from ui.events import events_in, said
 from ui.export import draw_export
 from ui.frame import STORE_PROBLEM, draw_stamp, draw_title, live, open_page
 from ui.key_groups import draw_groups
-from ui.namespace_facts import draw_policy, draw_worth, incident_frame
+from ui.namespace_facts import draw_lives, draw_policy, draw_worth, incident_frame
 from ui.report import Part
 from ui.retune_button import draw_lab_link
 
@@ -39,10 +40,13 @@ def draw() -> None:
     counts = figures.totals[frame.namespace] if frame.namespace else merged(figures.totals.values())
     draw_sentence(counts)
     draw_worth(counts)
+    if frame.namespace is not None:
+        draw_lives(counts)
     draw_outcomes(figures)
     if frame.namespace is None:
         draw_table(figures)
     draw_groups(frame.groups(), frame.namespace)
+    draw_ahead(counts)
     draw_incidents(counts)
     draw_stamp(figures)
 

@@ -7,8 +7,10 @@ import streamlit as st
 
 from ui import words
 from ui.access import current_actor, is_bound_to_loopback, providers
+from ui.ahead_facts import ahead_in_words
 from ui.frame import draw_title, open_page
 from ui.import_form import draw_import, draw_import_job, is_importing
+from ui.namespace_facts import by_use_words
 from ui.setup_apps import draw_other_apps
 from ui.setup_figures import draw_collection, draw_definitions, draw_thresholds
 from ui.setup_share import draw_links
@@ -30,6 +32,7 @@ def draw_configuration() -> None:
          "UPSTASH_REDIS_REST_URL and _TOKEN, else REDIS_URL, else memory"),
         ("Prefix", app.cache.store.prefix, "CACHE_PREFIX"),
         ("Caching", settings.cache_enabled, "CACHE_ENABLED: auto, on, off"),
+        ("Fetching ahead", settings.prefetch, "PREFETCH: on, off"),
         ("Deadline of a call", words.duration(settings.cache_timeout_s), "CACHE_TIMEOUT_S"),
         ("Database", _database(), "DATABASE_URL"),
         ("History is kept", words.plural(settings.history_days, "day"), "HISTORY_DAYS"),
@@ -70,7 +73,7 @@ def draw_policies() -> None:
             [
                 {
                     "Namespace": name,
-                    "Fresh for": words.duration(policy.ttl_s),
+                    "Fresh for": words.duration(policy.ttl_s) + by_use_words(policy),
                     "Served stale while refreshed": _or_off(policy.stale_while_revalidate_s),
                     "Served stale on error": _or_off(policy.stale_if_error_s),
                     "Largest entry": f"{policy.max_bytes / 1e6:g} MB",
@@ -104,6 +107,8 @@ st.subheader("Share and embed", anchor=False)
 draw_links(frame)
 st.subheader("How the figures are collected", anchor=False)
 draw_collection(app)
+st.subheader("Fetching ahead", anchor=False)
+st.markdown(ahead_in_words(app.prefetcher, is_local=app.cache.store.kind == "memory"))
 st.subheader("Ratings and targets", anchor=False)
 draw_thresholds(app.thresholds)
 st.subheader("What the figures mean", anchor=False)

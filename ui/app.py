@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from cache_core import Cache, Policy, connect
 from cache_core.database import DatabaseError, open_database
 from cache_core.insight.pictures import Pictures, Study, studies
+from cache_core.insight.prefetch import Prefetcher
 from cache_core.learning.sample import ensure_sample
 from cache_core.learning.sources import data_label
 from cache_core.learning.tags import is_own_group
@@ -41,6 +42,7 @@ from cache_core.telemetry.scraping import ScrapedApp, Scraper, apps_from
 from cache_core.thresholds import Thresholds
 from ui.kept import Kept
 from ui.session_view import SessionViews
+from ui.steps import make_prefetcher
 from ui.version import version
 
 # How long figures of a window are kept for all viewers: adding up a week takes longer than an hour.
@@ -56,7 +58,10 @@ _WAIT_BEFORE_RETRY_S = 5.0
 
 @dataclass(slots=True)
 class App:
-    """The parts of a running app. `views` and `engine` are None while the database is unusable."""
+    """The parts of a running app. `views` and `engine` are None while the database is unusable.
+
+    `prefetcher` is None where nothing is fetched ahead.
+    """
 
     settings: Settings
     cache: Cache
@@ -66,6 +71,7 @@ class App:
     archiver: Archiver
     jobs: Jobs
     session_views: SessionViews
+    prefetcher: Prefetcher | None = None
     scraped: list[ScrapedApp] = field(default_factory=list)
     audit: AuditLog = field(default_factory=AuditLog)
     dismissals: Dismissals = field(default_factory=Dismissals)
@@ -282,6 +288,8 @@ class App:
         if self._scraper is not None:
             self._scraper.close()
         self.session_views.close()
+        if self.prefetcher is not None:
+            self.prefetcher.close()
         if self.recorder is not None:
             self.recorder.flush()
         self.archiver.close()
@@ -310,6 +318,7 @@ def _make_app() -> App:
         archiver=archiver,
         jobs=Jobs(),
         session_views=SessionViews(cache),
+        prefetcher=make_prefetcher(cache, settings),
         scraped=apps_from(settings.streamlit_apps),
     )
     made.start_scraping()

@@ -39,6 +39,14 @@ _ALL = (
     Definition("Time saved", "Cache", "time",
         "Sum over reads answered from the cache: what the source took when it computed the entry, "
         "less what the read took."),
+    Definition("Kept longer", "Cache", "%",
+        "Where a policy keeps entries by use: share of the computed entries that were given a "
+        "life above the TTL, as they were asked for again and stayed the same."),
+    Definition("Kept shorter", "Cache", "%",
+        "Where a policy keeps entries by use: share of the computed entries that were given a "
+        "life below the TTL. New and changed ones begin with half of it."),
+    Definition("Mean life given", "Cache", "time",
+        "Mean life that computed entries were given, where a policy keeps them by use."),
     Definition("Known by user", "Cache", "%",
         "Of the time saved, the part that is counted by user, or for answers to everybody. Each "
         "process tells only the users that stand out, so what one user saved is a lower bound."),
@@ -60,7 +68,17 @@ _ALL = (
         "What the function behind the cache would work an hour at a TTL: misses an hour times the "
         "mean time it took in the last 24 hours."),
     Definition("Commands an hour", "Cache", "commands",
-        "What reads would send to the store an hour at a TTL: one for a hit, three for a miss."),
+        "What reads would send to the store an hour at a TTL: one for a hit, four for a miss."),
+    Definition("Fetched ahead", "Cache", "entries",
+        "Computed before anybody asked, because a visitor was likely to read them next "
+        "(`PREFETCH`). They are not reads."),
+    Definition("Precision", "Cache", "%",
+        "Of the entries fetched ahead of which it is known, the share that was read while fresh."),
+    Definition("Served ahead", "Cache", "%",
+        "Share of lookups that found an entry fetched ahead for its first reader. Later reads of "
+        "the same entry are not among them: they would have been served anyway."),
+    Definition("Wasted", "Cache", "runs",
+        "Runs of the source for entries fetched ahead that nobody read while they were fresh."),
     Definition("Faster responses", "Targets", "%",
         "Share of the source's median time that the median hit saves."),
     Definition("Store latency", "Targets", "time",

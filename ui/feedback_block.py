@@ -25,9 +25,10 @@ _CARD_PX = 136
 
 def draw_feedback(frame: Frame, views: LearningViews, user: str | None) -> None:
     """The block of one user, or of all users for None: choices, numbers, charts, tables, files."""
-    chosen = choose_weeks(frame.app)
-    offered = views.namespaces if user is None else views.of_users
-    asked = choose("Namespace of the reads", [ALL, *offered], "saved_namespace", width=320)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = choose_weeks(frame.app)
+        offered = views.namespaces if user is None else views.of_users
+        asked = choose("Namespace of the reads", [ALL, *offered], "saved_namespace", width=230)
     found, answer = _read(frame, views, user, chosen, None if asked == ALL else asked)
     if found is None:
         return
@@ -60,7 +61,6 @@ def _draw_numbers(found: Feedback) -> None:
     effect, moved = found.effect, found.effect_change
     saved_change = _relative(total.saved_s, before.saved_s if before else None)
     rate_change = change_of(total.hit_rate, before.hit_rate if before else None)
-    name = "Mean outcome" if found.user is None else "Effectiveness"
     with st.grid(4, min_column_width=140):
         st.metric(
             "Time saved",
@@ -83,14 +83,14 @@ def _draw_numbers(found: Feedback) -> None:
             help=meaning("Hit rate"),
         )
         st.metric(
-            name,
+            "Mean outcome",
             words.percent(effect.mean if effect else None),
             words.points(moved.difference) if moved else None,
             delta_color="normal" if moved and moved.is_clear else "off",
             delta_description="vs before" if moved else None,
             border=True,
             height=_CARD_PX,
-            help=meaning(name, f"In this span: {with_interval(effect)}."),
+            help=meaning("Mean outcome", f"In this span: {with_interval(effect)}."),
         )
         st.metric(
             "Known by user",
@@ -104,20 +104,26 @@ def _draw_numbers(found: Feedback) -> None:
 def _draw_charts(found: Feedback) -> None:
     frame = feedback_frames.step_frame(found)
     chosen = found.chosen
-    st.markdown("Time the cache saved")
-    draw_chart(
-        feedback_charts.saved_chart,
-        frame,
-        chosen.step,
-        alt_text=feedback_frames.describe_saved(frame, chosen),
-    )
+    st.markdown(f"Time the cache saved, {feedback_charts.unit_of(frame)}")
+    if frame["saved_s"].max() > 0:
+        draw_chart(
+            feedback_charts.saved_chart,
+            frame,
+            chosen.step,
+            alt_text=feedback_frames.describe_saved(frame, chosen),
+        )
+    else:
+        st.caption("As far as is known, nothing was saved in this span.")
     st.markdown("Mean outcome over the same time")
-    draw_chart(
-        feedback_charts.outcome_chart,
-        frame,
-        chosen.step,
-        alt_text=feedback_frames.describe_outcomes(frame, chosen),
-    )
+    if frame["outcomes"].any():
+        draw_chart(
+            feedback_charts.outcome_chart,
+            frame,
+            chosen.step,
+            alt_text=feedback_frames.describe_outcomes(frame, chosen),
+        )
+    else:
+        st.caption("No outcome with a time lies in this span.")
     notes = ["Lines: 95 % intervals. Hollow: fewer than ten outcomes."]
     if (frame["state"] == UNKNOWN).any():
         notes.insert(0, "Grey: nothing is known of the reads.")

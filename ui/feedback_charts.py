@@ -20,13 +20,15 @@ _SAVED_PX, _OUTCOME_PX = 170, 210
 _LEFT_PX = 52  # of both vertical axes, so that the panels line up
 _SAVED, _MEAN = "#009E73", "#2389C7"
 _BAR = 0.8  # of a step's width
-_UNITS = (("h", 3600.0), ("min", 60.0), ("s", 1.0), ("ms", 0.001))
+_UNITS = (("hours", 3600.0), ("minutes", 60.0), ("seconds", 1.0), ("milliseconds", 0.001))
+_TICKS = 8
 
 
 def saved_chart(frame: pd.DataFrame, step: str) -> alt.LayerChart:
-    """Time saved in each step as a bar; where nothing is known, a grey field. `frame`: from
-    step_frame. `step`: "hour", "day" or "week"."""
-    unit, unit_s = _unit(float(frame["saved_s"].max()))
+    """Time saved in each step as a bar, in `unit_of` the frame; where nothing is known, a grey
+    field. `frame`: from step_frame. `step`: "hour", "day" or "week"."""
+    unit = unit_of(frame)
+    unit_s = dict(_UNITS)[unit]
     x = _time_axis(frame, step, labels=False)
     unknown = (
         alt.Chart(frame[frame["state"] == UNKNOWN])
@@ -34,6 +36,7 @@ def saved_chart(frame: pd.DataFrame, step: str) -> alt.LayerChart:
         .encode(x=x, x2="until:T", tooltip=[_time(step), alt.Tooltip("state:N", title="Reads")])
     )
     known = frame.dropna(subset=["saved_s"])
+    most = known["saved_s"].max() / unit_s
     inset = (known["until"] - known["at"]) * (1 - _BAR) / 2
     bars = (
         alt.Chart(
@@ -41,6 +44,7 @@ def saved_chart(frame: pd.DataFrame, step: str) -> alt.LayerChart:
                 left=known["at"] + inset,
                 right=known["until"] - inset,
                 value=known["saved_s"] / unit_s,
+                zero=0.0,
             )
         )
         .mark_rect(color=_SAVED)
@@ -49,21 +53,17 @@ def saved_chart(frame: pd.DataFrame, step: str) -> alt.LayerChart:
             x2="right:T",
             y=alt.Y(
                 "value:Q",
-                title=unit,
-                scale=alt.Scale(domainMin=0),
-                axis=alt.Axis(
-                    tickCount=4,
-                    titlePadding=-10,
-                    minExtent=_LEFT_PX,
-                    maxExtent=_LEFT_PX,
-                ),
+                title=None,
+                scale=alt.Scale(domain=[0, most * 1.05 if most > 0 else 1]),
+                axis=alt.Axis(format=",~f", tickCount=4, minExtent=_LEFT_PX, maxExtent=_LEFT_PX),
             ),
-            y2=alt.datum(0),
+            y2="zero:Q",
             tooltip=[
                 _time(step),
-                alt.Tooltip("value:Q", title=f"Saved, {unit}", format=",.3~g"),
+                alt.Tooltip("value:Q", title=f"Saved ({unit})", format=",.3~g"),
                 alt.Tooltip("lookups:Q", title="Lookups", format=","),
                 alt.Tooltip("hit_rate:Q", title="Hit rate", format=".0%"),
+                alt.Tooltip("hours_known:Q", title="Hours known"),
             ],
         )
     )
@@ -105,9 +105,13 @@ def outcome_chart(frame: pd.DataFrame, step: str) -> alt.LayerChart:
     return _finished([bars, line, dots], _OUTCOME_PX)
 
 
-def _unit(most_s: float) -> tuple[str, float]:
-    """The largest unit of which there is at least one, milliseconds at the smallest."""
-    return next((unit for unit in _UNITS if most_s >= unit[1]), _UNITS[-1])
+def unit_of(frame: pd.DataFrame) -> str:
+    """The largest unit of which the most that was saved in a step is at least one; milliseconds at
+    the smallest, seconds where nothing was."""
+    most_s = frame["saved_s"].max()
+    if not most_s > 0:
+        return "seconds"
+    return next((name for name, unit_s in _UNITS if most_s >= unit_s), _UNITS[-1][0])
 
 
 def _time(step: str) -> alt.Tooltip:
@@ -123,7 +127,7 @@ def _time_axis(frame: pd.DataFrame, step: str, column: str = "at", *, labels: bo
         scale=alt.Scale(type="utc", domain=[_utc(at) for at in ends], nice=False, padding=0),
         axis=alt.Axis(
             format="%a %H:%M" if step == "hour" else "%d %b",
-            tickCount=8,
+            values=[_utc(at) for at in frame["at"][:: -(-len(frame) // _TICKS)]],
             labelOverlap=True,
             labels=labels,
             ticks=labels,

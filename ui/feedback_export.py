@@ -30,7 +30,7 @@ def _feedback_content(found: Feedback, who: str) -> Content:
     namespaces = feedback_frames.namespace_table(found)
     parts = [
         Part(
-            "Time the cache saved",
+            f"Time the cache saved, {feedback_charts.unit_of(frame)}",
             feedback_charts.saved_chart(frame, chosen.step),
             feedback_frames.describe_saved(frame, chosen),
         ),

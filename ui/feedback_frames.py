@@ -40,12 +40,11 @@ class Feedback:
 
     @property
     def total_before(self) -> Saved | None:
-        """What was saved before it; None where not all of it could be known."""
-        known = sum(self.saved_before.hours_known)
-        begin = self.saved_before.span.first
-        if not known or (self.user is not None and not self._has_groups(begin)):
+        """What was saved before it; None where no read, or not all of them, could be known."""
+        if self.user is not None and not self._has_groups(self.saved_before.span.first):
             return None
-        return self.saved_before.total(self.namespace)
+        total = self.saved_before.total(self.namespace)
+        return total if total.lookups else None
 
     @property
     def effect(self) -> Estimate | None:
@@ -84,9 +83,9 @@ class Feedback:
 
 
 def step_frame(found: Feedback) -> pd.DataFrame:
-    """A row per step, none left out: at, until (UTC), state (str), saved_s (seconds), lookups,
-    hit_rate (0 to 1), all three NaN where not known; mean, low, high (0 to 1, NaN without
-    outcomes), outcomes (int)."""
+    """A row per step, none left out: at, until (UTC), state (str), hours_known (int), saved_s
+    (seconds), lookups, hit_rate (0 to 1), these three NaN where not known; mean, low, high (0 to 1,
+    NaN without outcomes), outcomes (int)."""
     rows = []
     span = found.saved.span
     for at, sums in enumerate(found.outcomes):
@@ -102,6 +101,7 @@ def step_frame(found: Feedback) -> pd.DataFrame:
                 "at": pd.Timestamp(begin_s, unit="s", tz="UTC"),
                 "until": pd.Timestamp(begin_s + span.step_hours * HOUR_S, unit="s", tz="UTC"),
                 "state": state,
+                "hours_known": found.saved.hours_known[at] if is_known else 0,
                 "saved_s": saved.saved_s if is_known else None,
                 "lookups": saved.lookups if is_known else None,
                 "hit_rate": saved.hit_rate if is_known else None,
@@ -127,6 +127,7 @@ def step_table(frame: pd.DataFrame, chosen: Chosen) -> pd.DataFrame:
             "Time saved": [_known(value, words.duration) for value in begun["saved_s"]],
             "Lookups": [_known(value, lambda n: words.count(int(n))) for value in begun["lookups"]],
             "Hit rate": [_known(value, words.percent) for value in begun["hit_rate"]],
+            "Hours known": begun["hours_known"],
             "Mean outcome": [
                 words.DASH
                 if pd.isna(mean)
@@ -172,14 +173,14 @@ def _saved_sentence(found: Feedback) -> str:
     )
     before = found.total_before
     if before is None:
-        return f"{said}; before, not known)."
+        return f"{said}; of the {kind} before, too little is known)."
     return f"{said}; {words.duration(before.saved_s)} in the {kind} before)."
 
 
 def _effect_sentence(found: Feedback) -> str:
     now = found.effect
     if now is None:
-        return "No outcome has a time in them."
+        return "No outcome with a time lies in them."
     said = f"Over the same time the mean outcome was **{with_interval(now)}**"
     count = words.plural(now.count, "outcome")
     if now.count < ENOUGH:

@@ -13,13 +13,13 @@ from ui.app import App
 
 _DAY_H, _WEEK_H = 24, 7 * 24
 # Weeks are long enough for an interval that says something; hours are for a look at today.
-_CHOICES = {
+CHOICES = {
     "2 days": (2 * _DAY_H, 1),
     "2 weeks": (14 * _DAY_H, _DAY_H),
     "12 weeks": (12 * _WEEK_H, _WEEK_H),
     "1 year": (52 * _WEEK_H, _WEEK_H),
 }
-_FIRST_CHOICE = "2 weeks"
+FIRST_CHOICE = "2 weeks"
 _STEPS = {1: "hour", _DAY_H: "day", _WEEK_H: "week"}
 
 
@@ -59,7 +59,7 @@ class Chosen:
 
 def chosen_span(kind: str, last: dt.date, now_s: float) -> Chosen:
     """The span of this kind whose last day, or week, has `last` in it."""
-    hours, step_hours = _CHOICES[kind]
+    hours, step_hours = CHOICES[kind]
     end = last + dt.timedelta(days=1)
     if step_hours == _WEEK_H:
         end = last + dt.timedelta(days=7 - last.weekday())
@@ -71,27 +71,26 @@ def choose_weeks(app: App) -> Chosen:
     """How long, and up to which day; both in the address."""
     now_s = clock_of(app.cache.store)()
     today = dt.datetime.fromtimestamp(now_s, dt.UTC).date()
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        kind = st.segmented_control(
-            "Span",
-            list(_CHOICES),
-            default=_FIRST_CHOICE,
-            required=True,
-            key="saved_span",
-            bind="query-params",
-        )
-        last = st.date_input(
-            "Up to (UTC)",
-            value=today,
-            min_value=today - dt.timedelta(days=app.settings.history_days),
-            max_value=today,
-            key="saved_to",
-            format="YYYY-MM-DD",
-            required=True,
-            bind="query-params",
-            width=200,
-        )
-    return chosen_span(str(kind or _FIRST_CHOICE), last, now_s)
+    kind = st.segmented_control(
+        "Span",
+        list(CHOICES),
+        default=FIRST_CHOICE,
+        required=True,
+        key="saved_span",
+        bind="query-params",
+    )
+    last = st.date_input(
+        "Up to (UTC)",
+        value=today,
+        min_value=today - dt.timedelta(days=app.settings.history_days),
+        max_value=today,
+        key="saved_to",
+        format="YYYY-MM-DD",
+        required=True,
+        bind="query-params",
+        width=180,
+    )
+    return chosen_span(str(kind or FIRST_CHOICE), last, now_s)
 
 
 def _date_of(hour: int) -> dt.date:

@@ -20,7 +20,6 @@ from ui import learning_charts, learning_frames
 from ui.app import App
 from ui.drawing import draw_chart
 
-EVERYBODY = "Everybody"
 _TABLE_ROWS = 300
 _log = logging.getLogger("cache_core.app")
 

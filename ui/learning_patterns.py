@@ -9,13 +9,13 @@ import streamlit as st
 from cache_core.learning.patterns import Pattern, Patterns
 from cache_core.learning.views import LearningViews
 from ui import learning_charts, learning_frames, words
+from ui.choices import ALL_CATEGORIES
 from ui.drawing import draw_chart
 from ui.frame import Frame
 from ui.learning_blocks import choose
 from ui.learning_export import draw_pattern_files
 from ui.served import Answer, ask, draw_served
 
-ALL_CATEGORIES = "All categories"
 _CHARTED = 12
 _EACH_WAY = 4
 

@@ -46,9 +46,9 @@ def draw_people(frame: Frame, views: LearningViews) -> None:
     st.subheader("Effectiveness beside the cache", anchor=False)
     people = _with_reads(frame, views, people)
     _draw_beside_cache(people)
+    draw_people_files(standing_frames.people_sentence(answer.value), people)
     st.subheader("What the cache saved, beside how instructions fared", anchor=False)
     draw_feedback(frame, views, None)
-    draw_people_files(standing_frames.people_sentence(answer.value), people)
 
 
 def _draw_beside_cache(people: pd.DataFrame) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from cache_core import Policy
+from cache_core import Policy, by_use
 from cache_core.telemetry import Counts
 from ui import words
 from ui.definitions import meaning
@@ -22,7 +22,13 @@ _INCIDENTS = {
     "refresh_skipped": ("Refresh skipped", "no place in the refresh pool"),
     "changed": ("Changed", "recomputed values that differed from the ones before"),
     "unchanged": ("Unchanged", "recomputed values that were the same: a longer TTL may do"),
-    "warmed": ("Warmed", "computed ahead of any reader"),
+    "kept_longer": ("Kept longer", "by use: entries given a life above the TTL"),
+    "kept_shorter": ("Kept shorter", "by use: entries given a life below it, new or changed ones"),
+    "warmed": ("Warmed", "computed ahead of any reader, by an operator or a call"),
+    "prefetched": ("Fetched ahead", "computed ahead of a visitor who was likely to read them"),
+    "prefetch_used": ("Fetched and read", "of those: read while they were fresh"),
+    "prefetch_wasted": ("Fetched in vain", "of those: not read while they were fresh"),
+    "prefetch_skipped": ("Not fetched", "worth fetching ahead, but over the budget"),
     "invalidation": ("Invalidations", "of keys of this namespace, and clears of it"),
     "evicted": ("Evicted", "entries removed for their age or for want of room"),
     "store_error": ("Store errors", "reads to which the store gave no answer"),
@@ -52,6 +58,22 @@ def draw_worth(counts: Counts) -> None:
     )
 
 
+def draw_lives(counts: Counts) -> None:
+    """How long the entries of a namespace that keeps them by use were given; nothing for others."""
+    longer, shorter = counts.number("kept_longer"), counts.number("kept_shorter")
+    given = longer + shorter + counts.number("kept_usual")
+    if not given:
+        return
+    shown = {
+        "Kept longer": words.percent(longer / given),
+        "Kept shorter": words.percent(shorter / given),
+        "Mean life given": words.duration(counts.number("kept_s") / given),
+    }
+    with st.grid(4, min_column_width=150):
+        for label, value in shown.items():
+            st.metric(label, value, border=True, help=meaning(label))
+
+
 def source_runs(counts: Counts) -> int:
     """How often a source was timed."""
     source = counts.times.get("source")
@@ -66,7 +88,7 @@ def draw_policy(policy: Policy | None, retuned_s: float | None) -> None:
     ttl = words.duration(policy.ttl_s)
     if retuned_s is not None:
         ttl = f"{words.duration(retuned_s)} (retuned; its code says {ttl})"
-    parts = [f"fresh for **{ttl}**"]
+    parts = [f"fresh for **{ttl}**{by_use_words(policy, retuned_s)}"]
     if policy.sliding:
         parts.append("begun anew by each read")
     if policy.stale_while_revalidate_s:
@@ -82,6 +104,15 @@ def draw_policy(policy: Policy | None, retuned_s: float | None) -> None:
     )
     parts.append(f"at most {words.count(policy.max_bytes)} bytes an entry")
     st.markdown("Policy: " + ", ".join(parts) + ".")
+
+
+def by_use_words(policy: Policy, retuned_s: float | None = None) -> str:
+    """From which life to which, where lives go by use; else nothing. To follow the ttl."""
+    if not policy.keep_by_use:
+        return ""
+    now = policy if retuned_s is None else policy.retuned(retuned_s)
+    first_s, longest_s = by_use.range_s(now, policy)
+    return f" (by use: {words.duration(first_s)} to {words.duration(longest_s)})"
 
 
 def incident_frame(counts: Counts) -> pd.DataFrame:

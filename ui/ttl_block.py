@@ -29,7 +29,7 @@ _HOW = """\
   changes at random, what was seen at each age is used instead.
 - **Advice.** The TTL with the greatest hit rate, less half a point for each doubling, of those
   whose outdated reads stay within the budget, the upper end of the estimate counting.
-- **Source and commands.** A miss takes the source's mean time and three store commands, a hit one.
+- **Source and commands.** A miss takes the source's mean time and four store commands, a hit one.
 - **Left out.** Invalidations, entries that the store evicts, and reads that a copy near by answers.
 """
 
@@ -111,6 +111,12 @@ def draw_untunable(app: App, namespace: str) -> None:
             f"**`{namespace}` has no TTL to choose: it slides.** Each read starts the life of its "
             f"entry anew, for {words.duration(policy.ttl_s)}, so an entry lives for as long as it "
             "is read."
+        )
+    elif policy.keep_by_use:
+        text = (
+            f"**`{namespace}` has no TTL to choose: its entries are kept by use.** What is asked "
+            "for again and computed to the same value lives longer by itself, what is not goes "
+            "sooner; see **Namespaces**."
         )
     elif policy.ttl_range_s[0] >= policy.ttl_range_s[1]:
         text = (

@@ -3,57 +3,36 @@
     python -m benchmarks.insight.backtest [DATA_DIR]
 
 Learned from the first half of each trace's time: a log with room for a tenth of its rows, and up
-to 400 recomputes, drawn by chance, as a cache with the present TTL would have had them (age,
-whether the value had changed, key; none where the old value was gone: twice the TTL). The advised
-TTL is applied to the second half by exact replay of all rows, the cache warm from the first half. Four
+to 400 recomputes, drawn by chance, as a cache with the present TTL would have had them (age, key,
+whether the value had changed; none where the old value was gone: twice the TTL). The advised TTL is
+applied to the second half by exact replay of all rows, the cache warm from the first half. Four
 present TTLs a trace, three hashes each; the policy allows a tenth to ten times the present TTL.
-
-DNS rows carry the answer, so it is known which hits are outdated. For the two edit histories times
-of changes are known and reads are drawn by chance: keys by how often they are edited ("own"), or
-by Zipf's law whatever their edits are ("zipf"). The other traces hold no changes: none is seen.
+Reads, and what is known of changes: `traffic`.
 """
 
 from __future__ import annotations
 
 import platform
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.figures import Section, Table
-from benchmarks.insight.data import folder, rows
-from benchmarks.insight.ttl_curve import log_reads, trace
+from benchmarks.insight.traffic import Traffic, traffics
+from benchmarks.insight.ttl_curve import log_reads
 from cache_core.insight.change_rate import Check
 from cache_core.insight.ttl_advice import Observed, TtlAdvice, picture
-from cache_core.insight.ttl_replay import Floats, Reads, Whole, reads_of, replay_hits
+from cache_core.insight.ttl_replay import Reads, Whole, reads_of, replay_hits
 
 _PARTS = (1000, 300, 100, 30)  # of half the time: the present TTLs
 _ROUNDS = 3
+_SHARE = 0.1
 _CHECKS_MAX = 400
 _RANGE = 10.0
-_DRAWN = 40_000
 _OLD_ENTRY = 2.0  # TTLs after which an entry cannot be compared with its successor
 _AIM = 0.03
-_UNCHANGING = ("A_llm_prefix_blocks", "A_shop_pages_jul", "A_web_server_jul1995")
-
-
-@dataclass(frozen=True)
-class Traffic:
-    """Reads in order of time, and which version of its key's data each would have computed."""
-
-    name: str
-    key: Whole
-    at_s: Floats
-    version: Whole
-    is_changing: bool
-
-    @property
-    def half_s(self) -> float:
-        return float(self.at_s[-1]) / 2
 
 
 @dataclass(frozen=True)
@@ -87,36 +66,29 @@ def main() -> None:
     """Prints Markdown."""
     print(f"- Date: {datetime.now(UTC):%Y-%m-%d %H:%M} UTC")
     print(f"- Machine: {platform.platform()}, numpy {np.__version__}\n", flush=True)
-    cases, silent = [], 0
+    cases, whole, silent = [], [], 0
     for traffic in traffics():
         for part in _PARTS:
+            ttl_s = traffic.half_s / part
             for seed in range(_ROUNDS):
-                found = backtest(traffic, traffic.half_s / part, seed)
+                found = backtest(traffic, ttl_s, seed, _SHARE)
                 silent += found is None
                 cases += [found] if found else []
-    print(_hit_rates(cases, silent).markdown())
+            if not traffic.is_drawn:
+                found = backtest(traffic, ttl_s, 0, 1.0)
+                whole += [found] if found else []
+    print(_hit_rates(cases, whole, silent).markdown())
     print(_staleness(cases).markdown())
 
 
-def traffics() -> Iterator[Traffic]:
-    """All that is tested on."""
-    for name in _UNCHANGING:
-        key, at_s = trace(folder() / f"{name}.csv.gz")
-        yield Traffic(name[2:], key, at_s, np.zeros(len(key), np.int64), is_changing=False)
-    yield _dns()
-    for name in ("A_file_updates_2014_2026", "A_wiki_edits_2015"):
-        for way in ("own", "zipf"):
-            yield _drawn(name, way)
-
-
-def backtest(traffic: Traffic, ttl_s: float, seed: int) -> Case | None:
+def backtest(traffic: Traffic, ttl_s: float, seed: int, share: float) -> Case | None:
     """Advice learned from the first half, held against the second; None if there is none."""
     rng = np.random.default_rng(seed)
     learned = traffic.at_s < traffic.half_s
     key, at_s = traffic.key[learned], traffic.at_s[learned]
     rng_of_log = np.random.default_rng(seed)
     hashes = np.random.default_rng(seed).integers(0, 2**32, int(key.max()) + 1)
-    logs, _ = log_reads(key, at_s, 1, rng_of_log)
+    logs, _ = log_reads(key, at_s, 1, rng_of_log, share)
     checks, keys = _recomputes(reads_of(key, at_s), traffic.version[learned], ttl_s)
     drawn = rng.permutation(len(checks))[:_CHECKS_MAX]
     found = picture(
@@ -176,43 +148,6 @@ def _replayed(traffic: Traffic, ttl_s: float) -> tuple[float, float, float, floa
     )
 
 
-def _dns() -> Traffic:
-    key, at_s = trace(folder() / "A_dns_lan_2018.csv.gz")
-    values = [row["value_id"] for row in rows("A_dns_lan_2018.csv.gz")]
-    _, version = np.unique(values, return_inverse=True)
-    return Traffic("dns_lan_2018", key, at_s, version.astype(np.int64), is_changing=True)
-
-
-def _drawn(name: str, way: str) -> Traffic:
-    """Reads drawn by chance, evenly in time, of what really changed."""
-    changes: dict[str, list[float]] = defaultdict(list)
-    for row in rows(f"{name}.csv.gz"):
-        changes[row["key"]].append(float(row["ts_seconds"]))
-    rng = np.random.default_rng(1)
-    names = sorted(changes)
-    rng.shuffle(names)
-    if way == "own":
-        weights = np.array([len(changes[each]) for each in names], dtype=np.float64)
-    else:
-        names = names[:3000]
-        weights = 1 / np.arange(1, len(names) + 1) ** 0.9
-    begin_s = min(min(times) for times in changes.values())
-    end_s = max(max(times) for times in changes.values())
-    key = rng.choice(len(names), _DRAWN, p=weights / weights.sum())
-    at_s = np.sort(rng.random(_DRAWN)) * (end_s - begin_s)
-    _, key = np.unique(key, return_inverse=True)
-    version = _versions(key, at_s + begin_s, [changes[names[k]] for k in np.unique(key)])
-    return Traffic(f"{name[2:]}, {way}", key.astype(np.int64), at_s, version, is_changing=True)
-
-
-def _versions(key: NDArray[np.int64], at_s: Floats, changes: list[list[float]]) -> Whole:
-    version = np.empty(len(key), dtype=np.int64)
-    for number, times in enumerate(changes):
-        those = key == number
-        version[those] = np.searchsorted(np.sort(times), at_s[those], side="right")
-    return version
-
-
 def _by_present(cases: list[Case]) -> dict[tuple[str, float], list[Case]]:
     found: dict[tuple[str, float], list[Case]] = defaultdict(list)
     for case in cases:
@@ -220,7 +155,7 @@ def _by_present(cases: list[Case]) -> dict[tuple[str, float], list[Case]]:
     return found
 
 
-def _hit_rates(cases: list[Case], silent: int) -> Section:
+def _hit_rates(cases: list[Case], whole: list[Case], silent: int) -> Section:
     lines = []
     for (name, ttl_s), group in _by_present(cases).items():
         middle = sorted(group, key=lambda case: case.advice.ttl_s)[len(group) // 2]
@@ -241,35 +176,43 @@ def _hit_rates(cases: list[Case], silent: int) -> Section:
             ]
         )
     columns = (
-        "trace|present TTL|advised|limit|promised hit rate, %|delivered|off, points|of that "
-        "the log's|gain off|said it may be off|confidence"
+        "trace|present TTL|advised|limit|promised hit rate, %|delivered|off, points"
+        "|of that the log's|gain off|said it may be off|confidence"
     ).split("|")
     text = f"""
 {len(cases)} advices ({silent} times there was too little for one). The round with the middle advice
 is shown; "off": promised less delivered, mean of the rounds.
-
-{_summary(cases)}
 """
-    return Section("hit", "TTL advice: hit rate", text, [Table(columns, lines)])
+    tables = [Table(columns, lines), _summary(cases, whole)]
+    return Section("hit", "TTL advice: hit rate", text, tables)
 
 
-def _summary(cases: list[Case]) -> str:
-    lines = []
-    groups = {"all": cases}
-    groups |= {
-        f"confidence {word}": [case for case in cases if case.advice.confidence == word]
-        for word in ("high", "medium", "low")
+def _summary(cases: list[Case], whole: list[Case]) -> Table:
+    groups = {
+        "recorded reads": [c for c in cases if not c.traffic.is_drawn],
+        "recorded reads, the log has room for all": whole,
+        "drawn reads": [c for c in cases if c.traffic.is_drawn],
+        "medium or high confidence": [c for c in cases if c.advice.confidence != "low"],
     }
-    for name, group in groups.items():
-        if group:
-            lines.append(
-                f"- {name} ({len(group)}): hit rate within 3 points in "
-                f"{_share([abs(c.off) <= _AIM for c in group])}, against the same time in "
-                f"{_share([abs(c.sample_off) <= _AIM for c in group])}; gain within 3 points in "
-                f"{_share([abs(c.gain_off) <= _AIM for c in group])}; within what was said in "
-                f"{_share([abs(c.off) <= c.advice.hit_rate_off + _margin(c) for c in group])}"
-            )
-    return "\n".join(lines)
+    lines = [
+        [
+            name,
+            str(len(group)),
+            _share([abs(c.off) <= _AIM for c in group]),
+            _share([abs(c.sample_off) <= _AIM for c in group]),
+            _share([abs(c.gain_off) <= _AIM for c in group]),
+            f"{np.mean([abs(c.off) for c in group]) * 100:.1f}",
+            f"{np.mean([abs(c.gain_off) for c in group]) * 100:.1f}",
+            _share([abs(c.off) <= c.advice.hit_rate_off + _margin(c) for c in group]),
+        ]
+        for name, group in groups.items()
+        if group
+    ]
+    columns = (
+        "advices|number|hit rate within 3 points|against the same time|gain within 3 points"
+        "|hit rate off, mean|gain off, mean|within what was said"
+    ).split("|")
+    return Table(columns, lines, "How often promises held")
 
 
 def _margin(case: Case) -> float:

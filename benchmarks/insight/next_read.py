@@ -1,45 +1,39 @@
-"""How well the next read of a session is foretold, and what fetching ahead gains and costs.
+"""How well the next read of a session is foretold.
 
     .venv/bin/python -m benchmarks.insight.next_read [DATA_DIR]
 
-First 70 % of the sessions teach, the rest test. Fetching ahead is replayed on the pages whose time
-of every click is known, in the order of time; the predictor learns as it goes.
+First 70 % of the sessions teach, the rest test; then other splits.
 """
 
 from __future__ import annotations
 
+import random
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from itertools import pairwise
 
 from benchmarks.figures import Section, Spread, Table, us
 from benchmarks.insight.data import rows
-from cache_core.insight.next_read import NextReads, worth_fetching
+from cache_core.insight.next_read import NextReads
 
 _FILES = ("B_article_navigation_2011_2013.csv.gz", "B_web_server_pages_jul1995.csv.gz")
 _TAUGHT = 0.7
-_TTLS_S = (60, 300, 900, 3600)
-_SOURCE_S = 1.0
-_CANDIDATES = 8
 _HISTORY = 8
+_SEEDS = 5
 
 Guesser = Callable[[Sequence[str]], list[str]]
-Read = tuple[float, str, str]
 
 
 def main() -> None:
     for name in _FILES:
         print(prediction(name).markdown(), flush=True)
-    print(fetching().markdown(), flush=True)
+        print(splits(name).markdown(), flush=True)
 
 
 def prediction(name: str) -> Section:
     """Accuracy beside two chains of counts, reliability, memory and time."""
-    sessions: dict[str, list[str]] = defaultdict(list)
-    for row in rows(name):
-        sessions[row["session"]].append(row["page"])
-    found = list(sessions.values())
+    found = _sessions(name)
     taught, tested = found[: int(len(found) * _TAUGHT)], found[int(len(found) * _TAUGHT) :]
     began = time.process_time()
     reads = _learned(taught)
@@ -85,6 +79,80 @@ def prediction(name: str) -> Section:
     )
     text = f"{len(taught):,} sessions teach, {len(tested):,} test; `half_life_s=None`."
     return Section(name, f"Next read: {name}", text, [accuracy, reliability, cost])
+
+
+def splits(name: str) -> Section:
+    """Differences from the first-order chain on several splits, with errors by paired sessions."""
+    found = _sessions(name)
+    cuts = []
+    for taught, tested in ((30, 30), (40, 30), (50, 20), (60, 20), (70, 30)):
+        begin, end = len(found) * taught // 100, len(found) * (taught + tested) // 100
+        cuts.append((f"first {taught} %, next {tested} %", found[:begin], found[begin:end]))
+    for seed in range(1, _SEEDS + 1):
+        mixed = random.Random(seed).sample(found, len(found))
+        begin = int(len(found) * _TAUGHT)
+        cuts.append((f"70 % by lot, seed {seed}", mixed[:begin], mixed[begin:]))
+    lines = []
+    for label, taught_ones, tested_ones in cuts:
+        ours = _hits(_guesses_of(_learned(taught_ones)), tested_ones)
+        cells: list[str] = []
+        for chain in (_chain(taught_ones, (1,)), _filled_chain(taught_ones)):
+            theirs = _hits(chain, tested_ones)
+            cells += [_difference(ours, theirs, place) for place in (0, 1)]
+        lines.append([label, f"{sum(hit[2] for hit in ours):,}", *cells])
+    columns = "split|next reads|top 1|top 3|top 1, chain filled up|top 3, chain filled up"
+    text = """
+NextReads less the first-order chain, points ± standard error (differences by session). The chain
+filled up breaks ties by popularity and has the most popular pages where it knows fewer than three.
+"""
+    table = Table(columns.split("|"), lines)
+    return Section(f"splits-{name}", f"Other splits: {name}", text, [table])
+
+
+def _sessions(name: str) -> list[list[str]]:
+    sessions: dict[str, list[str]] = defaultdict(list)
+    for row in rows(name):
+        sessions[row["session"]].append(row["page"])
+    return list(sessions.values())
+
+
+def _filled_chain(sessions: list[list[str]]) -> Guesser:
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    popular: Counter[str] = Counter()
+    for pages in sessions:
+        for before, after in pairwise(pages):
+            counts[before][after] += 1
+            popular[after] += 1
+    top = [key for key, _ in popular.most_common(6)]
+
+    def guess(recent: Sequence[str]) -> list[str]:
+        row = counts.get(recent[-1], Counter())
+        known = sorted(row, key=lambda key: (-row[key], -popular[key]))[:3]
+        return [*known, *(key for key in top if key not in known)][:3]
+
+    return guess
+
+
+def _hits(guess: Guesser, sessions: list[list[str]]) -> list[tuple[int, int, int]]:
+    """Of each session: next reads foretold at top 1, at top 3, and all."""
+    found = []
+    for pages in sessions:
+        steps = _steps(pages)[:-1]
+        guesses = [(guess(recent), following) for recent, following in steps]
+        first = sum(said[:1] == [following] for said, following in guesses)
+        found.append((first, sum(following in said for said, following in guesses), len(steps)))
+    return found
+
+
+def _difference(
+    ours: list[tuple[int, int, int]], theirs: list[tuple[int, int, int]], place: int
+) -> str:
+    """Ratio of sums over sessions, and its standard error."""
+    count = sum(hit[2] for hit in ours)
+    each = [our[place] - their[place] for our, their in zip(ours, theirs, strict=True)]
+    mean = sum(each) / count
+    squares = ((gain - mean * hit[2]) ** 2 for gain, hit in zip(each, ours, strict=True))
+    return f"{mean * 100:+.2f} ± {sum(squares) ** 0.5 / count * 100:.2f}"
 
 
 def _learned(sessions: list[list[str]], **bounds: int) -> NextReads:
@@ -178,106 +246,6 @@ def _reliability(reads: NextReads, sessions: list[list[str]]) -> tuple[Table, Sp
     caption = f"Reliability: mean |said - came true| {error:.4f}"
     columns = ["said probability", "guesses", "mean said", "came true"]
     return Table(columns, lines, caption), Spread.of(taken)
-
-
-@dataclass
-class _Entry:
-    fresh_s: float
-    expires_s: float
-    ahead: bool
-    read: bool = False
-    counted: bool = False
-
-
-@dataclass
-class _Tally:
-    reads: int = 0
-    hits: int = 0
-    useful: int = 0
-    wasted: int = 0
-
-    def close(self, entry: _Entry | None) -> None:
-        if entry is not None and entry.ahead and entry.counted:
-            self.useful += entry.read
-            self.wasted += not entry.read
-
-
-def fetching() -> Section:
-    """Hit rate with and without fetching ahead, by TTL and by what a fetch may cost."""
-    found = sorted(
-        ((float(row["ts"]), row["session"], row["page"]) for row in rows(_FILES[1])),
-        key=lambda read: read[0],
-    )
-    ways = (
-        ("next read of this session", "session", (0.1, 0.2, 0.5)),
-        ("read by anyone within the TTL", "anyone", (0.4, 0.5, 0.6)),
-        ("mean rate alone, same candidates", "popular", (0.5,)),
-    )
-    tables = []
-    for from_share, caption in ((_TAUGHT, "Last 30 % of the reads"), (0.1, "Last 90 %")):
-        lines = []
-        for ttl_s in _TTLS_S:
-            before = replayed(found, ttl_s, "none", 0.0, from_share)
-            share = before.hits / before.reads
-            lines.append([f"{ttl_s}", "no fetching ahead", "", f"{share * 100:.1f} %", *[""] * 4])
-            for label, way, costs in ways:
-                for cost in costs:
-                    tally = replayed(found, ttl_s, way, cost * _SOURCE_S, from_share)
-                    lines.append([f"{ttl_s}", label, f"{cost:g}", *_cells(tally, share)])
-        columns = (
-            "TTL, s|fetch when|cost / source time|hit rate|points|useful|wasted|wasted a useful one"
-        )
-        tables.append(Table(columns.split("|"), lines, caption))
-    text = f"""
-{len(found):,} reads by all visitors of one cache. A source takes {_SOURCE_S:g} s: an entry serves
-from then on until its TTL ends. After each read the {_CANDIDATES} likeliest next reads that are not
-fresh are fetched if `worth_fetching` says so. Useful: read by anyone before
-it expires, counted once.
-"""
-    return Section("fetching", "Fetching ahead: web server pages", text, tables)
-
-
-def replayed(reads: list[Read], ttl_s: float, way: str, cost_s: float, from_share: float) -> _Tally:
-    """One pass; what happens before `from_share` of the reads fills cache and predictor only."""
-    predictor, tally = NextReads(), _Tally()
-    entries: dict[str, _Entry] = {}
-
-    def fetch(key: str, at_s: float, counted: bool, ahead: bool) -> None:
-        tally.close(entries.get(key))
-        fresh_s = at_s + _SOURCE_S
-        entries[key] = _Entry(fresh_s, fresh_s + ttl_s, ahead, counted=counted)
-
-    for number, (at_s, session, key) in enumerate(reads):
-        counted = number >= len(reads) * from_share
-        entry = entries.get(key)
-        tally.reads += counted
-        if entry is not None and at_s < entry.expires_s:
-            entry.read = True
-            tally.hits += counted and at_s >= entry.fresh_s
-        else:
-            fetch(key, at_s, counted, False)
-        predictor.observe(session, key, at_s)
-        if way == "none":
-            continue
-        for name, chance in predictor.predict_for(session, _CANDIDATES, within_s=ttl_s):
-            known = entries.get(name)
-            if known is not None and at_s < known.expires_s:
-                continue
-            if way != "session":
-                own = 0.0 if way == "popular" else chance
-                chance = predictor.read_by_anyone(name, own, ttl_s)
-            if worth_fetching(chance, _SOURCE_S, cost_s):
-                fetch(name, at_s, counted, True)
-    for entry in entries.values():
-        tally.close(entry)
-    return tally
-
-
-def _cells(tally: _Tally, before: float) -> list[str]:
-    share = tally.hits / tally.reads
-    ratio = f"{tally.wasted / tally.useful:.2f}" if tally.useful else "–"
-    gained = f"{(share - before) * 100:+.1f}"
-    return [f"{share * 100:.1f} %", gained, f"{tally.useful}", f"{tally.wasted}", ratio]
 
 
 if __name__ == "__main__":

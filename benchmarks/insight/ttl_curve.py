@@ -88,14 +88,14 @@ def trace(file: Path) -> tuple[Whole, Floats]:
 
 
 def log_reads(
-    key: Whole, at_s: Floats, replicas: int, rng: np.random.Generator
+    key: Whole, at_s: Floats, replicas: int, rng: np.random.Generator, share: float = _SHARE
 ) -> tuple[list[LogContent], float]:
     """What each replica logged, and the seconds that took on all, plans left out."""
     span_s = float(at_s[-1]) * 1.0001  # the last row lies within the window
     hashes = rng.integers(0, 2**32, int(key.max()) + 1)[key]
     to = rng.integers(0, replicas, len(key))
     plan = Plan(0.0, span_s)
-    logs = [TtlLog(plan, int(len(key) * _SHARE) // replicas) for _ in range(replicas)]
+    logs = [TtlLog(plan, int(len(key) * share) // replicas) for _ in range(replicas)]
     took_s = 0.0
     edges = np.searchsorted(at_s, np.linspace(0, span_s, _PLANS + 1)).tolist()
     for begin, end in pairwise(edges):

@@ -24,16 +24,6 @@ import numpy.typing as npt
 
 Fit = Literal["fits", "does not fit, bursty", "does not fit, regular", "not enough data"]
 
-__all__ = [
-    "ChangeRate",
-    "Check",
-    "Fit",
-    "change_rate",
-    "expected_staleness",
-    "fit_of",
-    "observed_staleness",
-]
-
 # Where all changed, half a check that found none is added: the log(n + 0.5) correction.
 _HALF = 0.5
 # Three spans of interval length; below five expected changes in each the test says too little.

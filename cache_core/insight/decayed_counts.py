@@ -86,10 +86,6 @@ class Row:
     moves: float = 0.0  # of visits that were followed by something; followers sum to at most this
     followers: dict[str, float] = field(default_factory=dict)
 
-    def share(self, name: str) -> float:
-        """Share of the moves that went to `name`, 0 to 1."""
-        return self.followers.get(name, 0.0) / self.moves
-
     def trim(self, followers_max: int) -> None:
         """Keep the heaviest followers; of equals, those that came last."""
         heaviest = heapq.nlargest(
@@ -146,13 +142,17 @@ class CountTable(Generic[Name]):
     def add(self, other: CountTable[Name], factor: float) -> None:
         """Add the sums of another table, each times `factor`."""
         for name, theirs in other:
-            row = self._row_for(name)
-            row.visits += theirs.visits * factor
-            row.moves += theirs.moves * factor
-            for follower, weight in theirs.followers.items():
-                row.followers[follower] = row.followers.get(follower, 0.0) + weight * factor
-            if len(row.followers) > self._trim_above:
-                row.trim(self.followers_max)
+            self.add_row(name, theirs, factor)
+
+    def add_row(self, name: Name, theirs: Row, factor: float = 1.0) -> None:
+        """Add the sums of one row, each times `factor`."""
+        row = self._row_for(name)
+        row.visits += theirs.visits * factor
+        row.moves += theirs.moves * factor
+        for follower, weight in theirs.followers.items():
+            row.followers[follower] = row.followers.get(follower, 0.0) + weight * factor
+        if len(row.followers) > self._trim_above:
+            row.trim(self.followers_max)
 
     def scale(self, factor: float) -> None:
         """Multiply all weights; rows that have faded to nothing go."""

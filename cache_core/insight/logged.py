@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cache_core.insight.change_rate import Check
 from cache_core.insight.check_sample import CheckContent, pooled
@@ -12,6 +12,9 @@ from cache_core.insight.ttl_log import LogContent, together
 from cache_core.insight.ttl_terms import BUDGET, Observed
 from cache_core.policy import Policy
 from cache_core.stores.base import Store
+
+ROWS_LOOKED_AT = 20_000
+"""Of a window: what a page can wait for. Of more, fewer keys are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +74,16 @@ def _logged(windows: Mapping[float, Mapping[str, bytes]], window_s: float, now_s
         contents, checks, bad = decode({name: raw for name, raw in fields.items() if raw})
         of_it = [c for c in contents if (c.plan.begin_s, c.plan.window_s) == (begin_s, window_s)]
         if of_it:
-            logs.append(together(of_it))
+            logs.append(_thinned(together(of_it)))
         samples += checks
         unreadable += bad + len(contents) - len(of_it)
     size = sum(len(raw) for fields in windows.values() for raw in fields.values())
     return Logged(tuple(logs), pooled(samples), now_s, size, unreadable)
+
+
+def _thinned(content: LogContent) -> LogContent:
+    """The same log with a smaller share of the keys, if it has more rows than are looked at."""
+    if content.logged <= ROWS_LOOKED_AT:
+        return content
+    share = content.plan.share * ROWS_LOOKED_AT / content.logged
+    return together([replace(content, plan=replace(content.plan, share=share))])

@@ -1,15 +1,13 @@
 """What will this session read next? Learned from the reads of all sessions, in bounded memory.
 
-A guess is a mixture of four views of the past, each a share of what was counted: what followed the
-last two reads, what followed the last one, what *led to* it (people go to and fro), and what is
-read most. How far to trust each is learned as well, by how much the view has seen. Everything is a
-sum, so what several processes learned adds up (`add`), and everything fades (`half_life_s`).
+A guess is a chain of four views of the past: what is read after many different reads, what *led to*
+the last read (people go to and fro), what followed it, and what followed the last two. How far to
+trust each is learned as well (`read_views`). Everything is a sum, so what several processes learned
+adds up (`add`, `to_bytes`), and everything fades (`half_life_s`).
 
-Sources: back-off from longer to shorter contexts, J. G. Cleary and I. H. Witten, Data Compression
-Using Adaptive Coding and Partial String Matching, IEEE Trans. Comm. 32(4), 1984, 396-402; for page
-sequences M. Deshpande and G. Karypis, Selective Markov Models for Predicting Web Page Accesses, ACM
-TOIT 4(2), 2004, 163-184. Fetching what is likely enough: V. N. Padmanabhan and J. C. Mogul, Using
-Predictive Prefetching to Improve World Wide Web Latency, ACM SIGCOMM CCR 26(3), 1996, 22-36.
+Source of fetching what is likely enough: V. N. Padmanabhan and J. C. Mogul, Using Predictive
+Prefetching to Improve World Wide Web Latency, ACM SIGCOMM CCR 26(3), 1996, 22-36. `fetch_budget`
+moves the bar by what came of it.
 """
 
 from __future__ import annotations
@@ -19,17 +17,14 @@ import math
 import sys
 from collections.abc import Hashable, Sequence
 from threading import Lock
+from typing import Any
 
-from cache_core.insight.decayed_counts import CountTable, Decay, Row
-from cache_core.insight.read_views import POPULAR, Trust, Views, add_to
-from cache_core.insight.session_steps import Gaps, OpenSessions, Returns, places
+from cache_core.insight.decayed_counts import Decay
+from cache_core.insight.learned_steps import LearnedSteps
+from cache_core.insight.next_reads_bytes import Learned, decode, encode
+from cache_core.insight.session_steps import OpenSessions
 
 __all__ = ["NextReads", "worth_fetching"]
-
-_POPULAR_GUESSES = 8
-_POPULAR_EVERY = 256
-# A key's own share of sessions that go on outweighs the general one from this many reads on.
-_GOES_ON_PRIOR = 5.0
 
 
 def worth_fetching(probability: float, source_s: float, cost_s: float) -> bool:
@@ -70,18 +65,17 @@ class NextReads:
         session_gap_s: float = 1800.0,
         half_life_s: float | None = 14 * 86_400.0,
     ) -> None:
+        self._settings: dict[str, Any] = {
+            "keys_max": keys_max,
+            "pairs_max": pairs_max,
+            "sessions_max": sessions_max,
+            "session_gap_s": session_gap_s,
+            "half_life_s": half_life_s,
+        }
         self._decay = Decay(half_life_s)
-        self._after_two: CountTable[tuple[str, str]] = CountTable(pairs_max, 8)
-        self._after_one: CountTable[str] = CountTable(keys_max, 32)
-        self._before: CountTable[str] = CountTable(keys_max, 32)
-        self._everywhere: CountTable[str] = CountTable(1, keys_max)
-        self._trust = Trust()
-        self._returns = Returns()
-        self._gaps = Gaps()
+        self._steps = LearnedSteps(keys_max, pairs_max)
         self._sessions = OpenSessions(sessions_max, session_gap_s)
         self._names: dict[str, str] = {}
-        self._popular: list[str] = []
-        self._popular_age = 0
         self._oldest_s, self._newest_s = math.inf, -math.inf
         self._lock = Lock()
 
@@ -92,11 +86,11 @@ class NextReads:
             key = self._shared_name(key)
             found = self._sessions.at(session, at_s)
             if found.recent:
-                self._gaps.learn(at_s - found.last_s, weight)
-                self._learn_step(found.recent, key, weight)
+                self._steps.gaps.learn(at_s - found.last_s, weight)
+                self._steps.learn(found.recent, key, weight, self._unit())
             else:
-                self._everywhere.visit("", weight)
-            self._after_one.visit(key, weight)
+                self._steps.begin(weight)
+            self._steps.visit(key, weight)
             found.read(key, at_s)
 
     def recent(self, session: Hashable) -> tuple[str, ...]:
@@ -120,14 +114,13 @@ class NextReads:
         with self._lock:
             if not recent or most < 1:
                 return []
-            views = self._views(recent)
-            if views is None:
+            chances = self._steps.chances(recent, self._unit())
+            if not chances:
                 return []
-            unit = self._decay.weight(self._newest_s)
-            chances = self._returns.corrected(recent, self._mixture(views), unit)
-            goes_on = self._goes_on(recent[-1]) * self._gaps.share_within(within_s)
-            likeliest = heapq.nlargest(most, chances.items(), key=lambda found: found[1])
-            return [(key, chance * goes_on) for key, chance in likeliest]
+            goes_on = self._steps.goes_on(recent[-1], self._unit())
+            goes_on *= self._steps.gaps.share_within(within_s)
+            likeliest = heapq.nlargest(most, chances, key=chances.__getitem__)
+            return [(key, chances[key] * goes_on) for key in likeliest]
 
     def predict_for(
         self, session: Hashable, most: int = 3, *, within_s: float | None = None
@@ -155,21 +148,42 @@ class NextReads:
             if math.isfinite(other._newest_s):
                 self._weight_at(other._newest_s)  # brings the landmark near theirs
             factor = self._decay.factor_from(other._decay)
-            self._after_two.add(other._after_two, factor)
-            self._after_one.add(other._after_one, factor)
-            self._before.add(other._before, factor)
-            self._everywhere.add(other._everywhere, factor)
-            self._trust.add(other._trust, factor)
-            for ours, theirs in zip(self._small_sums(), other._small_sums(), strict=True):
-                add_to(ours, theirs, factor)
+            self._steps.add(other._steps, factor, self._unit())
             self._oldest_s = min(self._oldest_s, other._oldest_s)
-            self._popular_age = 0
+
+    def to_bytes(self, max_bytes: int) -> bytes:
+        """What was learned, the rows that were seen most first if not all fits; no open sessions.
+
+        Raises: ValueError if `max_bytes` does not hold the sums that are always kept (10 kB does).
+        """
+        with self._lock:
+            learned = self._learned()
+        return encode(learned, max_bytes)
+
+    @classmethod
+    def from_bytes(cls, raw: bytes) -> NextReads:
+        """One that learned what `to_bytes` wrote, with the settings of the one that wrote it.
+
+        Raises: ValueError for damaged or foreign bytes, and nothing else.
+        """
+        learned = decode(raw)
+        settings: dict[str, Any] = dict(learned.settings)
+        if settings.keys() != cls()._settings.keys():
+            raise ValueError("not the settings of next reads")
+        for name in ("keys_max", "pairs_max", "sessions_max"):
+            if type(settings[name]) is not int:
+                raise ValueError(f"{name} must be whole")
+        if settings["session_gap_s"] is None:
+            raise ValueError("session_gap_s must be above 0")
+        reads = cls(**settings)
+        reads._take(learned)
+        return reads
 
     @property
     def entries(self) -> int:
         """How many counts are kept."""
         with self._lock:
-            return sum(table.followers for table in self._tables())
+            return self._steps.entries
 
     def size_bytes(self) -> int:
         """Memory of what was learned and of open sessions, bytes, texts included."""
@@ -178,13 +192,27 @@ class NextReads:
             sessions = sum(
                 sys.getsizeof(found) + sys.getsizeof(found.recent) for found in self._sessions
             )
-            return names + sessions + sum(table.size_bytes() for table in self._tables())
+            return names + sessions + self._steps.size_bytes()
 
-    def _tables(self) -> tuple[CountTable[tuple[str, str]] | CountTable[str], ...]:
-        return self._after_two, self._after_one, self._before, self._everywhere
+    def _learned(self) -> Learned:
+        if math.isinf(self._newest_s):
+            return Learned(self._settings, None, None, {}, [])
+        fewer = 1.0 / self._unit()
+        sums = {name: [kept * fewer for kept in sums] for name, sums in self._steps.sums().items()}
+        rows = self._steps.rows(fewer)
+        return Learned(self._settings, self._oldest_s, self._newest_s, sums, rows)
 
-    def _small_sums(self) -> tuple[list[float], ...]:
-        return self._returns.seen, self._returns.expected, self._gaps.sums
+    def _take(self, learned: Learned) -> None:
+        """Fill an empty one. Raises: ValueError for rows or sums that are none of ours."""
+        if learned.oldest_s is None or learned.newest_s is None:
+            return
+        self._oldest_s, self._newest_s = learned.oldest_s, learned.newest_s
+        self._decay.landmark_s = learned.newest_s
+        self._steps.take(learned.rows, learned.sums)
+
+    def _unit(self) -> float:
+        """The weight of one event now."""
+        return self._decay.weight(self._newest_s)
 
     def _weight_at(self, at_s: float) -> float:
         if math.isinf(self._newest_s):
@@ -193,85 +221,17 @@ class NextReads:
         self._oldest_s = min(self._oldest_s, at_s)
         factor = self._decay.moved_to(self._newest_s)
         if factor is not None:
-            self._scale(factor)
+            self._steps.scale(factor)
         return self._decay.weight(at_s)
-
-    def _scale(self, factor: float) -> None:
-        for table in self._tables():
-            table.scale(factor)
-        self._trust.scale(factor)
-        for sums in self._small_sums():
-            sums[:] = [value * factor for value in sums]
 
     def _shared_name(self, key: str) -> str:
         """One object per key, so that tables hold its text once."""
-        if len(self._names) > 2 * self._after_one.rows_max:
-            self._names = {name: name for name, _ in self._after_one}
+        if len(self._names) > 2 * self._settings["keys_max"]:
+            self._names = {name: name for name in self._steps.names()}
         return self._names.setdefault(key, key)
-
-    def _learn_step(self, recent: list[str], key: str, weight: float) -> None:
-        """Weights first, counts second: trust is learned from steps a view had not seen."""
-        views = self._views(recent)
-        if views is not None:
-            for name, place in places(recent).items():
-                self._returns.learn(place, views.chance(name), weight, happened=name == key)
-            views.learn(key, weight)
-        if len(recent) > 1:
-            self._after_two.move((recent[-2], recent[-1]), key, weight)
-        self._after_one.move(recent[-1], key, weight)
-        self._before.move(key, recent[-1], weight)
-        self._everywhere.move("", key, weight)
-
-    def _views(self, recent: Sequence[str]) -> Views | None:
-        last = recent[-1]
-        rows = [
-            self._after_two.row((recent[-2], last)) if len(recent) > 1 else None,
-            self._after_one.row(last),
-            self._before.row(last),
-            self._everywhere.row(""),
-        ]
-        if rows[POPULAR] is None:
-            return None
-        return self._trust.of(rows, self._decay.weight(self._newest_s))
-
-    def _mixture(self, views: Views) -> dict[str, float]:
-        """Probability of each key some view would guess, given that the session goes on."""
-        chances: dict[str, float] = {}
-        everywhere = views.rows[POPULAR]
-        for weight, row in zip(views.weights[:POPULAR], views.rows, strict=False):
-            if row is not None:
-                scale = weight / row.moves
-                for key, count in row.followers.items():
-                    chances[key] = chances.get(key, 0.0) + scale * count
-        if everywhere is not None:
-            for key in self._popular_of(everywhere):
-                chances.setdefault(key, 0.0)
-            scale = views.weights[POPULAR] / everywhere.moves
-            for key in chances:
-                chances[key] += scale * everywhere.followers.get(key, 0.0)
-        return chances
-
-    def _popular_of(self, everywhere: Row) -> list[str]:
-        if self._popular_age <= 0 or not self._popular:
-            followers = everywhere.followers
-            self._popular = heapq.nlargest(_POPULAR_GUESSES, followers, key=followers.__getitem__)
-            self._popular_age = _POPULAR_EVERY
-        self._popular_age -= 1
-        return self._popular
-
-    def _goes_on(self, key: str) -> float:
-        """Share of reads of `key` after which the session went on, 0 to 1."""
-        unit = self._decay.weight(self._newest_s) * _GOES_ON_PRIOR
-        everywhere = self._everywhere.row("")
-        moves = everywhere.moves if everywhere is not None else 0.0
-        starts = everywhere.visits if everywhere is not None else 0.0
-        general = moves / (moves + starts) if moves else 1.0
-        row = self._after_one.row(key)
-        moves = row.moves if row is not None else 0.0
-        return min((moves + unit * general) / (self._after_one.visits(key) + unit), 1.0)
 
     def _reads_per_s(self, key: str) -> float:
         observed_s = self._decay.span_s(max(self._newest_s - self._oldest_s, 0.0))
         if observed_s <= 0:
             return 0.0
-        return self._after_one.visits(key) / self._decay.weight(self._newest_s) / observed_s
+        return self._steps.visits(key) / self._unit() / observed_s

@@ -58,9 +58,12 @@ class Study:
 
 
 def can_be_tuned(policy: Policy) -> bool:
-    """Whether there is a ttl to choose: not where reads start it anew, nor in a range of one."""
+    """Whether there is a ttl to choose: not where reads start it anew, nor in a range of one.
+
+    Nor where entries are kept by use: what is replayed is one life for all.
+    """
     low_s, high_s = policy.ttl_range_s
-    return not policy.sliding and low_s < high_s
+    return not (policy.sliding or policy.keep_by_use) and low_s < high_s
 
 
 def studies(

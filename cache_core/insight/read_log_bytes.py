@@ -20,7 +20,7 @@ from cache_core.insight.ttl_log import CELL, CELL_READ, READ, LogContent, Rows
 from cache_core.insight.ttl_plan import TICKS, Plan
 
 DAY_S = 86_400.0
-STRETCHES = 288  # of a window: five minutes of a day
+STRETCHES = 720  # of a window: two minutes of a day
 _HEAD, _CHECKS = "h", "c"
 _FORMAT = 1
 _COUNTS = struct.Struct("<BIII")  # format; rows of each kind

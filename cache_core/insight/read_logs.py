@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import secrets
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from cache_core.events import ReadEvent
@@ -30,6 +30,7 @@ NAMESPACES_MAX = 50
 _KEPT_WINDOWS = 3.0  # a window's log is read in it and in the next one
 _LATE_S = 60.0  # reads are folded seconds after they ended
 _PLANS_EVERY_S = 60.0
+_PACE_S = 30.0  # a log is handed over no more often than that: its last stretch travels anew
 _FIELDS_AT_ONCE = 32  # of one hand-over: a log that shrank changes in all its stretches
 
 
@@ -37,13 +38,14 @@ _FIELDS_AT_ONCE = 32  # of one hand-over: a log that shrank changes in all its s
 class _Kept:
     """One namespace's log of one window. `sent`: checksums of the fields the store has.
 
-    `dirty`: it has others by now.
+    `dirty`: it has others by now; `due_s`: Unix time from which on they may be told.
     """
 
     log: TtlLog
     checks: CheckSample
     sent: dict[str, int] = field(default_factory=dict)
     dirty: bool = False
+    due_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ class ReadLogs:
             at_s = event.at_s
             if not ended_s - self._window_s <= at_s < ended_s:
                 ended_s = (at_s // self._window_s + 1) * self._window_s
+                _touch(logs.values())
                 logs.clear()
             namespace = event.namespace
             if namespace not in logs:
@@ -103,10 +106,12 @@ class ReadLogs:
             kept = logs[namespace]
             if kept is not None:
                 kept.log.take(key_hash(event.key), at_s)
-                kept.dirty = True
+        _touch(logs.values())
         self._check(recomputes)
 
     def _check(self, recomputes: Sequence[Recompute]) -> None:
+        if not recomputes:
+            return
         newest = max((window for window, _ in self._kept), default=0)
         for namespace, key, is_changed, age_s in recomputes:
             kept = self._of(newest, namespace)
@@ -154,9 +159,11 @@ class ReadLogs:
         """What changed of the log that waited longest, or of all of them if `is_last`."""
         window = int(now_s // self._window_s)
         puts = self._plan_puts(window, now_s)
-        waiting = [names for names, kept in self._kept.items() if kept.dirty]
-        for names in waiting if is_last else waiting[:1]:
+        dirty = [names for names, kept in self._kept.items() if kept.dirty]
+        waiting = dirty if is_last else [n for n in dirty if self._kept[n].due_s <= now_s][:1]
+        for names in waiting:
             kept = self._kept.pop(names)
+            kept.due_s = now_s + _PACE_S
             self._kept[names] = kept  # to the end of the line
             key = log_key(*names)
             changed = self._changed(kept, everything=is_last)
@@ -218,11 +225,18 @@ class ReadLogs:
         """The store does not have what was taken."""
         for taken in self._taken:
             taken.kept.dirty = True
+            taken.kept.due_s = 0.0
         self._taken = []
 
     def after_fork(self) -> None:
         """In a forked child: what was seen so far is the parent's to hand over."""
         self._begin()
+
+
+def _touch(logs: Iterable[_Kept | None]) -> None:
+    for kept in logs:
+        if kept is not None:
+            kept.dirty = True
 
 
 def key_hash(entry_key: str) -> int:

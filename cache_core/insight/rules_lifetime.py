@@ -15,6 +15,7 @@ from cache_core.insight.advice_terms import (
 )
 from cache_core.insight.ratings import rate
 from cache_core.insight.rules_ttl import ttl_advice_of
+from cache_core.insight.ttl_replay import COMMANDS_OF_MISS
 from cache_core.telemetry import MISS_CAUSES, Counts
 
 RECOMPUTES_MIN = 20
@@ -32,8 +33,6 @@ INVALIDATED_OF_MISSES_MIN, INVALIDATED_OF_LOOKUPS_MIN = 0.5, 0.05
 
 AROUND_CLEAR_S = 3600.0
 
-# A miss that computes asks the store three times: read, lease, write.
-MISS_COMMANDS = 3
 _WORDS = ("Poor", "Fair", "Good", "Excellent")
 
 
@@ -56,8 +55,8 @@ def longer_ttl(seen: Namespace) -> Recommendation | None:
         return None
     policy, own = seen.policy, seen.own_policy
     counts = _since_retuned(seen)
-    if policy is None or own is None or policy.sliding:
-        return None
+    if policy is None or own is None or policy.sliding or policy.keep_by_use:
+        return None  # by use, lives grow by themselves, and the formula knows of one length only
     if counts is None or counts.lookups < LOOKUPS_MIN:
         return None
     unchanged, changed = counts.number("unchanged"), counts.number("changed")
@@ -151,7 +150,7 @@ def seldom_read_again(seen: Namespace) -> Recommendation | None:
     if stored < COLD_MIN or unread < UNREAD_MIN * stored:
         return None
     effect = Effect(
-        commands=seen.an_hour(MISS_COMMANDS * unread), source_s=-seen.an_hour(counts.saved_s)
+        commands=seen.an_hour(COMMANDS_OF_MISS * unread), source_s=-seen.an_hour(counts.saved_s)
     )
     return Recommendation(
         severity="Low",
@@ -166,7 +165,7 @@ def seldom_read_again(seen: Namespace) -> Recommendation | None:
         rule="seldom_read_again",
         rule_text=f"At least {COLD_MIN} entries stored for the first time, of which served reads "
         f"leave {UNREAD_MIN * 100:.0f} % or more unused, watched for {LIVES_SEEN_MIN} times the "
-        f"ttl. A miss costs {MISS_COMMANDS} store commands. That an entry will never be read "
+        f"ttl. A miss costs {COMMANDS_OF_MISS} store commands. That an entry will never be read "
         "again is not counted and not claimed.",
         effect=effect,
         action=Action("clear"),

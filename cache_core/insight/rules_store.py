@@ -14,7 +14,7 @@ from cache_core.insight.advice_terms import (
     confidence,
     mean_s,
 )
-from cache_core.insight.rules_lifetime import MISS_COMMANDS
+from cache_core.insight.ttl_replay import COMMANDS_OF_MISS
 
 HITS_TIMED_MIN, SOURCES_TIMED_MIN = 50, 20
 
@@ -46,7 +46,8 @@ def store_slower_than_source(seen: Namespace) -> Recommendation | None:
         reader_s=seen.an_hour(lost_s),
         source_s=-seen.an_hour(hit.count * seen.source_mean_s()),
         commands=seen.an_hour(
-            max(counts.lookups - counts.number("near_hit"), 0) + (MISS_COMMANDS - 1) * counts.misses
+            max(counts.lookups - counts.number("near_hit"), 0)
+            + (COMMANDS_OF_MISS - 1) * counts.misses
         ),
     )
     return Recommendation(

@@ -12,7 +12,10 @@ hit rate - POINTS_A_DOUBLING * log2(TTL): from there on a doubling gains less th
 - Where the present TTL is expected to be over the budget, a TTL that is *expected* to be within it
   is advised, not one whose upper end is: below the ages seen that end hardly falls, and the next
   recomputes will tell. If none is, the shortest.
-- Otherwise shorter than now only where it loses next to nothing (_LOSS_MAX).
+- A present TTL outside the policy's range counts for nothing: what is expected to be within the
+  budget is allowed.
+- Otherwise shorter than now only where that loses next to nothing (_LOSS_MAX of hit rate) and
+  leaves fewer reads outdated (by _FRESHER_MIN).
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ import numpy as np
 
 from cache_core.insight import ttl_words
 from cache_core.insight.ttl_curves import Watched, combined, drift, watched
-from cache_core.insight.ttl_lives import hits_a_life
+from cache_core.insight.ttl_lives import hits_a_life, trimmed
 from cache_core.insight.ttl_replay import Floats
 from cache_core.insight.ttl_staleness import Staleness
 from cache_core.insight.ttl_terms import (
@@ -52,7 +55,7 @@ __all__ = [
 GRID = 25
 CHECKS_MIN = 20
 READS_MIN = 100
-_LOSS_MAX = 0.002
+_LOSS_MAX, _FRESHER_MIN = 0.002, 0.005
 _SAME = 1.25
 """Times the present TTL, or less: not worth a change."""
 
@@ -86,7 +89,8 @@ def _staleness(observed: Observed, windows: Sequence[Watched]) -> Staleness | No
         return None
     if observed.check_keys is None:
         return Staleness(observed.checks)
-    return Staleness(observed.checks, hits_a_life(windows, observed.check_keys, observed.ttl_s))
+    hits = hits_a_life(windows, observed.check_keys, observed.ttl_s)
+    return Staleness(observed.checks, trimmed(hits))
 
 
 def _grid(observed: Observed, number: int) -> Floats:
@@ -130,7 +134,7 @@ def _advice(
     off = drift(windows, present.ttl_s, advised.ttl_s)
     reads_an_hour = observed.reads * 3600 / max(sum(observed.spans_s), 1.0)
     fewer_an_hour = (advised.hit_rate - present.hit_rate) * reads_an_hour
-    word, why = ttl_words.confidence_of(observed, present, advised, stale, off.gain)
+    word, why = ttl_words.confidence_of(observed, present, advised, stale, off)
     return TtlAdvice(
         present=present,
         advised=advised,
@@ -155,18 +159,26 @@ def _chosen(observed: Observed, promises: Sequence[Promise], present: Promise) -
         for each in promises
         if observed.low_s <= each.ttl_s <= observed.high_s and not math.isnan(each.staleness)
     ]
+    if not observed.low_s <= present.ttl_s <= observed.high_s:
+        fresh = [each for each in told if each.staleness <= budget]
+        nearest = observed.low_s if present.ttl_s < observed.low_s else observed.high_s
+        bound = [each for each in promises if each.ttl_s == nearest]
+        return max(fresh, key=_worth) if fresh else [*told, *bound][0]
     shorter = [each for each in told if each.ttl_s < present.ttl_s]
     if present.staleness > budget:
         fresh = [each for each in shorter if each.staleness <= budget]
         return max(fresh, key=_worth) if fresh else min([*told, present], key=_ttl_s)
-    allowed = [each for each in shorter if each.hit_rate >= present.hit_rate - _LOSS_MAX]
+    allowed = [
+        each
+        for each in shorter
+        if each.hit_rate >= present.hit_rate - _LOSS_MAX
+        and each.staleness <= present.staleness - _FRESHER_MIN
+    ]
     for each in told:
         if each.ttl_s > present.ttl_s:
             if each.staleness_high > budget:
                 break
             allowed.append(each)
-    if not observed.low_s <= present.ttl_s <= observed.high_s and allowed:
-        return max(allowed, key=_worth)
     best = max([present, *allowed], key=_worth)
     near = max(best.ttl_s, present.ttl_s) <= _SAME * min(best.ttl_s, present.ttl_s)
     return present if near else best

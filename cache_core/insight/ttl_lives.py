@@ -50,14 +50,14 @@ def trimmed(weights: Sequence[float]) -> list[float]:
     Study of Procedures to Identify and Trim Extreme Sampling Weights, Proc. Survey Research
     Methods Section, ASA, 1990, 225-230; worth as in Kish, J. Official Statistics 8(2), 1992).
     """
-    found = np.asarray(weights, dtype=np.float64)
+    found: Floats = np.asarray(weights, dtype=np.float64)
     bound = float(found.max(initial=0.0))
     if bound == 0.0:
-        return list(found.tolist())
+        return [float(weight) for weight in found]
     while _worth(found) < WORTH_MIN * np.count_nonzero(found):
         bound *= _CUT
         found = np.minimum(found, bound)
-    return list(found.tolist())
+    return [float(weight) for weight in found]
 
 
 def _worth(weights: Floats) -> float:

@@ -24,7 +24,7 @@ from heapq import nlargest
 import numpy as np
 from numpy.typing import NDArray
 
-from cache_core.insight.ttl_plan import HASHES, LOWERED, Plan, cell_draw
+from cache_core.insight.ttl_plan import HASHES, LOWERED, TICKS, Plan, cell_draw
 
 _COUNTED_MAX = 4096  # keys counted at a time; then the best quarter stays, as in telemetry.groups
 
@@ -75,9 +75,9 @@ class TtlLog:
         self.first_s = math.inf  # Unix time of the first read
         self._counts: dict[int, int] = {}
         self._early: dict[int, int] = {}
-        self._whole = _Columns(READ)
+        self._whole = _Reads(READ)
         self._cells: list[tuple[int, int, int, int]] = []
-        self._cell_reads = _Columns(CELL_READ)
+        self._cell_reads = _Reads(CELL_READ)
         self._open: dict[int, _OpenCell | None] = {}
 
     @property
@@ -122,7 +122,9 @@ class TtlLog:
         if len(counts) >= _COUNTED_MAX:
             self._counts = dict(nlargest(_COUNTED_MAX // 4, counts.items(), key=lambda kv: kv[1]))
         if key < self._threshold:
-            self._whole.append(key, self._plan.tick_of(at_s))
+            whole = self._whole
+            whole.key.append(key)
+            whole.at_s.append(at_s)
             self._rows += 1
             if self._rows > self.rows_max:
                 self._keep_within()
@@ -141,7 +143,10 @@ class TtlLog:
             cell = self._open[key] = _OpenCell(key, number, begin_s, end_s, tick, chosen)
         cell.reads += 1
         if cell.chosen:
-            self._cell_reads.append(key, cell.number, self._plan.tick_of(at_s))
+            inside = self._cell_reads
+            inside.key.append(key)
+            inside.cell.append(cell.number)
+            inside.at_s.append(at_s)
             self._rows += 1
             if self._rows > self.rows_max:
                 self._keep_within()
@@ -155,8 +160,8 @@ class TtlLog:
     def _lower(self, share: float) -> None:
         self._share_max = share
         self._threshold = threshold = int(share * HASHES)
-        self._whole.keep(self._whole.rows()["key"] < threshold)
-        self._cell_reads.keep(_chosen(self._cell_reads.rows(), threshold))
+        self._whole.keep(self._whole.rows(self._plan)["key"] < threshold)
+        self._cell_reads.keep(_chosen(self._cell_reads.rows(self._plan), threshold))
         self._count_rows()
         for cell in self._open.values():
             if cell is not None:
@@ -173,7 +178,7 @@ class TtlLog:
                 self._open[key] = None
                 self._early[key] = self._counts.pop(key, 0)
         if plan.hot:
-            self._whole.keep(~np.isin(self._whole.rows()["key"], list(self._open)))
+            self._whole.keep(~np.isin(self._whole.rows(self._plan)["key"], list(self._open)))
             self._count_rows()
         if plan.share < self._share_max:
             self._lower(plan.share)
@@ -184,38 +189,40 @@ class TtlLog:
         return LogContent(
             Plan(self._plan.begin_s, self._plan.window_s, self._share_max, self._plan.hot),
             self._reads,
-            self._whole.rows(),
+            self._whole.rows(self._plan),
             np.array(self._cells + open_cells, dtype=CELL),
-            self._cell_reads.rows(),
+            self._cell_reads.rows(self._plan),
             dict(self._early),
         )
 
 
-class _Columns:
-    """Rows of a dtype whose columns are appended to: as small in memory as in the store."""
+class _Reads:
+    """Rows that are appended to, nearly as small in memory as in the store. `cell`: may be unused.
+
+    Times become parts of the window when rows are asked for, off the way of each read.
+    """
 
     def __init__(self, dtype: np.dtype[np.void]) -> None:
         self._dtype = dtype
-        self._columns = [array(dtype[name].char) for name in dtype.names or ()]
+        self.key, self.cell, self.at_s = array("I"), array("H"), array("d")
 
     def __len__(self) -> int:
-        return len(self._columns[0])
+        return len(self.key)
 
-    def append(self, *row: int) -> None:
-        for column, value in zip(self._columns, row, strict=True):
-            column.append(value)
-
-    def rows(self) -> Rows:
+    def rows(self, plan: Plan) -> Rows:
         found = np.empty(len(self), dtype=self._dtype)
-        for name, column in zip(self._dtype.names or (), self._columns, strict=True):
-            found[name] = column
+        ticks = (np.asarray(self.at_s) - plan.begin_s) * (TICKS / plan.window_s)
+        found["key"], found["at"] = self.key, ticks.clip(0, TICKS - 1).astype(np.int64)
+        if "cell" in (self._dtype.names or ()):
+            found["cell"] = self.cell
         return found
 
     def keep(self, stays: NDArray[np.bool_]) -> None:
         """Forget the other rows."""
-        for place, column in enumerate(self._columns):
-            kept = np.asarray(column)[stays]
-            self._columns[place] = array(column.typecode, kept.tobytes())
+        for name in ("key", "cell", "at_s"):
+            column = getattr(self, name)
+            if len(column):
+                setattr(self, name, array(column.typecode, np.asarray(column)[stays].tobytes()))
 
 
 def _chosen(rows: Rows, threshold: int) -> NDArray[np.bool_]:

@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]
 
 COMMANDS_OF_HIT = 1
-COMMANDS_OF_MISS = 3  # read, lease, write: what contract C1 promises for a cold key
+COMMANDS_OF_MISS = 4  # read; lease and read again; write: in three round trips
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class TtlCurve:
 
     @property
     def commands(self) -> Floats:
-        """Sent to the store: one for a hit, three for a miss."""
+        """Sent to the store: one for a hit, four for a miss."""
         return COMMANDS_OF_HIT * self.hits + COMMANDS_OF_MISS * (self.reads - self.hits)
 
 

@@ -3,8 +3,9 @@
 **Weights.** Staleness is a share of reads, checks come one a recompute: of a key read a thousand
 times a life there is one check as of a key read twice. So each check counts as many hits as a life
 of its key's entry serves (`ttl_lives`), where its key is known: the share is
-sum over keys of hits times the chance of an outdated one, over all hits. Without keys all checks
-count alike, which is right only where keys that are read more do not change more or less often.
+sum over keys of hits times the chance of an outdated one, over all hits. Extreme weights are cut
+off (`ttl_lives.trimmed`). Without keys all checks count alike, which is right only where keys that
+are read more do not change more or less often.
 
 **Model.** Changes at moments of chance at one rate (`change_rate`) and hits at any age up to the
 TTL: x = rate * TTL leaves 1 - (1 - exp(-x)) / x of hits outdated (Cho and Garcia-Molina, TODS

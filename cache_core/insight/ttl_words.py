@@ -6,12 +6,15 @@ from collections.abc import Sequence
 
 from cache_core.insight import wording
 from cache_core.insight.advice_terms import Confidence, confidence
-from cache_core.insight.ttl_curves import SPAN_REACH, Watched
+from cache_core.insight.ttl_curves import SPAN_REACH, Drift, Watched
 from cache_core.insight.ttl_staleness import Staleness
 from cache_core.insight.ttl_terms import POINTS_A_DOUBLING, Limit, Observed, Promise
 
 DAY_S = 86_400.0
+SPAN_MIN_S = DAY_S / 4
+"""Watched for less, what comes next is not foretold: measured in `docs/insight.md`."""
 _OFF_HIGH, _OFF_MEDIUM = 0.025, 0.05
+_MOVED_HIGH, _MOVED_MEDIUM = 0.05, 0.15
 _WORDS: tuple[Confidence, ...] = ("low", "medium", "high")
 
 
@@ -107,7 +110,7 @@ def fit(observed: Observed, stale: Staleness) -> str:
 
 
 def confidence_of(
-    observed: Observed, present: Promise, advised: Promise, stale: Staleness, gain_off: float
+    observed: Observed, present: Promise, advised: Promise, stale: Staleness, off: Drift
 ) -> tuple[Confidence, str]:
     """The least of what each part of the evidence allows, and that part in words."""
     gain = abs(advised.hit_rate - present.hit_rate)
@@ -123,11 +126,17 @@ def confidence_of(
             f"hit rate known to within {wording.points(margin)}",
         ),
         (
-            _by(gain_off, gain),
-            f"the gain moved by up to {wording.points(gain_off)} within the time watched",
+            _by(off.gain, gain),
+            f"the gain moved by up to {wording.points(off.gain)} within the time watched",
+        ),
+        (
+            _stable(off.hit_rate),
+            f"the hit rate moved by up to {wording.points(off.hit_rate)} within the time watched",
         ),
     ]
-    if span_s < DAY_S:
+    if span_s < SPAN_MIN_S:
+        parts.append(("low", f"watched for {wording.seconds(span_s)}: other hours may differ"))
+    elif span_s < DAY_S:
         parts.append(("medium", f"watched for {wording.seconds(span_s)}, less than a day"))
     if stale.misfit:
         parts.append(("medium", "changes do not come at random"))
@@ -143,3 +152,8 @@ def _by(off: float, gain: float) -> Confidence:
     if off <= max(_OFF_HIGH, gain / 4):
         return "high"
     return "medium" if off <= max(_OFF_MEDIUM, gain / 2) else "low"
+
+
+def _stable(moved: float) -> Confidence:
+    """A hit rate that moves much on its own is not foretold, whatever a TTL adds to it."""
+    return "high" if moved <= _MOVED_HIGH else "medium" if moved <= _MOVED_MEDIUM else "low"

@@ -277,6 +277,10 @@ class LearningViews:
             "learning.analysis",
             ttl_s=CacheTTL.LEARNING_METRICS,
             tags=[EVERYTHING, TEXTS],
+            # An entry for each text that is analysed, most of them once, some again and again, and
+            # a source that takes long. Patterns are few keys that everybody reads; outcomes are
+            # what people look for changes in, which other processes may make.
+            keep_by_use=True,
             version=2,
             key=lambda text: text_md5(text).hex(),
         )

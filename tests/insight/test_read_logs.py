@@ -132,6 +132,9 @@ def test_a_hand_over_tells_of_one_namespace_with_one_command(clock: Clock) -> No
     assert all(put.ttl_s for puts in told for put in puts)
     replica.read(ReadEvent("one", "hit", clock.now - 1, 0.0, key=entry(2)))
     replica.flush()
+    assert not told[-1], "its turn comes every 30 s"
+    clock.advance(30)
+    replica.flush()
     assert {put.key.rpartition(":")[2] for put in told[-1]} == {"one"}
     assert len(told[-1]) == 2, "what it saw in all, and the one stretch that changed"
 

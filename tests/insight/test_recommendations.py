@@ -91,8 +91,9 @@ def test_a_longer_ttl_stays_within_what_the_policy_allows() -> None:
     assert one.action.ttl_s == 600, "ten times what its code says, not what it was retuned to"
 
 
-def test_no_longer_ttl_for_what_slides_or_is_not_known_here() -> None:
+def test_no_longer_ttl_for_what_slides_grows_by_use_or_is_not_known_here() -> None:
     assert given("longer_ttl", expiring(), Policy(ttl_s=60, sliding=True)) is None
+    assert given("longer_ttl", expiring(), Policy(ttl_s=60, keep_by_use=True)) is None
     assert given("longer_ttl", expiring()) is None
 
 
@@ -119,7 +120,7 @@ def unread(cold: int = 100, hits: int = 30, **more: int) -> Counts:
 def test_entries_that_serve_nobody_are_counted_as_a_lower_bound() -> None:
     one = given("seldom_read_again", unread(), POLICY)
     assert "at least 70 of 100 entries (70 %)" in one.evidence
-    assert one.effect.commands == 3 * 70
+    assert one.effect.commands == 4 * 70
     assert one.action.verb == "clear"
 
 
@@ -283,7 +284,7 @@ def test_a_store_slower_than_the_source() -> None:
     # 50 * 20 ms + 20 * 30 ms, where 70 * 10 ms would have done
     assert one.effect.reader_s == pytest.approx(0.9)
     assert one.effect.source_s == pytest.approx(-0.5)
-    assert one.effect.commands == 70 + 2 * 20
+    assert one.effect.commands == 70 + 3 * 20
     assert "costs 500 ms more source time" in one.expected_effect
     for found in (slow_store(hits=49), slow_store(sources=19), slow_store(hit_s=0.009)):
         assert given("store_slower_than_source", found) is None

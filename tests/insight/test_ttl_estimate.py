@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from cache_core.insight.ttl_estimate import TtlEstimate, estimate
+from cache_core.insight.ttl_estimate import Before, TtlEstimate, estimate
 from cache_core.insight.ttl_log import LogContent, TtlLog, together
 from cache_core.insight.ttl_plan import Plan, next_plan
 from cache_core.insight.ttl_replay import reads_of, replay
@@ -114,3 +114,26 @@ def test_logs_of_different_windows_are_kept_apart() -> None:
     logs = [TtlLog(Plan(begin_s, WINDOW_S), 10).content() for begin_s in (0.0, WINDOW_S)]
     with pytest.raises(ValueError, match="one window"):
         together(logs)
+
+
+def few(key: NDArray[np.int64], at_s: NDArray[np.float64]) -> LogContent:
+    """All of them, on one replica."""
+    log = TtlLog(Plan(0.0, WINDOW_S), len(key))
+    for each, at in zip(key.tolist(), at_s.tolist(), strict=True):
+        log.take(each, at)
+    return log.content()
+
+
+def test_reads_from_before_the_window_fill_the_cache_and_are_not_counted() -> None:
+    at_s = np.array([50.0, 120.0])
+    log = few(np.array([1, 1]), at_s)
+    before = Before(np.array([1], dtype=np.uint32), np.array([-10.0]))
+    assert estimate(log, [55.0, 65.0, 100.0]).hit_rate.tolist() == [0.0, 0.0, 0.5]
+    assert estimate(log, [55.0, 65.0, 100.0], before=before).hit_rate.tolist() == [0.0, 0.5, 0.5]
+
+
+def test_a_moment_from_which_reads_count_may_lie_within_the_window() -> None:
+    log = few(np.array([1]), np.array([120.0]))
+    before = Before(np.array([1, 1], dtype=np.uint32), np.array([20.0, 50.0]), until_s=100.0)
+    found = estimate(log, [65.0, 75.0, 110.0], before=before)
+    assert found.hit_rate.tolist() == [0.0, 0.0, 1.0]

@@ -42,8 +42,8 @@ def test_a_read_at_the_very_end_of_the_ttl_is_served() -> None:
     assert replay(reads_of([1, 1, 1], [0, 10, 10.001]), [10]).hits.tolist() == [1]
 
 
-def test_a_hit_costs_one_command_and_a_miss_three() -> None:
-    assert replay(reads_of([1, 1, 2], [0, 1, 2]), [10]).commands.tolist() == [1 + 3 + 3]
+def test_a_hit_costs_one_command_and_a_miss_four() -> None:
+    assert replay(reads_of([1, 1, 2], [0, 1, 2]), [10]).commands.tolist() == [1 + 4 + 4]
 
 
 def test_a_key_read_at_a_steady_rate_hits_as_renewal_theory_says() -> None:

@@ -16,10 +16,10 @@ from cache_core.insight.ttl_what_if import (
 from tests.insight.ttl_pictures import TTLS_S, picture, promise, study
 
 
-def test_misses_run_the_source_and_cost_three_commands() -> None:
+def test_misses_run_the_source_and_cost_four_commands() -> None:
     then = what_if(study(), promise(2))  # 1,000 reads an hour, 780 of them hits
     assert then.source_s_an_hour == pytest.approx(220 * 2.0)
-    assert then.commands_an_hour == pytest.approx(780 + 3 * 220)
+    assert then.commands_an_hour == pytest.approx(780 + 4 * 220)
 
 
 def test_without_a_time_of_the_source_none_is_told() -> None:

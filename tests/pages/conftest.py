@@ -31,6 +31,7 @@ def open_app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAp
     """
     monkeypatch.chdir(ROOT)
     monkeypatch.setenv("CACHE_ENABLED", "on")
+    monkeypatch.setenv("PREFETCH", "off")  # it would change what tests count by hand
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/learning.db")
     for name in ("REDIS_URL", "UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN"):
         monkeypatch.delenv(name, raising=False)
@@ -62,6 +63,7 @@ class Files:
     """The files that the page offered last, made as its buttons make them."""
 
     made_by: dict[str, tuple[str, Callable[[], str]]] = field(default_factory=dict)
+    made_by_page: dict[tuple[str, str], tuple[str, Callable[[], str]]] = field(default_factory=dict)
 
     @property
     def names(self) -> list[str]:
@@ -85,6 +87,12 @@ class Files:
         """Everything in all three, names of files too, for looking a text up."""
         return "\n".join([*self.names, *map(self._made, self.made_by)])
 
+    def of(self, page: str) -> Files:
+        """Those of one of several blocks that offer files, by the first piece of their names."""
+        return Files(
+            {ending: found for (first, ending), found in self.made_by_page.items() if first == page}
+        )
+
     def _made(self, ending: str) -> str:
         return self.made_by[ending][1]()
 
@@ -96,7 +104,9 @@ def files(monkeypatch: pytest.MonkeyPatch) -> Files:
     original = st.download_button
 
     def note(label: str, data: Callable[[], str], file_name: str, **more: Any) -> bool:
-        offered.made_by[file_name.rpartition(".")[2]] = (file_name, data)
+        ending = file_name.rpartition(".")[2]
+        offered.made_by[ending] = (file_name, data)
+        offered.made_by_page[file_name.split("-")[1], ending] = (file_name, data)
         return original(label, data=data, file_name=file_name, **more)
 
     monkeypatch.setattr(st, "download_button", note)

@@ -94,6 +94,7 @@ def test_all_users_are_given_with_what_the_cache_did_for_each(
 ) -> None:
     at = look_at(open_app("learning"), "All users")
     assert not at.exception
+    files = files.of("learning_users")
     rows = files.csv()
     assert {found["name"] for found in rows if found["lookups"]} == {"sample-ada"}
     assert sum(int(found["outcomes"]) for found in rows) == 4200

@@ -110,6 +110,35 @@ def test_the_policy_and_what_it_was_retuned_to_are_said(
     assert "fresh for **15 min (retuned; its code says 5 min)**" in texts(at.run())
 
 
+def test_lives_by_use_are_shown_where_they_are_used(open_app: OpenApp, running: Running) -> None:
+    at = open_ns(open_app, running)
+    assert not {"Kept longer", "Kept shorter", "Mean life given"} & {one.label for one in at.metric}
+    count = running().cache.recorder.count
+    count("ns", "kept_longer", 2)
+    count("ns", "kept_shorter", 5)
+    count("ns", "kept_usual")
+    count("ns", "kept_s", 960)
+    running().forget_figures()
+    at = at.run()
+    metrics = {metric.label: metric.value for metric in at.metric}
+    assert (metrics["Kept longer"], metrics["Kept shorter"]) == ("25 %", "62 %")
+    assert metrics["Mean life given"] == "2 min"
+    incidents = at.dataframe[-1].value
+    found = dict(zip(incidents["What"], incidents["How often"], strict=True))
+    assert (found["Kept longer"], found["Kept shorter"]) == (2, 5)
+
+
+def test_between_which_lives_use_decides_is_said(open_app: OpenApp, running: Running) -> None:
+    open_app("namespaces")
+    app = running()
+    at = open_app("namespaces")
+    at.selectbox(key="namespace").select("learning.analysis").run()
+    assert "fresh for **10 min** (by use: 5 min to 40 min)" in texts(at)
+    retune(app.cache, "learning.analysis", 1200, Actor("ada", "operator"), app.audit)
+    app.forget_figures()
+    assert "(by use: 10 min to 80 min)" in texts(at.run())
+
+
 def test_a_namespace_of_another_process_has_no_policy_here(
     open_app: OpenApp, running: Running
 ) -> None:

@@ -225,6 +225,7 @@ def test_the_most_to_gain_is_looked_at_first_and_another_can_be_chosen(
     ("name", "policy", "why"),
     [
         ("slides", Policy(ttl_s=600, sliding=True), "it slides"),
+        ("used", Policy(ttl_s=600, keep_by_use=True), "kept by use"),
         ("fixed", Policy(ttl_s=60, ttl_min_s=60, ttl_max_s=60), "allows 60 s and nothing else"),
         ("elsewhere", None, "of another process"),
     ],
