@@ -36,6 +36,7 @@ PAGES = {
     "overview": "Overview",
     "namespaces": "Namespaces",
     "response_time": "Response time",
+    "ttl_lab": "TTL lab",
     "history": "History",
     "recommendations": "Recommendations",
     "dashboard": "Dashboard",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from cache_core.insight.pictures import can_be_tuned
 from cache_core.insight.ratings import rate, rate_all
 from cache_core.operations import preview_clear
 from cache_core.stores import StoreError
@@ -17,6 +18,7 @@ from ui.frame import STORE_PROBLEM, draw_stamp, draw_title, live, open_page
 from ui.key_groups import draw_groups
 from ui.namespace_facts import draw_lives, draw_policy, draw_worth, incident_frame
 from ui.report import Part
+from ui.retune_button import draw_lab_link
 
 _COUNTED = "entries_counted"
 
@@ -162,7 +164,11 @@ def draw_policy_and_size(namespace: str) -> None:
             retuned = frame.app.retuned_s().get(namespace)
         except StoreError:
             retuned = None
-    draw_policy(frame.app.cache.namespaces().get(namespace), retuned)
+    policy = frame.app.cache.namespaces().get(namespace)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        draw_policy(policy, retuned)
+        if policy is not None and can_be_tuned(policy):
+            draw_lab_link(frame, namespace)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
             "Count stored entries",

@@ -18,13 +18,13 @@ from ui.advice_rows import (
     draw_dismissed,
     draw_finding,
     draw_row,
-    draw_said,
     is_asking,
 )
 from ui.export import draw_files, origin_in_store
 from ui.frame import draw_stamp, draw_title, live, open_page
 from ui.job_list import WATCHING, draw_jobs, jobs_of_operators
 from ui.operation_dialogs import draw_pending, is_pending
+from ui.retune_button import draw_said
 
 _REDRAW_S = 0.5
 

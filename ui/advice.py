@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import streamlit as st
 from sqlalchemy.exc import SQLAlchemyError
 
+from cache_core.insight.pictures import Pictures
 from cache_core.insight.recommendations import (
     Advice,
     Measured,
@@ -23,6 +24,7 @@ from ui.frame import Frame
 
 _DEEDS_MAX = 500
 _DEEDS = {"clear": "clear", "retune": "retune", UNDO: "retune"}
+_PICTURES_AGE_S = 600.0  # they tell of a day or two: older than that they may be for advice
 
 SEVERITY_ICONS = {
     "High": ":material/priority_high:",
@@ -43,15 +45,21 @@ class Told:
     unread: tuple[str, ...]
 
 
-def advise(frame: Frame, figures: Figures) -> Told:
-    """Advice on what the visitor chose. Never raises for a store or database: it is said."""
+def advise(frame: Frame, figures: Figures, *, may_wait: bool = True) -> Told:
+    """Advice on what the visitor chose. Never raises for a store or database: it is said.
+
+    `may_wait`: for what each TTL would give, if nobody has asked for it yet; else there is none
+    of that this time.
+    """
     app = frame.app
     unread: list[str] = []
     before = retuned_s = info = None
+    found: Pictures = {}
     try:
         before = frame.figures_or_raise(back=1)
         retuned_s = app.retuned_s(frame.age_s)
         info = _store_info(app, app.started_s)
+        found = _pictures(app, may_wait)
     except StoreError as exc:
         unread.append(f"the store did not say all it could: {exc}")
     deeds = _deeds(app)
@@ -66,6 +74,7 @@ def advise(frame: Frame, figures: Figures) -> Told:
         info=info,
         deeds=deeds,
         thresholds=app.thresholds,
+        pictures=found,
     )
     advice = recommend(measured, frame.namespace)
     dismissed: tuple[Dismissal, ...] = ()
@@ -81,6 +90,14 @@ def advise(frame: Frame, figures: Figures) -> Told:
 def top_three(told: Told) -> tuple[Recommendation, ...]:
     """The worst three that are not put aside."""
     return told.shown[:3]
+
+
+def _pictures(app: App, may_wait: bool) -> Pictures:
+    """What each TTL would give. Raises StoreError."""
+    if may_wait:
+        return app.pictures(_PICTURES_AGE_S)
+    found = app.studies_at_hand(_PICTURES_AGE_S)
+    return {name: study.picture for name, study in (found or {}).items()}
 
 
 @st.cache_data(ttl="30s", max_entries=8, show_spinner=False)

@@ -15,7 +15,7 @@ PAGE = "pages/recommendations.py"
 
 def draw_top_advice(frame: Frame, figures: Figures) -> None:
     """The worst three, or that there is nothing to advise, and the way to the rest."""
-    told = advise(frame, figures)
+    told = advise(frame, figures, may_wait=False)
     with st.container(border=True, gap="small"):
         st.markdown("**What to do**")
         for one in top_three(told):

@@ -6,19 +6,17 @@ import streamlit as st
 from sqlalchemy.exc import SQLAlchemyError
 from streamlit.delta_generator import DeltaGenerator
 
-from cache_core.insight.recommendations import Action, Recommendation
+from cache_core.insight.recommendations import Recommendation
 from cache_core.logs import in_short
-from cache_core.operations import Actor, Dismissal, NotAllowedError, retune
+from cache_core.operations import Actor, Dismissal, NotAllowedError
 from cache_core.operations.dismissals import REASON_MAX
-from cache_core.stores import StoreError
-from ui import words
 from ui.access import has_actions
 from ui.advice_block import draw_severity, where
 from ui.frame import ALL, Frame
 from ui.operation_dialogs import ask_for
+from ui.retune_button import draw_lab_link, draw_retune, say
 
 _ASIDE = "advice_to_dismiss"
-_SAID = "said_of_advice"
 CHART_PAGE = "pages/namespaces.py"
 
 
@@ -45,6 +43,8 @@ def draw_row(
                 icon=":material/monitoring:",
                 query_params={"window": frame.window.name, "namespace": one.namespace or ALL},
             )
+            if one.action is not None and one.action.verb == "retune":
+                draw_lab_link(frame, one.namespace)
     return place
 
 
@@ -85,18 +85,7 @@ def _draw_action(
     key = f"act_{one.rule}_{one.namespace}"
     if action.verb == "retune":
         assert action.ttl_s is not None, "a retuning says to what"
-        st.button(
-            f"Change TTL to {words.duration(action.ttl_s)}",
-            key=key,
-            type="primary",
-            icon=":material/timer:",
-            disabled=obstacle is not None,
-            help=obstacle
-            or "Counts for what is computed from now on, in every process. It is kept in the audit "
-            "and can be taken back on the Operations page.",
-            on_click=_retune,
-            args=(frame, actor, one.namespace, action),
-        )
+        draw_retune(frame, actor, one.namespace, action.ttl_s, obstacle, key=key)
         return
     label, icon = {
         "clear": ("Clear …", ":material/delete:"),
@@ -111,30 +100,6 @@ def _draw_action(
         on_click=ask_for,
         args=(action.verb, one.namespace),
     )
-
-
-def _retune(frame: Frame, actor: Actor, namespace: str, action: Action) -> None:
-    """On the button: change the ttl and say what came of it."""
-    app = frame.app
-    assert action.ttl_s is not None, "a retuning says to what"
-    try:
-        before_s = retune(app.cache, namespace, action.ttl_s, actor, app.audit)
-    except (ValueError, StoreError, NotAllowedError) as exc:
-        st.session_state[_SAID] = ("error", f"The TTL was not changed: {exc}.")
-        return
-    app.forget_figures()
-    st.session_state[_SAID] = (
-        "success",
-        f"Answers of `{namespace}` computed from now on live for {words.duration(action.ttl_s)}, "
-        f"not {words.duration(before_s)}. Advice on it begins anew, from reads of these.",
-    )
-
-
-def draw_said() -> None:
-    """What came of the last button, once."""
-    if said := st.session_state.pop(_SAID, None):
-        how, text = said
-        (st.error if how == "error" else st.success)(text)
 
 
 # Dismissing
@@ -179,9 +144,9 @@ def _dismiss_dialog(frame: Frame, actor: Actor) -> None:
         try:
             app.dismissals.dismiss(rule, namespace, reason, actor, app.audit)
         except (ValueError, NotAllowedError) as exc:
-            st.session_state[_SAID] = ("error", f"Not dismissed: {exc}.")
+            say("error", f"Not dismissed: {exc}.")
         except SQLAlchemyError as exc:
-            st.session_state[_SAID] = ("error", f"Not dismissed, {_no_database(exc)}")
+            say("error", f"Not dismissed, {_no_database(exc)}")
 
     st.button(
         "Dismiss",
@@ -231,9 +196,9 @@ def _take_back(frame: Frame, actor: Actor, one: Dismissal) -> None:
     try:
         frame.app.dismissals.take_back(one.rule, one.namespace, actor, frame.app.audit)
     except NotAllowedError as exc:
-        st.session_state[_SAID] = ("error", f"Not taken back: {exc}.")
+        say("error", f"Not taken back: {exc}.")
     except SQLAlchemyError as exc:
-        st.session_state[_SAID] = ("error", f"Not taken back, {_no_database(exc)}")
+        say("error", f"Not taken back, {_no_database(exc)}")
 
 
 def _no_database(exc: SQLAlchemyError) -> str:

@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from cache_core import Cache, Policy, connect
 from cache_core.database import DatabaseError, open_database
-from cache_core.insight.pictures import Pictures
+from cache_core.insight.pictures import Pictures, Study
 from cache_core.insight.prefetch import Prefetcher
 from cache_core.learning.sample import ensure_sample
 from cache_core.learning.sources import data_label
@@ -33,6 +33,7 @@ from cache_core.operations.sign_in import PasswordDoor
 from cache_core.settings import Settings, settings_with
 from cache_core.stores import StoreError, StoreUnavailableError
 from cache_core.telemetry import (
+    WINDOWS,
     Figures,
     GroupFigures,
     MetricsReader,
@@ -45,15 +46,16 @@ from cache_core.telemetry.saved import SavedReader, SavedSpan, Span
 from cache_core.telemetry.scraping import ScrapedApp, Scraper, apps_from
 from cache_core.thresholds import Thresholds
 from ui.kept import Kept, KeptHistories
+from ui.made_beside import MadeBeside
 from ui.session_view import SessionViews
 from ui.steps import make_prefetcher
-from ui.ttl_readings import pictures_now, retuned_ttls
+from ui.ttl_readings import retuned_ttls, studies_now
 from ui.version import version
 
 # How long figures of a window are kept for all viewers: adding up a week takes longer than an hour.
 _FIGURES_KEPT_S = {"1h": 1.0, "6h": 2.0, "24h": 5.0, "7d": 10.0}
 _TTLS_KEPT_S = 5.0
-_PICTURES_KEPT_S = 120.0
+STUDIES_KEPT_S = 120.0
 _WAIT_BEFORE_RETRY_S = 5.0
 
 
@@ -88,6 +90,10 @@ class App:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _kept: Kept = field(default_factory=Kept)
     _histories: KeptHistories = field(default_factory=KeptHistories)
+    _studies: MadeBeside[dict[str, Study]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._studies = MadeBeside(self._read_studies)
 
     def figures(self, window: Window, back: int = 0, age_s: float = 0.0) -> Figures:
         """Figures of a window, this process's latest reads included. Raises StoreError.
@@ -124,16 +130,24 @@ class App:
         return found
 
     def pictures(self, age_s: float = 0.0) -> Pictures:
+        """The pictures of `studies` alone. Raises StoreError."""
+        return {name: study.picture for name, study in self.studies(age_s).items()}
+
+    def studies(self, age_s: float = 0.0) -> dict[str, Study]:
         """What each TTL would give, by namespace that can be tuned. Raises StoreError.
 
-        Kept for minutes, as adding up a day's log takes a while. `age_s`: as for `figures`.
+        Kept for minutes, as adding up a day's log takes seconds: only the first who asks waits.
+        `age_s`: as for `figures`.
         """
-        found: Pictures = self._read_or_keep(
-            "pictures",
-            max(age_s, _PICTURES_KEPT_S),
-            lambda: pictures_now(self.cache, self.metrics, self.settings.staleness_budget),
-        )
-        return found
+        return self._studies.get(max(age_s, STUDIES_KEPT_S))
+
+    def studies_at_hand(self, age_s: float) -> dict[str, Study] | None:
+        """As `studies`; None instead of waiting. Raises StoreError."""
+        return self._studies.look(age_s)
+
+    def _read_studies(self) -> dict[str, Study]:
+        lately = self.figures(WINDOWS["24h"]).totals
+        return studies_now(self.cache, lately, self.settings.staleness_budget)
 
     def _read_or_keep(self, asked: Hashable, kept_s: float, read: Callable[[], Any]) -> Any:
         """What `read` gives once figures are handed over, or gave a moment ago."""
@@ -199,6 +213,7 @@ class App:
         """Let the next page read anew: something was just changed."""
         self._kept.forget()
         self._histories.forget()
+        self._studies.forget()
 
     def open_database(self) -> None:
         """Open the database if it is not; what stands in the way is kept for the pages."""

@@ -61,6 +61,14 @@ _ALL = (
     Definition("Misses", "Cache", "reads",
         "Lookups that found nothing to serve, by cause: cold (never stored, or evicted), expired, "
         "invalidated, damaged, or of another version of the policy."),
+    Definition("Outdated reads", "Cache", "%",
+        "Share of all reads that are answered with data older than its last change, at a TTL. "
+        "Estimated from how often recomputes of expired entries find a change."),
+    Definition("Source an hour", "Cache", "time",
+        "What the function behind the cache would work an hour at a TTL: misses an hour times the "
+        "mean time it took in the last 24 hours."),
+    Definition("Commands an hour", "Cache", "commands",
+        "What reads would send to the store an hour at a TTL: one for a hit, four for a miss."),
     Definition("Fetched ahead", "Cache", "entries",
         "Computed before anybody asked, because a visitor was likely to read them next "
         "(`PREFETCH`). They are not reads."),

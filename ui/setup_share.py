@@ -17,7 +17,7 @@ def pages() -> dict[str, str]:
     """The path of each page by its title, the one at the root first."""
     stems = sorted((path.stem for path in _PAGES.glob("*.py")), key=lambda stem: stem != _HOME)
     return {
-        stem.replace("_", " ").capitalize(): "" if stem == _HOME else stem
+        stem.replace("_", " ").capitalize().replace("Ttl", "TTL"): "" if stem == _HOME else stem
         for stem in stems
         if not stem.startswith("_")
     }

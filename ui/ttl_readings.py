@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from cache_core import Cache
-from cache_core.insight.pictures import Pictures, pictures
+from cache_core.insight.pictures import Study, studies
 from cache_core.retuning import read_ttls
-from cache_core.telemetry import WINDOWS, MetricsReader
+from cache_core.telemetry import Counts
 from cache_core.telemetry.periods import clock_of
 
 
@@ -16,13 +18,13 @@ def retuned_ttls(cache: Cache) -> dict[str, float]:
     return {name: policies[name].retuned(ttl_s).ttl_s for name, ttl_s in found.items()}
 
 
-def pictures_now(cache: Cache, metrics: MetricsReader, budget: float) -> Pictures:
-    """What each TTL would give, from the reads of the last day. Raises StoreError."""
-    return pictures(
+def studies_now(cache: Cache, lately: Mapping[str, Counts], budget: float) -> dict[str, Study]:
+    """What each TTL would give; `lately`: counts of the last day. Raises StoreError."""
+    return studies(
         cache.store,
         cache.namespaces(),
         retuned_ttls(cache),
-        metrics.read(WINDOWS["24h"]).totals,
+        lately,
         clock_of(cache.store)(),
         budget,
     )

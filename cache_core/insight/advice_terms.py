@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from cache_core.insight import wording
 from cache_core.policy import Policy
@@ -17,9 +17,13 @@ from cache_core.stores.base import StoreInfo
 from cache_core.telemetry import Counts, Figures, Step, merged
 from cache_core.thresholds import Thresholds
 
+if TYPE_CHECKING:  # it is made from terms of this module
+    from cache_core.insight.ttl_terms import TooLittle, TtlPicture
+
 Severity = Literal["High", "Medium", "Low"]
 Confidence = Literal["high", "medium", "low"]
 RuleName = Literal[
+    "best_ttl",
     "longer_ttl",
     "seldom_read_again",
     "oversize",
@@ -159,7 +163,8 @@ class Measured:
     `before`: figures of the window before, None if they could not be read. `policies`: of the
     namespaces this process knows. `retuned_s`: their ttl where it was changed, seconds. `info`:
     None if the store was not asked. `deeds`: what was done lately, None if that is not known.
-    `thresholds`: of the ratings.
+    `thresholds`: of the ratings. `pictures`: what each ttl would give, of the namespaces whose
+    reads were logged.
     """
 
     figures: Figures
@@ -169,6 +174,7 @@ class Measured:
     info: StoreInfo | None = None
     deeds: Sequence[PastDeed] | None = ()
     thresholds: Thresholds = field(default_factory=Thresholds)
+    pictures: Mapping[str, TtlPicture | TooLittle] = field(default_factory=dict)
 
     def of(self, namespace: str) -> Namespace:
         """What was measured of one namespace."""
@@ -188,6 +194,7 @@ class Measured:
             step_s=self.figures.window.step_s,
             processes=max(self.figures.replicas, 1),
             thresholds=self.thresholds,
+            picture=self.pictures.get(namespace),
             deeds=None
             if self.deeds is None
             else tuple(deed for deed in self.deeds if deed.namespace == namespace),
@@ -199,7 +206,8 @@ class Namespace:
     """What was measured of one namespace over `span_s` seconds, and in the window before.
 
     `policy`: as it counts now, None if this process does not know it; `own_policy`: as
-    its code says. `steps`: those it was read in. `deeds`: None if they are not known.
+    its code says. `steps`: those it was read in. `deeds`: None if they are not known. `picture`:
+    what each ttl would give, None if its reads were not looked at.
     """
 
     name: str
@@ -215,6 +223,7 @@ class Namespace:
     processes: int
     deeds: tuple[PastDeed, ...] | None
     thresholds: Thresholds = field(default_factory=Thresholds)
+    picture: TtlPicture | TooLittle | None = None
 
     def an_hour(self, number: float) -> float:
         """A number of the window as so many an hour, on average."""

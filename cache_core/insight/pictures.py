@@ -2,18 +2,59 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from cache_core.insight.advice_terms import mean_s
-from cache_core.insight.logged import read_logged
+from cache_core.insight.logged import Logged, read_logged
 from cache_core.insight.ttl_advice import picture
-from cache_core.insight.ttl_terms import BUDGET, TooLittle, TtlPicture
+from cache_core.insight.ttl_plan import TICKS
+from cache_core.insight.ttl_terms import BUDGET, Observed, TooLittle, TtlPicture
 from cache_core.policy import Policy
 from cache_core.stores.base import Store
 from cache_core.telemetry import Counts
 
 Pictures = Mapping[str, TtlPicture | TooLittle]
 """By namespace."""
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """A namespace's picture, and what it was made from.
+
+    ttl_s: as it is now; low_s, high_s: between what the policy lets it be; own_ttl_s: as the code
+    says. source_mean_s: how long computing takes; 0 where none was timed. reads: that the logs are
+    about; span_s: how long they were watched; seen_s: how long ago the first logged one was; 0
+    without any. share: of the keys that are not hot all reads were logged of so many, 0 to 1; hot:
+    keys logged by stretches of time. checks: recomputes looked at, of which `changed` found other
+    data; recomputes: all of them.
+    """
+
+    picture: TtlPicture | TooLittle
+    ttl_s: float
+    low_s: float
+    high_s: float
+    own_ttl_s: float
+    source_mean_s: float
+    reads: int
+    span_s: float
+    seen_s: float
+    share: float
+    hot: int
+    checks: int
+    changed: int
+    recomputes: int
+
+    @property
+    def is_retuned(self) -> bool:
+        """Whether the TTL is another than the code's."""
+        return self.ttl_s != self.own_ttl_s
+
+    @property
+    def reads_an_hour(self) -> float:
+        """On average over the time watched."""
+        return self.reads * 3600 / self.span_s if self.span_s else 0.0
 
 
 def can_be_tuned(policy: Policy) -> bool:
@@ -25,15 +66,15 @@ def can_be_tuned(policy: Policy) -> bool:
     return not (policy.sliding or policy.keep_by_use) and low_s < high_s
 
 
-def pictures(
+def studies(
     store: Store,
     policies: Mapping[str, Policy],
     ttls_s: Mapping[str, float],
     counts: Mapping[str, Counts],
     now_s: float,
     budget: float = BUDGET,
-) -> Pictures:
-    """What each TTL would give for each namespace that can be tuned; one round trip.
+) -> dict[str, Study]:
+    """What each TTL would give for each namespace that can be tuned, and from what; one round trip.
 
     Args:
         policies: the namespaces' own; ttls_s: of those that were retuned.
@@ -42,10 +83,54 @@ def pictures(
     Raises: StoreError.
     """
     names = [name for name, policy in policies.items() if can_be_tuned(policy)]
-    found: dict[str, TtlPicture | TooLittle] = {}
+    found: dict[str, Study] = {}
     for name, logged in read_logged(store, names, now_s).items():
         policy = policies[name]
         source_s = mean_s(counts[name], "source") if name in counts else 0.0
-        ttl_s = ttls_s.get(name, policy.ttl_s)
-        found[name] = picture(logged.observed(policy, ttl_s, source_s, budget))
+        observed = logged.observed(policy, ttls_s.get(name, policy.ttl_s), source_s, budget)
+        found[name] = _study(logged, observed, policy)
     return found
+
+
+def pictures(
+    store: Store,
+    policies: Mapping[str, Policy],
+    ttls_s: Mapping[str, float],
+    counts: Mapping[str, Counts],
+    now_s: float,
+    budget: float = BUDGET,
+) -> Pictures:
+    """The pictures of `studies` alone. Raises StoreError."""
+    found = studies(store, policies, ttls_s, counts, now_s, budget)
+    return {name: study.picture for name, study in found.items()}
+
+
+def _study(logged: Logged, observed: Observed, policy: Policy) -> Study:
+    plans = [log.plan for log in logged.logs]
+    return Study(
+        picture=picture(observed),
+        ttl_s=observed.ttl_s,
+        low_s=observed.low_s,
+        high_s=observed.high_s,
+        own_ttl_s=policy.ttl_s,
+        source_mean_s=observed.source_mean_s,
+        reads=observed.reads,
+        span_s=sum(observed.spans_s),
+        seen_s=_seen_s(observed),
+        share=min((plan.share for plan in plans), default=1.0),
+        hot=max((len(plan.hot) for plan in plans), default=0),
+        checks=len(observed.checks),
+        changed=sum(check.changed for check in observed.checks),
+        recomputes=observed.recomputes,
+    )
+
+
+def _seen_s(observed: Observed) -> float:
+    """How long ago the first of the logged reads was."""
+    first_s = math.inf
+    for log in observed.logs:
+        for rows in (log.whole, log.cells):
+            if len(rows):
+                ticks = float(rows["at"].min())
+                first_s = min(first_s, log.plan.begin_s + ticks * log.plan.window_s / TICKS)
+    return max(observed.until_s - first_s, 0.0) if math.isfinite(first_s) else 0.0

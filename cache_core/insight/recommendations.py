@@ -1,8 +1,8 @@
 """What an operator should do, worst first, with the numbers that say so.
 
-Rules over counters of a window (`rules_lifetime`, `rules_source`, `rules_store`). Nothing is
-advised for a namespace with fewer than LOOKUPS_MIN lookups; beyond that each rule says how much it
-needs.
+Rules over counters of a window (`rules_lifetime`, `rules_source`, `rules_store`) and, for TTLs,
+over what logged reads say of each (`rules_ttl`). Nothing is advised for a namespace with fewer than
+LOOKUPS_MIN lookups; beyond that each rule says how much it needs.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cache_core.insight import rules_lifetime, rules_source, rules_store
+from cache_core.insight import rules_lifetime, rules_source, rules_store, rules_ttl
 from cache_core.insight.advice_terms import (
     LOOKUPS_MIN,
     SEVERITIES,
@@ -40,6 +40,7 @@ __all__ = [
 
 RULES: tuple[Callable[[Namespace], Recommendation | None], ...] = (
     rules_source.source_errors,
+    rules_ttl.best_ttl,
     rules_lifetime.longer_ttl,
     rules_lifetime.invalidated_mostly,
     rules_lifetime.rating_fell_after_clear,

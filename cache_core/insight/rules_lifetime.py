@@ -14,6 +14,7 @@ from cache_core.insight.advice_terms import (
     confidence,
 )
 from cache_core.insight.ratings import rate
+from cache_core.insight.rules_ttl import ttl_advice_of
 from cache_core.insight.ttl_replay import COMMANDS_OF_MISS
 from cache_core.telemetry import MISS_CAUSES, Counts
 
@@ -47,7 +48,11 @@ def longer_ttl(seen: Namespace) -> Recommendation | None:
     the rule of succession is taken, (changed + 1) / (recomputes + 2): a few recomputes without a
     change do not promise that there is none.
     Source: Cho, Garcia-Molina, Estimating Frequency of Change, TOIT 3(3), 2003, 256-290.
+
+    Silent where logged reads tell more, whatever they advise (`rules_ttl`).
     """
+    if ttl_advice_of(seen) is not None:
+        return None
     policy, own = seen.policy, seen.own_policy
     counts = _since_retuned(seen)
     if policy is None or own is None or policy.sliding or policy.keep_by_use:
