@@ -61,7 +61,7 @@ def _retune(frame: Frame, actor: Actor, namespace: str, ttl_s: float | None) -> 
     say(
         "success",
         f"Answers of `{namespace}` computed from now on live for {words.duration(now_s)}, "
-        f"not {words.duration(before_s)}. Advice on it begins anew, from reads of these.",
+        f"not {words.duration(before_s)}. What is stored keeps its life.",
     )
 
 

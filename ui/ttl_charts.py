@@ -14,7 +14,7 @@ from ui import words
 from ui.chart_parts import QUIET, share_axis
 from ui.ttl_words import TOLD_TOO_LITTLE
 
-_RATE_PX, _STALE_PX = 240, 170
+_RATE_PX, _STALE_PX = 300, 200
 _AXIS_PX = 44  # the same for both, so that their TTLs stand one above the other
 _BLUE, _ORANGE = "#2389C7", "#D55E00"
 HUES = {"now": QUIET, "advised": "#009E73", "what if": "#CC79A7"}
@@ -84,6 +84,7 @@ def rate_chart(frame: pd.DataFrame, marks: pd.DataFrame) -> alt.LayerChart:
         *_curve(frame, "hit_rate", y, _BLUE, titled=False),
         *_rules(marks),
         *_labels(marks),
+        _room_for_labels(),
     ]
     return cast("alt.LayerChart", alt.layer(*layers).properties(height=_RATE_PX))
 
@@ -222,6 +223,22 @@ def _labels(marks: pd.DataFrame) -> list[alt.Chart]:
         .encode(x="ttl_s:Q", y=alt.value(0), text="label:N")
         for (kind, row, is_right), rows in marks.groupby(["kind", "row", "is_right"], sort=False)
     ]
+
+
+def _room_for_labels() -> alt.Chart:
+    """Nothing to see, as high as the labels of all kinds: the curve stays where it is when a TTL
+    is tried out."""
+    chart: alt.Chart = (
+        alt.Chart(pd.DataFrame({"none": [""]}))
+        .mark_rect(opacity=0)
+        .encode(
+            x=alt.value(0),
+            x2=alt.value(1),
+            y=alt.value(-4 - _ROW_PX * len(HUES)),
+            y2=alt.value(0),
+        )
+    )
+    return chart
 
 
 def describe_rates(frame: pd.DataFrame, marks: pd.DataFrame) -> str:

@@ -72,9 +72,9 @@ def answer(namespace: str, study: Study) -> str:
     present, advised = advice.present, advice.advised
     if not advice.is_change:
         return (
-            f"{lives}, and **no other life is a better trade**: the cache serves "
+            f"{lives}, and **no other life is a better trade**: the cache is expected to serve "
             f"**{words.percent(present.hit_rate)}** of reads; about "
-            f"{wording.share(present.staleness)} are outdated, at most {_at_most(present)}."
+            f"{wording.share(present.staleness)} would be outdated, at most {_at_most(present)}."
         )
     now, then = _two_shares(present.hit_rate, advised.hit_rate)
     return (

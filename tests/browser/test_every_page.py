@@ -16,10 +16,12 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator
 
 from benchmarks.pages import PAGES, fill
 from cache_core.events import Outcome, ReadEvent
+from cache_core.insight.read_logs import ReadLogs
 from cache_core.stores import open_store
 from cache_core.telemetry import SharedRecorder
 from tests.browser.conftest import ROOT, Serve
 from tests.browser.looking import open_page, settle, shot
+from tests.pages.logged_reads import record_reads
 from tests.servers.redis_server import RedisServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
@@ -82,12 +84,14 @@ class Watch:
 def address(serve_long: Serve, redis_server: RedisServer) -> str:
     """An app with a week of figures behind it, so that every chart has something to draw.
 
-    One source fails, so that there is something to recommend.
+    One source fails, so that there is something to recommend, and the reads of one function were
+    logged, so that there is something to say of TTLs.
     """
     prefix = f"test-{uuid4().hex}"
     with open_store(redis_server.url, prefix=prefix) as store:
         fill(store)
-        recorder = SharedRecorder(store, background=False)
+        recorder = SharedRecorder(store, background=False, companion=ReadLogs(store))
+        record_reads(recorder, time.time())
         for number in range(100):
             outcome: Outcome = "hit" if number % 10 else "error"
             recorder.read(ReadEvent("failing", outcome, time.time(), 0.001))
@@ -176,7 +180,7 @@ def test_an_embedded_page_is_drawn_and_has_nothing_that_acts(
     assert not watch.found
 
 
-@pytest.mark.parametrize("name", ["operations", "recommendations"])
+@pytest.mark.parametrize("name", ["operations", "recommendations", "ttl_lab"])
 def test_what_acts_is_there_where_nothing_is_embedded(page: Page, address: str, name: str) -> None:
     """So that the test above looks for what there is."""
     open_page(page, address, f"{name}?window=24h")

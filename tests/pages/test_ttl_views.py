@@ -52,8 +52,9 @@ def test_outdated_reads_that_stay_as_they_are_tell_their_upper_end() -> None:
 
 def test_well_as_it_is() -> None:
     found = study(picture(advice(1, 1)))
-    assert "**no other life is a better trade**: the cache serves **61 %**" in ttl_words.answer(
-        NAME, found
+    assert (
+        "**no other life is a better trade**: the cache is expected to serve **61 %**"
+        in ttl_words.answer(NAME, found)
     )
     assert ttl_words.gain(found) == "well as it is"
 
@@ -153,7 +154,8 @@ def test_what_is_known_throughout_is_not_shaded() -> None:
     frame = ttl_charts.picture_frame(picture())
     marks = ttl_charts.mark_frame(frame, marked(study()))
     spec = ttl_charts.rate_chart(frame, marks).to_dict()
-    assert all(layer["mark"]["type"] != "rect" for layer in spec["layer"])
+    rects = [layer["mark"] for layer in spec["layer"] if layer["mark"]["type"] == "rect"]
+    assert [mark["opacity"] for mark in rects] == [0], "the room for labels alone"
     labels = [
         values_of(spec, at)[0]["label"]
         for at, layer in enumerate(spec["layer"])
