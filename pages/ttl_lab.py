@@ -8,6 +8,7 @@ from cache_core.insight.pictures import Study
 from cache_core.stores import StoreError
 from ui import ttl_block, ttl_export
 from ui.access import current_actor
+from ui.auto_tune_block import draw_auto_tune
 from ui.export import draw_files
 from ui.frame import STORE_PROBLEM, draw_title, live, open_page
 from ui.replay_block import draw_replay
@@ -93,6 +94,8 @@ draw_title(
 )
 draw_said()
 draw()
+st.subheader("Auto-tune", anchor=False)
+draw_auto_tune(app, actor)
 st.divider()
 st.subheader("Replay a trace", anchor=False)
 draw_replay(app, actor)

@@ -104,7 +104,9 @@ def status_frame(status: AutoTuneStatus, now_s: float) -> pd.DataFrame:
 
 def _draw_buttons(app: App, actor: Actor, status: AutoTuneStatus) -> None:
     cache, audit = app.cache, app.audit
-    obstacle = None if actor.role == "operator" else "Operator access is needed; see above."
+    obstacle = (
+        None if actor.role == "operator" else "Operator access is needed; see the Operations page."
+    )
 
     def draw(key: str, label: str, icon: str, meaning: str, do: Callable[[], str]) -> None:
         st.button(

@@ -81,7 +81,7 @@ def stop_auto_tune(
         require_operator(actor, "Stopping auto-tune")
         write_stop(cache.store, Stop(actor.name, clock()))
         deed.after = "stopped"
-    _say(actor, "auto_tune_stopped", "stopped")
+    log.audit("auto_tune_stopped", "%s stopped auto-tune", actor.name, actor=actor.name)
 
 
 def allow_auto_tune(cache: Cache, actor: Actor, audit: AuditLog) -> None:
@@ -93,7 +93,7 @@ def allow_auto_tune(cache: Cache, actor: Actor, audit: AuditLog) -> None:
         require_operator(actor, "Allowing auto-tune")
         write_stop(cache.store, None)
         deed.after = "allowed"
-    _say(actor, "auto_tune_allowed", "allowed")
+    log.audit("auto_tune_allowed", "%s allowed auto-tune", actor.name, actor=actor.name)
 
 
 def undo_retune(cache: Cache, namespace: str, actor: Actor, audit: AuditLog) -> float:
@@ -141,7 +141,3 @@ def put_back_tuned(cache: Cache, actor: Actor, audit: AuditLog) -> list[str]:
 
 def _switch(cache: Cache) -> str:
     return "allowed" if read_stop(cache.store) is None else "stopped"
-
-
-def _say(actor: Actor, event: str, what: str) -> None:
-    log.audit(event, "%s %s auto-tune for all replicas", actor.name, what, actor=actor.name)

@@ -15,6 +15,7 @@ from cache_core.telemetry import WINDOWS
 from tests.cache.helpers import until
 from tests.pages.conftest import OpenApp, texts
 from tests.pages.test_recommendations import count
+from ui import auto_tune_block
 from ui.app import App
 from ui.events import events_in
 
@@ -136,6 +137,25 @@ def test_a_viewer_sees_it_and_changes_nothing(open_app: OpenApp, running: Runnin
     assert rows(at)[TUNED][0] == "10 min, tuned"
     assert keys(at) == {"auto_stop", "auto_put_back", f"auto_undo_{TUNED}"}
     assert all(at.button(key=key).disabled for key in keys(at))
+
+
+def test_the_ttl_lab_shows_it_too(open_app: OpenApp, running: Running) -> None:
+    tuned(open_app, running, AUTO_TUNE="apply")
+    at = open_app("ttl_lab")
+    assert not at.exception
+    assert rows(at)[TUNED][0] == "10 min, tuned"
+    at.button(key="auto_put_back").click().run()
+    assert ttl_now_s(running().cache, TUNED) == 300
+
+
+def test_an_embedded_page_has_none_of_its_buttons(
+    open_app: OpenApp, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tuned(open_app, running, AUTO_TUNE="apply")
+    monkeypatch.setattr(auto_tune_block, "has_actions", lambda: False)
+    at = open_app("operations")
+    assert rows(at)[TUNED][0] == "10 min, tuned"
+    assert keys(at) == set()
 
 
 def test_an_audit_that_cannot_be_read_is_said(open_app: OpenApp, running: Running) -> None:
