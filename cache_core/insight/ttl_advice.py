@@ -26,7 +26,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from cache_core.insight import ttl_words
-from cache_core.insight.ttl_curves import Watched, combined, drift, watched
+from cache_core.insight.ttl_curves import Watched, combined, drift, lately, watched
 from cache_core.insight.ttl_lives import hits_a_life, trimmed
 from cache_core.insight.ttl_replay import Floats
 from cache_core.insight.ttl_staleness import Staleness
@@ -104,7 +104,7 @@ def _grid(observed: Observed, number: int) -> Floats:
 def _promises(
     windows: Sequence[Watched], stale: Staleness | None, ttls: Floats
 ) -> tuple[Promise, ...]:
-    curve = combined(windows, ttls)
+    curve = combined(lately(windows), ttls)
     rates = zip(curve.hit_rate.tolist(), curve.low.tolist(), curve.high.tolist(), strict=True)
     found = []
     for ttl_s, (rate, low, high) in zip(ttls.tolist(), rates, strict=True):

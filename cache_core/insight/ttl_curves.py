@@ -24,6 +24,7 @@ from cache_core.insight.ttl_replay import Floats, Whole
 
 SPAN_REACH = 1 / 3
 """Of a window, the longest TTL it is asked about: longer lives are seen too few times."""
+DAY_S = 86_400.0
 PARTS = 4
 """Of each window, to see how much its curve moves."""
 _LEVEL = 0.95
@@ -55,6 +56,18 @@ def watched(logs: Sequence[LogContent], spans_s: Sequence[float]) -> list[Watche
         reach_s = SPAN_REACH * max(span_s, last.span_s)
         found.append(Watched(sampled, _history(last, sampled), span_s, reach_s))
     return found
+
+
+def lately(windows: Sequence[Watched]) -> Sequence[Watched]:
+    """The windows, or their latest half, if they are less than a day together.
+
+    A day has a rhythm, so of a whole one all counts. Of less the rhythm is not known; then what was
+    last seen is nearest to what comes.
+    """
+    if sum(each.span_s for each in windows) >= DAY_S:
+        return windows
+    parts = [part for each in windows for part in _parts(each)]
+    return parts[len(parts) // 2 :] or windows
 
 
 def combined(windows: Sequence[Watched], ttls: Floats) -> TtlEstimate:

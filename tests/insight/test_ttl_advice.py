@@ -195,3 +195,22 @@ def test_advice_is_within_the_range_whatever_the_present_ttl_is() -> None:
 def test_what_cannot_be_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"\d"):
         observed(checks_at(0.0), **wrong)
+
+
+def hit_rate_of_two_halves(span_s: float) -> float:
+    """Promised at 5 min: four keys are read in the first half of the time, all in the second."""
+    rng = np.random.default_rng(5)
+    keys = np.concatenate([rng.integers(0, 4, READS // 2), rng.integers(0, KEYS, READS // 2)])
+    log = log_of(keys, np.sort(rng.random(READS)) * span_s)
+    return at(pictured(observed(checks_at(0.0), logs=[log], until_s=span_s)), 300.0).hit_rate
+
+
+def test_of_less_than_a_day_the_latest_half_counts() -> None:
+    lives = 300.0 / (EACH_S / 2)
+    assert hit_rate_of_two_halves(DAY_S / 2) == pytest.approx(lives / (1 + lives), abs=0.02)
+
+
+def test_of_a_day_all_counts() -> None:
+    few, all_of_them = 300.0 / (EACH_S * 4 / KEYS), 300.0 / EACH_S
+    expected = (few / (1 + few) + all_of_them / (1 + all_of_them)) / 2
+    assert hit_rate_of_two_halves(DAY_S) == pytest.approx(expected, abs=0.02)
