@@ -12,7 +12,7 @@ command, and nothing on a hit.
 Source: V. Cate, Alex: a Global Filesystem, USENIX File Systems Workshop 1992 (a copy is trusted for
     a share of the time its original has stood unchanged); J. Gwertzman and M. Seltzer, World-Wide
     Web Cache Consistency, USENIX 1996, who found it to cost least; RFC 9111, section 4.2.2, which
-    suggests a share of 10 %. Ours is the whole, between bounds: measured in docs/insight.md.
+    suggests a share of 10 %. Ours is the whole, between bounds: docs/insight/lives_by_use.md.
 """
 
 from __future__ import annotations

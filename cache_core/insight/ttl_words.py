@@ -12,7 +12,7 @@ from cache_core.insight.ttl_terms import POINTS_A_DOUBLING, Limit, Observed, Pro
 
 DAY_S = 86_400.0
 SPAN_MIN_S = DAY_S / 4
-"""Watched for less, what comes next is not foretold: measured in `docs/insight.md`."""
+"""Watched for less, what comes next is not foretold: measured in `docs/insight/ttl_advice.md`."""
 _OFF_HIGH, _OFF_MEDIUM = 0.025, 0.05
 _MOVED_HIGH, _MOVED_MEDIUM = 0.05, 0.15
 _WORDS: tuple[Confidence, ...] = ("low", "medium", "high")
