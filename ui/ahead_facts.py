@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
+from cache_core.insight.fetch_budget import JUDGED
 from cache_core.insight.prefetch import Prefetcher
-from cache_core.insight.prefetch_limits import ENOUGH, JUDGED
 from cache_core.insight.shared_reads import HAND_OVER_S, READ_S
 from cache_core.telemetry import Counts
 from ui import words
@@ -96,13 +96,14 @@ def ahead_in_words(ahead: Prefetcher | None, *, is_local: bool) -> str:
 
 
 def _state(ahead: Prefetcher) -> str:
-    bar = ahead.bar.height()
-    if bar is None:
+    waste = ahead.waste
+    if rest_left_s := waste.rest_left_s:
         return (
-            f"at rest for {words.duration(ahead.bar.rest_left_s)}, because fewer than "
-            f"{ENOUGH * 100:g} % of the last {JUDGED} fetches were read."
+            f"at rest for {words.duration(rest_left_s)}, because fewer than "
+            f"{waste.enough * 100:g} % of the last {JUDGED} fetches were read."
         )
     return (
-        f"what is read with a chance of more than {bar * 100:g} % is fetched. That is raised when "
-        f"fewer than {ENOUGH * 100:g} % of {JUDGED} fetches were read."
+        f"what is read with a chance of more than {words.percent(waste.bar)} is fetched. That "
+        f"rises with each fetch nobody reads and falls with each that is read, so that at least "
+        f"{waste.enough * 100:g} % are read."
     )

@@ -6,8 +6,8 @@ follow, what they would read *for this session*; what is worth it is fetched bes
 
 A fetch is worth it if the source time it is expected to save exceeds its cost: the chance that it
 is read while fresh (this session's next step; of what all sessions read alike, anybody's step)
-times what the source takes, against that time times the bar (`prefetch_limits`) and what a fetch
-costs beside. What the source takes is measured; one that was never timed is not fetched.
+times what the source takes, against that time times the bar and what a fetch costs beside
+(`fetch_budget`). What the source takes is measured; one that was never timed is not fetched.
 
 Privacy: names of steps are from a list fixed when the app starts, so nothing a user wrote can
 become one; they and counts are all that is learned and shared. What a session hands in is used for
@@ -26,8 +26,8 @@ from cache_core.background import Background
 from cache_core.cache import Cache
 from cache_core.cached import CachedFunction
 from cache_core.calls import Arguments
-from cache_core.insight.next_read import worth_fetching
-from cache_core.insight.prefetch_limits import Bar, Budget, Limits
+from cache_core.insight.fetch_budget import FetchBudget
+from cache_core.insight.prefetch_limits import Budget, Limits
 from cache_core.insight.prefetch_outcomes import Fetched
 from cache_core.insight.shared_reads import SharedReads
 from cache_core.logs import in_short, log
@@ -35,8 +35,6 @@ from cache_core.stores.forks import mend_after_fork
 
 T = TypeVar("T")
 
-# What a fetch costs beside its source: packing, and round trips nobody waits for.
-_OVERHEAD_S = 0.0005
 _TICK_S = 15.0
 _PATIENCE_S = 1.0
 
@@ -82,16 +80,14 @@ class Prefetcher:
         self._ticks_by_itself = background
         self._monotonic = cache.timing.monotonic
         self.shared = SharedReads(cache.store, cache.timing.clock, self._monotonic)
-        self.fetched = Fetched(
-            cache.recorder, self._monotonic, lambda is_used: self.bar.settled(is_used=is_used)
-        )
+        self.waste = FetchBudget(monotonic=self._monotonic)
+        self.fetched = Fetched(cache.recorder, self._monotonic, self.waste)
         self._closed = False
         self._begin()
         cache.observe(self.fetched)
         mend_after_fork(self)
 
     def _begin(self) -> None:
-        self.bar = Bar(self._monotonic)
         self.budget = Budget(self.limits, self._monotonic)
         self.skipped_steps = 0
         self.looks = 0
@@ -115,7 +111,7 @@ class Prefetcher:
             return False
         self.shared.observe(session, name)
         self._start()
-        if self.bar.height() is None:
+        if self.waste.rest_left_s > 0:
             return False
         recent = self.shared.recent(session)
         begun = self._places.submit(lambda: self._look_ahead(recent, offers))
@@ -131,21 +127,25 @@ class Prefetcher:
             except Exception as exc:  # noqa: BLE001  # a source's own: its reader will meet it
                 log.warning("prefetch_failed", "fetching ahead failed: %s", in_short(exc))
 
-    def is_worth(
-        self, recent: tuple[str, ...], name: str, namespace: str, fresh_s: float, *, is_shared: bool
-    ) -> bool:
-        """Whether to fetch what step `name` reads, if it is not fresh."""
-        source_s, bar = self.fetched.source_s(namespace), self.bar.height()
-        if source_s is None or bar is None:
-            return False
+    def chance(
+        self, recent: tuple[str, ...], name: str, fresh_s: float, *, is_shared: bool
+    ) -> float:
+        """Probability that what step `name` reads is read while it is fresh, so many seconds."""
         learned = self.shared.learned()
         likely = learned.predict(recent, self.limits.likeliest, within_s=fresh_s)
         chance = dict(likely).get(name, 0.0)
         if is_shared:
             chance = learned.read_by_anyone(name, chance, fresh_s)
-        return worth_fetching(min(chance, 1.0), source_s, bar * source_s + _OVERHEAD_S)
+        return min(chance, 1.0)
 
-    def fetch(self, function: CachedFunction[..., T], calls: Iterable[Arguments]) -> list[T | None]:
+    def is_worth(self, chance: float, namespace: str) -> bool:
+        """Whether to fetch what is not fresh and is read with this probability while it is."""
+        source_s = self.fetched.source_s(namespace)
+        return source_s is not None and self.waste.admits(chance, source_s)
+
+    def fetch(
+        self, function: CachedFunction[..., T], calls: Iterable[Arguments], chance: float
+    ) -> list[T | None]:
         """Make calls fresh within the budget; the values of those that are."""
         namespace, arguments = function.namespace, list(calls)
         if not self.budget.may_look():
@@ -160,7 +160,7 @@ class Prefetcher:
             if not self.budget.may_fetch(number):
                 self._cache.recorder.count(namespace, "prefetch_skipped", number)
                 return False
-            begun.extend(self.fetched.begin(namespace, keys))
+            begun.extend(self.fetched.begin(namespace, keys, chance))
             return bool(begun)
 
         fresh_s: dict[str, float] = {}
@@ -216,7 +216,8 @@ class Prefetcher:
 
     def after_fork(self) -> None:
         """In a forked child: what was learned and fetched so far is its parent's to tell."""
-        self.fetched.forget()
+        self.waste = FetchBudget(monotonic=self._monotonic)
+        self.fetched.begin_anew(self.waste)
         self.shared.begin_anew()
         self._begin()
 
@@ -230,15 +231,12 @@ class _Ahead:
     def __call__(
         self, function: CachedFunction[..., Any], *calls: Arguments, is_shared: bool = False
     ) -> list[Any]:
-        if not calls or not self._prefetcher.is_worth(
-            self._recent,
-            self._name,
-            function.namespace,
-            function.policy.ttl_s,
-            is_shared=is_shared,
-        ):
+        chance = self._prefetcher.chance(
+            self._recent, self._name, function.policy.ttl_s, is_shared=is_shared
+        )
+        if not calls or not self._prefetcher.is_worth(chance, function.namespace):
             return [None] * len(calls)
-        return self._prefetcher.fetch(function, calls)
+        return self._prefetcher.fetch(function, calls, chance)
 
 
 def _tick_regularly(prefetcher: weakref.ref[Prefetcher], stop: threading.Event) -> None:

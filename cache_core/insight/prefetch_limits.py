@@ -1,8 +1,6 @@
-"""How much may be fetched ahead, and how likely a fetch must be to be used: the bar.
+"""What fetching ahead may cost a process: entries, round trips and source time a minute.
 
-The bar is 0.5 at first: of two fetches one must be expected to be used. Measured precision has the
-last word. When of the last 20 fetches fewer than half were used, the bar is raised; when that does
-not help either, nothing is fetched for an hour, then for two, at most for a day.
+How likely a fetch must be to be used is kept by `fetch_budget`.
 """
 
 from __future__ import annotations
@@ -11,14 +9,6 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-JUDGED = 20
-"""Fetches, used or wasted, after which precision is judged anew."""
-ENOUGH = 0.5
-"""Precision below which there is more than one wasted fetch to a useful one."""
-
-_BARS = (0.5, 0.65, 0.8)
-_GOOD = 0.7  # from here on the bar is lowered again; between the two it stays
-_REST_S, _REST_MAX_S = 3_600.0, 86_400.0
 _MINUTE_S = 60.0
 
 
@@ -98,47 +88,3 @@ class Budget:
     def took(self, source_s: float) -> None:
         """A source took so long."""
         self._source_s.spend(source_s)
-
-
-class Bar:
-    """The share of fetches that must be expected to be used. Safe between threads."""
-
-    def __init__(self, monotonic: Callable[[], float]) -> None:
-        self._monotonic = monotonic
-        self._lock = threading.Lock()
-        self._level = 0
-        self._used = self._wasted = 0
-        self._rest_s = _REST_S
-        self._rests_until = 0.0
-
-    def height(self) -> float | None:
-        """0 to 1; None while nothing is fetched at all."""
-        with self._lock:
-            return _BARS[self._level] if self._monotonic() >= self._rests_until else None
-
-    @property
-    def rest_left_s(self) -> float:
-        """Seconds until fetching is tried again; 0 while it is not at rest."""
-        with self._lock:
-            return max(self._rests_until - self._monotonic(), 0.0)
-
-    def settled(self, *, is_used: bool) -> None:
-        """A fetched entry was used, or wasted. What was fetched before a rest is not judged."""
-        with self._lock:
-            if self._monotonic() < self._rests_until:
-                return
-            self._used += is_used
-            self._wasted += not is_used
-            if self._used + self._wasted >= JUDGED:
-                self._judge(self._used / (self._used + self._wasted))
-                self._used = self._wasted = 0
-
-    def _judge(self, precision: float) -> None:
-        if precision >= _GOOD:
-            self._level = max(self._level - 1, 0)
-            self._rest_s = _REST_S
-        elif precision < ENOUGH and self._level < len(_BARS) - 1:
-            self._level += 1
-        elif precision < ENOUGH:
-            self._rests_until = self._monotonic() + self._rest_s
-            self._rest_s = min(2 * self._rest_s, _REST_MAX_S)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from cache_core.events import Incident, ReadEvent, Recorder
+from cache_core.insight.fetch_budget import FetchBudget
 
 _WAITING_MAX = 5_000
 _NAMESPACES_MAX = 200
@@ -22,15 +23,19 @@ _LATEST = 0.2
 
 @dataclass(slots=True)
 class _Waiting:
-    """A fetched entry nobody has read yet. `until`: fresh until then, infinite while computed."""
+    """A fetched entry nobody has read yet. `until`: fresh until then, infinite while computed.
+
+    `chance`: the probability it was fetched with.
+    """
 
     namespace: str
+    chance: float
     until: float = math.inf
     is_read: bool = False
 
 
 class Fetched:
-    """A Recorder that waits for reads of what was fetched, and tells `tell` what became of it.
+    """A Recorder that waits for reads of what was fetched, and tells what became of it.
 
     It learns from the same reads how long sources take. Safe between threads.
     """
@@ -39,17 +44,17 @@ class Fetched:
         self,
         tell: Recorder,
         monotonic: Callable[[], float],
-        settled: Callable[[bool], None],
+        waste: FetchBudget,
     ) -> None:
-        """`settled`: told of each entry whether it was used."""
+        """`tell` counts what became of fetches; they move the bar of `waste`."""
         self._tell = tell
         self._monotonic = monotonic
-        self._settled = settled
         self._sources_s: dict[str, float] = {}
-        self.forget()
+        self.begin_anew(waste)
 
-    def forget(self) -> None:
+    def begin_anew(self, waste: FetchBudget) -> None:
         """Wait for nothing any more: it is somebody else's to tell, a forked child's parent's."""
+        self._waste = waste
         self._waiting: dict[str, _Waiting] = {}
         self._lock = threading.Lock()
 
@@ -75,7 +80,7 @@ class Fetched:
                 waiting.is_read = waiting.is_read or is_used
                 return
             del self._waiting[event.key]
-        self._settle(waiting.namespace, is_used=is_used)
+        self._settle(waiting, is_used=is_used)
 
     def count(self, namespace: str, incident: Incident, number: int = 1) -> None:
         """Nothing that concerns what was fetched."""
@@ -100,13 +105,16 @@ class Fetched:
         elif len(self._sources_s) < _NAMESPACES_MAX:
             self._sources_s[namespace] = source_s
 
-    def begin(self, namespace: str, keys: Iterable[str]) -> list[str]:
-        """These may be computed now; those that are waited for from here on, if there is room."""
+    def begin(self, namespace: str, keys: Iterable[str], chance: float) -> list[str]:
+        """These may be computed now; those that are waited for from here on, if there is room.
+
+        `chance`: that each of them is read while fresh.
+        """
         with self._lock:
             begun = [key for key in keys if key not in self._waiting]
             if len(self._waiting) + len(begun) > _WAITING_MAX:
                 return []
-            self._waiting.update((key, _Waiting(namespace)) for key in begun)
+            self._waiting.update((key, _Waiting(namespace, chance)) for key in begun)
             return begun
 
     def end(self, key: str, fresh_s: float | None) -> None:
@@ -122,8 +130,9 @@ class Fetched:
                 del self._waiting[key]
         if fresh_s is not None:
             self._tell.count(waiting.namespace, "prefetched")
+            self._waste.fetched(waiting.chance)
             if not is_awaited:
-                self._settle(waiting.namespace, is_used=waiting.is_read)
+                self._settle(waiting, is_used=waiting.is_read)
 
     def sweep(self) -> None:
         """Those that nobody read while they were fresh were wasted."""
@@ -132,8 +141,8 @@ class Fetched:
             late = [key for key, waiting in self._waiting.items() if waiting.until <= now]
             gone = [self._waiting.pop(key) for key in late]
         for waiting in gone:
-            self._settle(waiting.namespace, is_used=False)
+            self._settle(waiting, is_used=False)
 
-    def _settle(self, namespace: str, *, is_used: bool) -> None:
-        self._tell.count(namespace, "prefetch_used" if is_used else "prefetch_wasted")
-        self._settled(is_used)
+    def _settle(self, waiting: _Waiting, *, is_used: bool) -> None:
+        self._tell.count(waiting.namespace, "prefetch_used" if is_used else "prefetch_wasted")
+        self._waste.settled(waiting.chance, is_used=is_used)

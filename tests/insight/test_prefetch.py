@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from cache_core import Cache
+from cache_core.insight.fetch_budget import FetchBudget
 from cache_core.insight.prefetch import Fetch, Prefetcher
 from cache_core.insight.prefetch_limits import Limits
 from cache_core.stores import open_store
@@ -283,20 +284,51 @@ def test_too_much_waste_raises_the_bar_and_then_stops_it_for_a_while(
     """Sessions go on to `list` as foretold, but do not read there what they handed in."""
     made = prefetcher(cache, limits=Limits(fetches_a_minute=1_000, source_share=1.0))
     function = slow(cache, clock)
-    learn(made, clock, ("home", "list"))
-    bars: list[float | None] = []
-    for number in range(100):
+    learn(made, clock, ("home", "list"), times=200)
+    bars: list[float] = []
+    for number in range(50):
+        bars.append(made.waste.bar)
         step(made, number, "home", {"list": reads(function, (str(number),))})
         clock.advance(10)
         step(made, number, "list", {})
         clock.advance(51)
         made.tick()
-        bars.append(made.bar.height())
-    assert list(dict.fromkeys(bars)) == [0.5, 0.65, 0.8, None]
-    assert events.incidents["prefetch_wasted"] == 60
-    clock.advance(3_600)
+        if made.waste.rest_left_s:
+            break
+    assert bars == sorted(bars)
+    assert bars[0] < 0.6 < 0.85 < bars[-1]
+    assert len(bars) == events.incidents["prefetch_wasted"] < 40
+    step(made, "soon", "home", {"list": reads(function, ("soon",))})
+    assert function.read("soon").outcome == "miss"
+    clock.advance(made.waste.rest_left_s)
     step(made, "later", "home", {"list": reads(function, ("later",))})
     assert function.read("later").outcome == "hit"
+
+
+def test_what_is_read_lowers_the_bar(cache: Cache, clock: Clock) -> None:
+    made = prefetcher(cache, limits=Limits(fetches_a_minute=1_000, source_share=1.0))
+    function = slow(cache, clock)
+    learn(made, clock, ("home", "list"))
+    first = made.waste.bar
+    for name in "abcde":
+        step(made, name, "home", {"list": reads(function, (name,))})
+        function(name)
+    assert made.waste.bar == pytest.approx(first - 5 * 0.8 * 0.01)
+
+
+def test_the_bar_moves_by_the_probability_of_each_fetch(cache: Cache, clock: Clock) -> None:
+    """At once by what is expected of it; settled, by what came of it, whatever was expected."""
+    made = prefetcher(cache)
+    function = slow(cache, clock)
+    learn(made, clock, ("home", "list"))
+    first = made.waste.bar
+    chance = made.chance(("home",), "list", 60, is_shared=False)
+    step(made, "ada", "home", {"list": reads(function, ("x",))})
+    expected = (1 - chance) - 0.8 * chance
+    assert made.waste.bar == pytest.approx(first + 0.01 * expected, abs=1e-3)
+    clock.advance(60)
+    made.tick()
+    assert made.waste.bar == pytest.approx(first + 0.01)
 
 
 # On and off
@@ -320,9 +352,12 @@ def test_a_forked_child_begins_anew_and_fetches(
     cache: Cache, clock: Clock, ahead: Prefetcher
 ) -> None:
     parent = ahead.shared.replica
+    ahead.waste.settled(0.9, is_used=False)
+    raised = ahead.waste.bar
 
     def work() -> None:
         assert ahead.shared.replica != parent
+        assert ahead.waste.bar == FetchBudget().bar
         assert ahead.shared.learned().predict(["home"]) == []
         function = slow(cache, clock, "childs")
         learn(ahead, clock, ("home", "list"))
@@ -330,5 +365,5 @@ def test_a_forked_child_begins_anew_and_fetches(
         assert function.read("x").outcome == "hit"
 
     in_a_child(work)()
-    assert ahead.shared.replica == parent
+    assert (ahead.shared.replica, ahead.waste.bar) == (parent, raised)
     assert ahead.shared.learned().predict(["home"])[0][0] == "list"

@@ -43,6 +43,11 @@ def likeliest(replica: SharedReads) -> list[tuple[str, float]]:
     return replica.learned().predict(["home"], 1)
 
 
+def counted(replica: SharedReads) -> float:
+    """How often `home` is read, as a chance within a second: twice as often would be seen."""
+    return replica.learned().read_by_anyone("home", 0.0, 1.0)
+
+
 def fields(store: Store, clock: Clock) -> dict[str, bytes]:
     return store.get_fields([day_key(int(clock.now) // DAY_S)])[0]
 
@@ -87,6 +92,44 @@ def test_nothing_is_added_twice(store: Store, clock: Clock) -> None:
     assert both.read_by_anyone("home", 0.0, 60) == pytest.approx(
         expected.read_by_anyone("home", 0.0, 60), rel=1e-3
     )
+
+
+def test_its_own_bytes_are_never_added_to_what_it_observed_itself(
+    store: Store, clock: Clock
+) -> None:
+    """Not those of today, nor those of a day that is over, which it reads like the others'."""
+    replica, alone = shared(store, clock), shared(store, clock)
+    for _ in range(2):
+        for observing in (replica, alone):  # `alone` hands nothing over and reads nothing
+            before_s = clock.now
+            walk(observing, clock, "home", "list")
+            ended_s, clock.now = clock.now, before_s
+        clock.now = ended_s
+        replica.keep_up()
+        clock.advance(READ_S)
+        replica.observe("one more", "detail")
+        alone.observe("one more", "detail")
+        replica.keep_up()
+        assert replica.replica in fields(store, clock)
+        assert counted(replica) == pytest.approx(counted(alone))
+        clock.advance(DAY_S)
+
+
+def test_one_that_begins_anew_counts_what_it_handed_over_before_once(
+    store: Store, clock: Clock
+) -> None:
+    """A child of a process that handed over, or the process that follows on one that ended."""
+    replica = shared(store, clock)
+    walk(replica, clock, "home", "list")
+    replica.keep_up()
+    before = counted(replica)
+    replica.begin_anew()
+    assert likeliest(replica) == []
+    for _ in range(2):
+        replica._is_idle = False
+        replica.keep_up()
+        assert counted(replica) == pytest.approx(before, rel=1e-3)
+        clock.advance(READ_S)
 
 
 def test_each_replica_overwrites_its_own_field(store: Store, clock: Clock) -> None:

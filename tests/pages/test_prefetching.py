@@ -199,10 +199,20 @@ def test_setup_says_what_it_may_cost(open_app: OpenApp) -> None:
 def test_setup_says_when_it_is_at_rest_and_why(open_app: OpenApp, running: Running) -> None:
     visit(open_app)
     ahead, _ = parts(running())
-    for _ in range(60):
-        ahead.bar.settled(is_used=False)
+    for _ in range(40):
+        ahead.waste.settled(0.9, is_used=False)
     text = ahead_in_words(ahead, is_local=False)
     assert "at rest for 60 min, because fewer than 50 % of the last 20 fetches were read" in text
+
+
+def test_setup_says_what_the_bar_is_and_what_moves_it(open_app: OpenApp, running: Running) -> None:
+    visit(open_app)
+    ahead, _ = parts(running())
+    assert "a chance of more than 56 % is fetched" in ahead_in_words(ahead, is_local=False)
+    for _ in range(3):
+        ahead.waste.fetched(0.9)
+        ahead.waste.settled(0.9, is_used=False)
+    assert "a chance of more than 59 % is fetched" in ahead_in_words(ahead, is_local=False)
 
 
 def test_namespaces_tell_what_it_brought(open_app: OpenApp, running: Running) -> None:
