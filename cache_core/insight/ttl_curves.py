@@ -25,6 +25,8 @@ from cache_core.insight.ttl_replay import Floats, Whole
 SPAN_REACH = 1 / 3
 """Of a window, the longest TTL it is asked about: longer lives are seen too few times."""
 DAY_S = 86_400.0
+LATEST_ROWS_MIN = 1_500
+"""Logged in the latest half of less than a day; with fewer, chance hides more than it shows."""
 PARTS = 4
 """Of each window, to see how much its curve moves."""
 _LEVEL = 0.95
@@ -47,13 +49,14 @@ def watched(logs: Sequence[LogContent], spans_s: Sequence[float]) -> list[Watche
         if not log.reads or span_s <= 0:
             continue
         if not found:
-            at_s = _seconds(log, log.whole["at"]) - span_s
+            seen_s = span_s - (log.begun_s - log.plan.begin_s)
+            at_s = _seconds(log, log.whole["at"]) - seen_s
             before = Before(log.whole["key"], np.minimum(at_s, -span_s / TICKS))
-            found.append(Watched(log, before, span_s, SPAN_REACH * span_s))
+            found.append(Watched(log, before, span_s, SPAN_REACH * seen_s))
             continue
         last = found[-1]
         sampled = _lowered(log, last.log.plan.share)
-        reach_s = SPAN_REACH * max(span_s, last.span_s)
+        reach_s = max(SPAN_REACH * span_s, last.reach_s)
         found.append(Watched(sampled, _history(last, sampled), span_s, reach_s))
     return found
 
@@ -62,12 +65,13 @@ def lately(windows: Sequence[Watched]) -> Sequence[Watched]:
     """The windows, or their latest half, if they are less than a day together.
 
     A day has a rhythm, so of a whole one all counts. Of less the rhythm is not known; then what was
-    last seen is nearest to what comes.
+    last seen is nearest to what comes, if enough of it was logged to tell.
     """
     if sum(each.span_s for each in windows) >= DAY_S:
         return windows
     parts = [part for each in windows for part in _parts(each)]
-    return parts[len(parts) // 2 :] or windows
+    latest = parts[len(parts) // 2 :]
+    return latest if sum(part.log.logged for part in latest) >= LATEST_ROWS_MIN else windows
 
 
 def combined(windows: Sequence[Watched], ttls: Floats) -> TtlEstimate:
