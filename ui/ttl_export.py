@@ -18,7 +18,7 @@ from ui.ttl_what_if_block import report_frames
 
 def origin(frame: Frame, namespace: str, study: Study) -> Origin:
     """Where the figures come from."""
-    when = f"Reads logged over {words.duration(study.span_s)}"
+    when = f"Reads logged over {words.duration(study.seen_s)}"
     return origin_in_store(
         frame.app, "ttl_lab", when, f"namespace {namespace}", "logged", namespace
     )

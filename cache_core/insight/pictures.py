@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cache_core.insight.advice_terms import mean_s
 from cache_core.insight.logged import Logged, read_logged
 from cache_core.insight.ttl_advice import picture
-from cache_core.insight.ttl_plan import TICKS
 from cache_core.insight.ttl_terms import BUDGET, Observed, TooLittle, TtlPicture
 from cache_core.policy import Policy
 from cache_core.stores.base import Store
@@ -25,10 +23,9 @@ class Study:
 
     ttl_s: as it is now; low_s, high_s: between what the policy lets it be; own_ttl_s: as the code
     says. source_mean_s: how long computing takes; 0 where none was timed. reads: that the logs are
-    about; span_s: how long they were watched; seen_s: how long ago the first logged one was; 0
-    without any. share: of the keys that are not hot all reads were logged of so many, 0 to 1; hot:
-    keys logged by stretches of time. checks: recomputes looked at, of which `changed` found other
-    data; recomputes: all of them.
+    about; seen_s: how long ago the first of them was; 0 without any. share: of the keys that are
+    not hot all reads were logged of so many, 0 to 1; hot: keys logged by stretches of time. checks:
+    recomputes looked at, of which `changed` found other data; recomputes: all of them.
     """
 
     picture: TtlPicture | TooLittle
@@ -38,7 +35,6 @@ class Study:
     own_ttl_s: float
     source_mean_s: float
     reads: int
-    span_s: float
     seen_s: float
     share: float
     hot: int
@@ -53,8 +49,8 @@ class Study:
 
     @property
     def reads_an_hour(self) -> float:
-        """On average over the time watched."""
-        return self.reads * 3600 / self.span_s if self.span_s else 0.0
+        """On average since the first."""
+        return self.reads * 3600 / self.seen_s if self.seen_s else 0.0
 
 
 def can_be_tuned(policy: Policy) -> bool:
@@ -115,22 +111,10 @@ def _study(logged: Logged, observed: Observed, policy: Policy) -> Study:
         own_ttl_s=policy.ttl_s,
         source_mean_s=observed.source_mean_s,
         reads=observed.reads,
-        span_s=sum(observed.spans_s),
-        seen_s=_seen_s(observed),
+        seen_s=observed.seen_s,
         share=min((plan.share for plan in plans), default=1.0),
         hot=max((len(plan.hot) for plan in plans), default=0),
         checks=len(observed.checks),
         changed=sum(check.changed for check in observed.checks),
         recomputes=observed.recomputes,
     )
-
-
-def _seen_s(observed: Observed) -> float:
-    """How long ago the first of the logged reads was."""
-    first_s = math.inf
-    for log in observed.logs:
-        for rows in (log.whole, log.cells):
-            if len(rows):
-                ticks = float(rows["at"].min())
-                first_s = min(first_s, log.plan.begin_s + ticks * log.plan.window_s / TICKS)
-    return max(observed.until_s - first_s, 0.0) if math.isfinite(first_s) else 0.0

@@ -76,7 +76,7 @@ def picture(observed: Observed, *, grid: int = GRID) -> TtlPicture | TooLittle:
         told_s=told_s,
         budget=observed.budget,
         reads=observed.reads,
-        hours=sum(observed.spans_s) / 3600,
+        hours=observed.seen_s / 3600,
         checks=len(observed.checks),
         changed=sum(check.changed for check in observed.checks),
         recomputes=observed.recomputes,
@@ -132,7 +132,7 @@ def _advice(
     advised = _chosen(observed, promises, present)
     limit = _limit(observed, promises, advised)
     off = drift(windows, present.ttl_s, advised.ttl_s)
-    reads_an_hour = observed.reads * 3600 / max(sum(observed.spans_s), 1.0)
+    reads_an_hour = observed.reads * 3600 / max(observed.seen_s, 1.0)
     fewer_an_hour = (advised.hit_rate - present.hit_rate) * reads_an_hour
     word, why = ttl_words.confidence_of(observed, present, advised, stale, off)
     return TtlAdvice(

@@ -49,13 +49,14 @@ def watched(logs: Sequence[LogContent], spans_s: Sequence[float]) -> list[Watche
         if not log.reads or span_s <= 0:
             continue
         if not found:
-            at_s = _seconds(log, log.whole["at"]) - span_s
+            seen_s = span_s - (log.begun_s - log.plan.begin_s)
+            at_s = _seconds(log, log.whole["at"]) - seen_s
             before = Before(log.whole["key"], np.minimum(at_s, -span_s / TICKS))
-            found.append(Watched(log, before, span_s, SPAN_REACH * span_s))
+            found.append(Watched(log, before, span_s, SPAN_REACH * seen_s))
             continue
         last = found[-1]
         sampled = _lowered(log, last.log.plan.share)
-        reach_s = SPAN_REACH * max(span_s, last.span_s)
+        reach_s = max(SPAN_REACH * span_s, last.reach_s)
         found.append(Watched(sampled, _history(last, sampled), span_s, reach_s))
     return found
 

@@ -56,6 +56,15 @@ class LogContent:
         return len(self.whole) + len(self.cells) + len(self.cell_reads)
 
     @property
+    def begun_s(self) -> float:
+        """When the first of its rows was read, Unix time; without rows, when its window begins.
+
+        A window whose logging began late, or that nobody read at first, has nothing before that.
+        """
+        first = min((int(r["at"].min()) for r in (self.whole, self.cells) if len(r)), default=0)
+        return self.plan.begin_s + first * self.plan.window_s / TICKS
+
+    @property
     def size_bytes(self) -> int:
         """Of the rows as they would be stored."""
         return self.whole.nbytes + self.cells.nbytes + self.cell_reads.nbytes

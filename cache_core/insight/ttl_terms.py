@@ -75,10 +75,16 @@ class Observed:
 
     @property
     def spans_s(self) -> list[float]:
-        """How long each window was watched, seconds; the last only until now."""
+        """How much of each window has passed, seconds: all of it but for the last."""
         return [
             min(log.plan.window_s, max(self.until_s - log.plan.begin_s, 0.0)) for log in self.logs
         ]
+
+    @property
+    def seen_s(self) -> float:
+        """How long reads were logged, from the first one on, seconds."""
+        late_s = self.logs[0].begun_s - self.logs[0].plan.begin_s if self.logs else 0.0
+        return max(sum(self.spans_s) - late_s, 0.0)
 
 
 @dataclass(frozen=True, slots=True)

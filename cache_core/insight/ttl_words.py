@@ -115,7 +115,8 @@ def confidence_of(
     """The least of what each part of the evidence allows, and that part in words."""
     gain = abs(advised.hit_rate - present.hit_rate)
     margin = (advised.hit_rate_high - advised.hit_rate_low) / 2
-    span_s = sum(observed.spans_s)
+    span_s = observed.seen_s
+    doubt = advised.staleness_high - advised.staleness
     parts: list[tuple[Confidence, str]] = [
         (
             confidence(stale.rate.checks),
@@ -124,6 +125,10 @@ def confidence_of(
         (
             _by(margin, 0.0),
             f"hit rate known to within {wording.points(margin)}",
+        ),
+        (
+            _by(doubt, 0.0),
+            f"outdated reads may be up to {wording.points(doubt)} more",
         ),
         (
             _by(off.gain, gain),

@@ -63,7 +63,6 @@ def study(found: TtlPicture | TooLittle | None = None, **more: Any) -> Study:
         "own_ttl_s": 300.0,
         "source_mean_s": 2.0,
         "reads": 10_000,
-        "span_s": 36_000.0,
         "seen_s": 36_000.0,
         "share": 1.0,
         "hot": 0,
