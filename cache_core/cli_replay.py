@@ -29,7 +29,8 @@ _TTLS_S = (60.0, 300.0, 600.0, 1800.0, 3600.0)
 _HELP = """\
 Replay a recorded trace through the cache: what each TTL would have come to.
 The cache is the real one, on a store in memory, with jitter, early refresh and the rest; only its
-clock is the trace's. By default hours take seconds; --speed 1 takes as long as was recorded.
+clock is the trace's. By default hours take seconds or minutes; --speed 1 takes as long as was
+recorded.
 
 columns (the first name found counts; map others with --map):
   time      ts_seconds, time, timestamp, ts, at_s   Unix time, any other seconds, or ISO 8601

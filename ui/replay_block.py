@@ -42,7 +42,7 @@ def draw_replay(app: App, actor: Actor) -> None:
     """A form for a trace, its replay under way, and what the last one came to."""
     st.caption(
         "Give a file of who asked for what and when. It is read through the real cache on a store "
-        "in memory, once for each TTL, with the trace's own time: hours take seconds."
+        "in memory, once for each TTL, with the trace's own time: hours take minutes at most."
     )
     if actor.role == "operator":
         _draw_form(app, actor)
