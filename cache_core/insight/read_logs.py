@@ -50,9 +50,8 @@ class _Kept:
 
 @dataclass(frozen=True, slots=True)
 class _Taken:
-    """What is on its way to the store. `key`: of the hash; `marks`: checksums of its fields."""
+    """A log of which something is on its way to the store. `marks`: checksums of those fields."""
 
-    key: str
     kept: _Kept
     marks: dict[str, int]
 
@@ -85,11 +84,14 @@ class ReadLogs:
         self._kept: dict[tuple[int, str], _Kept] = {}
         self._heard: dict[int, Heard] = {}
         self._plans_due_s = 0.0
+        self._looked = False  # at a read since plans were last asked for
         self._taken: list[_Taken] = []
-        self._expiring: set[str] = set()
+        self._told: set[str] = set()  # hashes on their way to the store
+        self._expiring: set[str] = set()  # those whose expiry the store knows
 
     def look(self, reads: Sequence[ReadEvent], recomputes: Sequence[Recompute]) -> None:
         """Log reads that asked for a key of the store, and look at recomputes."""
+        self._looked |= bool(reads)
         ended_s = 0.0
         logs: dict[str, _Kept | None] = {}
         for event in reads:
@@ -140,10 +142,14 @@ class ReadLogs:
         return Plan(begin_s, self._window_s, share, hot)
 
     def ask(self, now_s: float) -> int:
-        """Hear of the others' plans if it is time. Returns the number of commands sent."""
-        if now_s < self._plans_due_s or not self._kept:
+        """Hear of the others' plans if it is time. Returns the number of commands sent.
+
+        Nothing is asked while nothing is read.
+        """
+        if now_s < self._plans_due_s or not self._looked:
             return 0
         self._plans_due_s = now_s + _PLANS_EVERY_S
+        self._looked = False
         window = int(now_s // self._window_s)
         try:
             (fields,) = self._store.get_fields([plan_key(window)])
@@ -169,7 +175,7 @@ class ReadLogs:
             changed = self._changed(kept, everything=is_last)
             puts += [self._put(key, name, raw) for name, raw in changed.items()]
             marks = {name: zlib.crc32(raw) for name, raw in changed.items()}
-            self._taken.append(_Taken(key, kept, marks))
+            self._taken.append(_Taken(kept, marks))
         self._forget(window, now_s)
         return puts
 
@@ -200,6 +206,7 @@ class ReadLogs:
 
     def _put(self, key: str, name: str, raw: bytes) -> FieldPut:
         """Of a hash that was never handed over, the expiry is told."""
+        self._told.add(key)
         ttl_s = None if key in self._expiring else _KEPT_WINDOWS * self._window_s
         return FieldPut(key, name, raw, ttl_s)
 
@@ -218,15 +225,15 @@ class ReadLogs:
         """The store has what was taken."""
         for taken in self._taken:
             taken.kept.sent |= taken.marks
-            self._expiring.add(taken.key)
-        self._taken = []
+        self._expiring |= self._told
+        self._taken, self._told = [], set()
 
     def put_back(self) -> None:
         """The store does not have what was taken."""
         for taken in self._taken:
             taken.kept.dirty = True
             taken.kept.due_s = 0.0
-        self._taken = []
+        self._taken, self._told = [], set()
 
     def after_fork(self) -> None:
         """In a forked child: what was seen so far is the parent's to hand over."""

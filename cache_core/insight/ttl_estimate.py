@@ -25,6 +25,7 @@ from cache_core.insight.ttl_replay import Floats, Reads, Whole, hits_by_key, rea
 
 _CELL_PER_TTL = 4  # cells this much longer than the TTL are replayed from inside
 _DEVIATIONS = 1.96  # of a normal distribution, for 95 %
+_WHOLE = 0.98
 _CLASS_CELLS = 4  # logged cells below which a class of cells borrows from the whole
 
 
@@ -76,7 +77,7 @@ def estimate(
     """
     ttls = np.asarray(ttls_s, dtype=np.float64)
     tail_counts, tail_hits = _tail(log, ttls, before)
-    exact = log.plan.share >= 1 and not log.plan.hot
+    exact = _is_whole(log)
     hot = _HotKeys(log)
     tail_reads = max(log.reads - hot.reads, 0.0)
     rates, margins = [], []
@@ -94,6 +95,14 @@ def estimate(
         margin = np.zeros_like(margin)
     low, high = (rate - margin).clip(0, 1), (rate + margin).clip(0, 1)
     return TtlEstimate(ttls, rate.clip(0, 1), low, high, log.reads, exact)
+
+
+def _is_whole(log: LogContent) -> bool:
+    """Whether the reads that were logged are those that were made.
+
+    Rows follow the count of reads within half a minute; a store that was emptied has lost some.
+    """
+    return log.plan.share >= 1 and not log.plan.hot and log.logged >= _WHOLE * log.reads
 
 
 def _tail(log: LogContent, ttls: Floats, before: Before | None) -> tuple[Whole, Whole]:

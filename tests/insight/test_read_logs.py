@@ -139,6 +139,33 @@ def test_a_hand_over_tells_of_one_namespace_with_one_command(clock: Clock) -> No
     assert len(told[-1]) == 2, "what it saw in all, and the one stretch that changed"
 
 
+def test_nothing_is_asked_or_told_while_nothing_is_read(clock: Clock) -> None:
+    store = MemoryStore()
+    replica = replica_of(store, clock)
+    replica.read(ReadEvent("ns", "hit", clock.now - 1, 0.0, key=entry(1)))
+    replica.flush()
+    commands = replica.commands
+    for _ in range(5):
+        clock.advance(61)
+        replica.flush()
+    assert replica.commands == commands
+
+
+def test_a_store_that_was_emptied_leaves_a_curve_that_is_not_exact(clock: Clock) -> None:
+    store = MemoryStore()
+    replica = replica_of(store, clock)
+    events = reads(600, 50)
+    for event in events[:300]:
+        replica.read(event)
+    clock.now = events[299].at_s
+    replica.flush()
+    store.remove([log_key(int(NOON_S // DAY_S), "ns")])
+    play(events[300:], [replica], clock)
+    found = read_logged(store, ["ns"], clock.now)["ns"]
+    assert found.logs[0].reads == 600
+    assert not curve_of(found).exact
+
+
 def test_what_a_store_did_not_take_is_told_again(clock: Clock) -> None:
     class Fails(MemoryStore):
         fails = True
