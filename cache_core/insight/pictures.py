@@ -88,19 +88,6 @@ def studies(
     return found
 
 
-def pictures(
-    store: Store,
-    policies: Mapping[str, Policy],
-    ttls_s: Mapping[str, float],
-    counts: Mapping[str, Counts],
-    now_s: float,
-    budget: float = BUDGET,
-) -> Pictures:
-    """The pictures of `studies` alone. Raises StoreError."""
-    found = studies(store, policies, ttls_s, counts, now_s, budget)
-    return {name: study.picture for name, study in found.items()}
-
-
 def _study(logged: Logged, observed: Observed, policy: Policy) -> Study:
     plans = [log.plan for log in logged.logs]
     return Study(

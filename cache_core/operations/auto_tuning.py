@@ -16,8 +16,8 @@ from dataclasses import replace
 
 from cache_core.cache import Cache
 from cache_core.insight.auto_tune import LastChange, next_ttl
-from cache_core.insight.pictures import pictures
-from cache_core.insight.ttl_terms import BUDGET, TooLittle, TtlPicture
+from cache_core.insight.pictures import Study, studies
+from cache_core.insight.ttl_terms import BUDGET, TooLittle
 from cache_core.keys import ttl_key
 from cache_core.logs import in_short, log
 from cache_core.operations.audit import AuditLog, AuditUnreadableError
@@ -128,7 +128,7 @@ class AutoTuner:
             return None
         standings = read_standings(self._cache, self._audit)
         obstacles = {name: one.obstacle(now_s) for name, one in standings.items()}
-        seen = pictures(
+        seen = studies(
             store,
             {name: standings[name].policy for name in names if not obstacles[name]},
             {name: one.ttl_s for name, one in standings.items()},
@@ -150,14 +150,15 @@ class AutoTuner:
     def _finding(
         self,
         standing: Standing,
-        seen: TtlPicture | TooLittle | None,
+        seen: Study | None,
         obstacle: str,
         now_s: float,
     ) -> Finding:
         """What should become of a ttl."""
         if obstacle or seen is None:
             return Finding(standing.ttl_s, None, obstacle or "Nothing is logged of its reads.")
-        advice = seen if isinstance(seen, TooLittle) else seen.advice
+        picture = seen.picture
+        advice = picture if isinstance(picture, TooLittle) else picture.advice
         low_s, high_s = standing.policy.ttl_range_s
         last = standing.last
         found = next_ttl(

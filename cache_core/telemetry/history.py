@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -13,17 +13,15 @@ from cache_core.stores.base import Store, StoreError
 from cache_core.telemetry.archive_rows import read_parts, settled_s
 from cache_core.telemetry.counts import Counts
 from cache_core.telemetry.history_tables import HistoryCounts, HistoryHour
-from cache_core.telemetry.joining import Held, held_in_store, join, unpacked
+from cache_core.telemetry.joining import Held, held_hours, join, unpacked
 from cache_core.telemetry.lateness import KEEP_HOURS_S
-from cache_core.telemetry.periods import HOUR_S, clock_of, hour_key
+from cache_core.telemetry.periods import HOUR_S, clock_of
 from cache_core.telemetry.windows import merged
 
 HourState = Literal["collected", "nothing read", "reset", "missing", "unread", "to come"]
 """`collected`: counted in full. `nothing read`: somebody ran, nothing was counted. `reset`: counts
 were lost in it. `missing`: nobody is known to have run. `unread`: the store, which may know, does
 not answer. `to come`: not begun."""
-
-_READ_AT_ONCE = 100
 
 
 @dataclass(frozen=True)
@@ -108,7 +106,7 @@ class HistoryReader:
             unsettled = [h for h in wanted if self._may_be_in_store(h, known.get(h), now_s)]
             archived = _read_counts(connection, wanted, namespace)
             parts = read_parts(connection, unsettled) if unsettled else {}
-        held, problem = self._ask_store(unsettled)
+        held, problem = held_hours(self._store, unsettled)
         for hour, found in held.items():
             kept = {name: by for name, by in parts.get(hour, {}).items() if by is not None}
             for name, by_replica in join(kept, found.parts).items():
@@ -141,7 +139,7 @@ class HistoryReader:
             known = _read_hours(connection, wanted)
             names = set(connection.execute(archived).scalars())
         unsettled = [h for h in wanted if self._may_be_in_store(h, known.get(h), now_s)]
-        held, _ = self._ask_store(unsettled)
+        held, _ = held_hours(self._store, unsettled)
         return sorted(names.union(*(found.parts for found in held.values())))
 
     def has(self, engine: Engine, namespace: str) -> bool:
@@ -163,15 +161,6 @@ class HistoryReader:
         if checked_s >= settled_s(hour):
             return False
         return now_s - KEEP_HOURS_S < hour * HOUR_S <= now_s
-
-    def _ask_store(self, hours: Sequence[int]) -> tuple[dict[int, Held], StoreError | None]:
-        raws: list[dict[str, bytes]] = []
-        try:
-            for at in range(0, len(hours), _READ_AT_ONCE):
-                raws += self._store.get_fields([*map(hour_key, hours[at : at + _READ_AT_ONCE])])
-        except StoreError as exc:
-            return {}, exc
-        return dict(zip(hours, map(held_in_store, raws), strict=True)), None
 
 
 _Row = Row[tuple[object, ...]]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from cache_core.stores.base import Store, StoreError
 from cache_core.telemetry.counts import (
     Contribution,
     Counts,
@@ -14,6 +15,9 @@ from cache_core.telemetry.counts import (
     encode,
     snapshot,
 )
+from cache_core.telemetry.periods import hour_key
+
+_READ_AT_ONCE = 100  # hours: an answer of the store stays small
 
 Parts = dict[str, dict[str, Counts]]
 """Counts by namespace and, within it, by replica."""
@@ -45,6 +49,17 @@ def held_in_store(fields: Mapping[str, bytes]) -> Held:
         except UnreadableCountsError:
             held.unreadable += 1
     return held
+
+
+def held_hours(store: Store, hours: Sequence[int]) -> tuple[dict[int, Held], StoreError | None]:
+    """What the store holds of hours (Unix time divided by 3600); nothing, and why, if it fails."""
+    raws: list[dict[str, bytes]] = []
+    try:
+        for at in range(0, len(hours), _READ_AT_ONCE):
+            raws += store.get_fields([hour_key(hour) for hour in hours[at : at + _READ_AT_ONCE]])
+    except StoreError as exc:
+        return {}, exc
+    return dict(zip(hours, map(held_in_store, raws), strict=True)), None
 
 
 def join(ours: Parts, theirs: Parts) -> Parts:

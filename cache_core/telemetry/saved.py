@@ -11,12 +11,10 @@ from sqlalchemy import ColumnElement, Connection, Engine, func, or_, select
 from cache_core.stores.base import Store, StoreError
 from cache_core.telemetry.archive_rows import added_up, read_parts
 from cache_core.telemetry.history_tables import HistoryHour, HistorySaved
-from cache_core.telemetry.joining import Held, held_in_store, join
+from cache_core.telemetry.joining import Held, held_hours, join
 from cache_core.telemetry.lateness import KEEP_HOURS_S
-from cache_core.telemetry.periods import HOUR_S, clock_of, hour_key
+from cache_core.telemetry.periods import HOUR_S, clock_of
 from cache_core.telemetry.saved_rows import KeepsGroup, Row, saved_rows
-
-_READ_AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +157,7 @@ class SavedReader:
             known = _hours_known(connection, span)
             groups_from = _groups_from(connection)
             parts = read_parts(connection, waiting) if waiting else {}
-        held, problem = self._ask_store(waiting)
+        held, problem = held_hours(self._store, waiting)
         for hour in waiting:
             there = held.get(hour, Held())
             ours = {name: by for name, by in parts.get(hour, {}).items() if by is not None}
@@ -186,15 +184,6 @@ class SavedReader:
         query = added_up().where(HistorySaved.hour.between(wanted[0], wanted[-1]))
         done = set(connection.execute(query).scalars())
         return [hour for hour in wanted if hour not in done]
-
-    def _ask_store(self, hours: Sequence[int]) -> tuple[dict[int, Held], StoreError | None]:
-        raws: list[dict[str, bytes]] = []
-        try:
-            for at in range(0, len(hours), _READ_AT_ONCE):
-                raws += self._store.get_fields([*map(hour_key, hours[at : at + _READ_AT_ONCE])])
-        except StoreError as exc:
-            return {}, exc
-        return dict(zip(hours, map(held_in_store, raws), strict=True)), None
 
 
 def _add_archived(
