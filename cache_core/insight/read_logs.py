@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import secrets
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from cache_core.events import ReadEvent
@@ -92,23 +92,25 @@ class ReadLogs:
     def look(self, reads: Sequence[ReadEvent], recomputes: Sequence[Recompute]) -> None:
         """Log reads that asked for a key of the store, and look at recomputes."""
         self._looked |= bool(reads)
-        ended_s = 0.0
-        logs: dict[str, _Kept | None] = {}
+        begin_s = end_s = 0.0
+        takes: dict[str, Callable[[int, float], None] | None] = {}
         for event in reads:
-            if not event.key or event.outcome == "bypass":
+            key, at_s = event.key, event.at_s
+            if not key or event.outcome == "bypass":
                 continue
-            at_s = event.at_s
-            if not ended_s - self._window_s <= at_s < ended_s:
-                ended_s = (at_s // self._window_s + 1) * self._window_s
-                _touch(logs.values())
-                logs.clear()
+            if not begin_s <= at_s < end_s:
+                window = int(at_s // self._window_s)
+                begin_s, end_s = window * self._window_s, (window + 1) * self._window_s
+                takes = {}
             namespace = event.namespace
-            if namespace not in logs:
-                logs[namespace] = self._of(int(at_s // self._window_s), namespace)
-            kept = logs[namespace]
-            if kept is not None:
-                kept.log.take(key_hash(event.key), at_s)
-        _touch(logs.values())
+            if namespace not in takes:
+                kept = self._of(window, namespace)
+                takes[namespace] = kept.log.take if kept is not None else None
+                if kept is not None:
+                    kept.dirty = True
+            take = takes[namespace]
+            if take is not None:
+                take(key_hash(key), at_s)
         self._check(recomputes)
 
     def _check(self, recomputes: Sequence[Recompute]) -> None:
@@ -238,12 +240,6 @@ class ReadLogs:
     def after_fork(self) -> None:
         """In a forked child: what was seen so far is the parent's to hand over."""
         self._begin()
-
-
-def _touch(logs: Iterable[_Kept | None]) -> None:
-    for kept in logs:
-        if kept is not None:
-            kept.dirty = True
 
 
 def key_hash(entry_key: str) -> int:
