@@ -56,6 +56,7 @@ from ui.version import version
 _FIGURES_KEPT_S = {"1h": 1.0, "6h": 2.0, "24h": 5.0, "7d": 10.0}
 _TTLS_KEPT_S = 5.0
 STUDIES_KEPT_S = 120.0
+_FEW_READS, _FEW_KEPT_S = 2_000, 5.0
 _WAIT_BEFORE_RETRY_S = 5.0
 
 
@@ -137,9 +138,13 @@ class App:
         """What each TTL would give, by namespace that can be tuned. Raises StoreError.
 
         Kept for minutes, as adding up a day's log takes seconds: only the first who asks waits.
+        Few reads take no time, and who has just begun wants to see them come: they are read anew.
         `age_s`: as for `figures`.
         """
-        return self._studies.get(max(age_s, STUDIES_KEPT_S))
+        found = self._studies.get(max(age_s, STUDIES_KEPT_S))
+        if sum(study.reads for study in found.values()) < _FEW_READS:
+            found = self._studies.get(max(age_s, STUDIES_KEPT_S), at_most_s=_FEW_KEPT_S)
+        return found
 
     def studies_at_hand(self, age_s: float) -> dict[str, Study] | None:
         """As `studies`; None instead of waiting. Raises StoreError."""

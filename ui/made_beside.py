@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -28,17 +29,19 @@ class MadeBeside(Generic[T]):
         self._failed: tuple[float, Exception] | None = None
         self._generation = 0
 
-    def get(self, age_s: float) -> T:
+    def get(self, age_s: float, *, at_most_s: float = math.inf) -> T:
         """The value; older than `age_s` at most for as long as a new one is being made.
 
+        at_most_s: who asks waits for a new one rather than take one of this age, seconds.
         Raises: what `make` raised, to whoever asks within three seconds of it.
         """
         found = self._at_hand(age_s)
-        if found is not None:
-            return found[1]
-        with self._making:
-            found = self._at_hand(age_s)
-            return found[1] if found is not None else self._made()
+        if found is None or self._clock() - found[0] >= at_most_s:
+            with self._making:
+                found = self._at_hand(age_s)
+                if found is None or self._clock() - found[0] >= at_most_s:
+                    return self._made()
+        return found[1]
 
     def look(self, age_s: float) -> T | None:
         """As `get`, but None instead of waiting. Raises: as `get`."""

@@ -79,6 +79,17 @@ def test_what_is_old_is_given_while_another_is_made(
     until(kept, 2)
 
 
+def test_who_wants_no_old_one_waits_for_a_new_one(
+    kept: MadeBeside[int], maker: Maker, clock: Clock
+) -> None:
+    assert kept.get(100.0) == 1
+    clock.advance(4)
+    assert kept.get(100.0, at_most_s=5.0) == 1
+    clock.advance(1)
+    assert kept.get(100.0, at_most_s=5.0) == 2
+    assert kept.get(100.0) == maker.made == 2
+
+
 def test_who_only_looks_does_not_wait(kept: MadeBeside[int], maker: Maker) -> None:
     maker.go_on.clear()
     assert kept.look(60.0) is None
