@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import secrets
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cache_core.events import ReadEvent
@@ -93,25 +93,31 @@ class ReadLogs:
         """Log reads that asked for a key of the store, and look at recomputes."""
         self._looked |= bool(reads)
         begin_s = end_s = 0.0
-        takes: dict[str, Callable[[int, float], None] | None] = {}
+        asked: dict[str, tuple[list[int], list[float]]] = {}
         for event in reads:
             key, at_s = event.key, event.at_s
             if not key or event.outcome == "bypass":
                 continue
             if not begin_s <= at_s < end_s:
-                window = int(at_s // self._window_s)
-                begin_s, end_s = window * self._window_s, (window + 1) * self._window_s
-                takes = {}
+                self._log(begin_s, asked)
+                begin_s = at_s // self._window_s * self._window_s
+                end_s, asked = begin_s + self._window_s, {}
             namespace = event.namespace
-            if namespace not in takes:
-                kept = self._of(window, namespace)
-                takes[namespace] = kept.log.take if kept is not None else None
-                if kept is not None:
-                    kept.dirty = True
-            take = takes[namespace]
-            if take is not None:
-                take(key_hash(key), at_s)
+            if namespace not in asked:
+                asked[namespace] = ([], [])
+            keys, times_s = asked[namespace]
+            keys.append(key_hash(key))
+            times_s.append(at_s)
+        self._log(begin_s, asked)
         self._check(recomputes)
+
+    def _log(self, begin_s: float, asked: Mapping[str, tuple[list[int], list[float]]]) -> None:
+        """Log reads of the window that begins then: keys' hashes and times, by namespace."""
+        for namespace, (keys, times_s) in asked.items():
+            kept = self._of(round(begin_s / self._window_s), namespace)
+            if kept is not None:
+                kept.log.take_many(keys, times_s)
+                kept.dirty = True
 
     def _check(self, recomputes: Sequence[Recompute]) -> None:
         if not recomputes:

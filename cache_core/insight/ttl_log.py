@@ -17,9 +17,10 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from heapq import nlargest
+from itertools import compress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,7 +83,7 @@ class TtlLog:
         self._threshold = int(plan.share * HASHES)
         self._reads = self._rows = 0
         self.first_s = math.inf  # Unix time of the first read
-        self._counts: dict[int, int] = {}
+        self._counts: Counter[int] = Counter()
         self._early: dict[int, int] = {}
         self._whole = _Reads(READ)
         self._cells: list[tuple[int, int, int, int]] = []
@@ -119,24 +120,41 @@ class TtlLog:
         return found
 
     def take(self, key: int, at_s: float) -> None:
-        """Look at one read. `key`: 32 bits of the key's digest; `at_s`: Unix time."""
-        if not self._reads:
-            self.first_s = at_s
-        self._reads += 1
-        if key in self._open:
-            self._take_hot(key, at_s)
+        """Look at one read: `take_many` of one."""
+        self.take_many([key], [at_s])
+
+    def take_many(self, keys: Sequence[int], at_s: Sequence[float]) -> None:
+        """Look at reads, in the order in which they were made.
+
+        `keys`: 32 bits of each key's digest; `at_s`: Unix times. Many at once cost less each.
+        """
+        if not keys:
             return
-        counts = self._counts
-        counts[key] = counts.get(key, 0) + 1
-        if len(counts) >= _COUNTED_MAX:
-            self._counts = dict(nlargest(_COUNTED_MAX // 4, counts.items(), key=lambda kv: kv[1]))
-        if key < self._threshold:
-            whole = self._whole
-            whole.key.append(key)
-            whole.at_s.append(at_s)
-            self._rows += 1
-            if self._rows > self.rows_max:
-                self._keep_within()
+        if not self._reads:
+            self.first_s = at_s[0]
+        self._reads += len(keys)
+        if not self._open.keys().isdisjoint(keys):
+            keys, at_s = self._take_hot_ones(keys, at_s)
+        self._counts.update(keys)
+        if len(self._counts) >= _COUNTED_MAX:
+            self._counts = Counter(dict(self._counts.most_common(_COUNTED_MAX // 4)))
+        if self._threshold < HASHES:
+            chosen = [key < self._threshold for key in keys]
+            keys, at_s = list(compress(keys, chosen)), list(compress(at_s, chosen))
+        self._whole.key.extend(keys)
+        self._whole.at_s.extend(at_s)
+        self._rows += len(keys)
+        self._keep_within()
+
+    def _take_hot_ones(
+        self, keys: Sequence[int], at_s: Sequence[float]
+    ) -> tuple[list[int], list[float]]:
+        """Look at the reads of hot keys; the others."""
+        is_other = [key not in self._open for key in keys]
+        for key, at, other in zip(keys, at_s, is_other, strict=True):
+            if not other:
+                self._take_hot(key, at)
+        return list(compress(keys, is_other)), list(compress(at_s, is_other))
 
     def _take_hot(self, key: int, at_s: float) -> None:
         cell = self._open[key]
@@ -157,8 +175,6 @@ class TtlLog:
             inside.cell.append(cell.number)
             inside.at_s.append(at_s)
             self._rows += 1
-            if self._rows > self.rows_max:
-                self._keep_within()
 
     def _keep_within(self) -> None:
         while self._rows > self.rows_max:

@@ -97,6 +97,27 @@ def test_replicas_log_the_same_keys_and_cells_without_talking() -> None:
     assert estimate(alone, TTLS_S).hit_rate == pytest.approx(estimate(shared, TTLS_S).hit_rate)
 
 
+@pytest.mark.parametrize("hot", [0, 5])
+def test_reads_looked_at_together_are_logged_as_one_by_one(hot: int) -> None:
+    key, at_s = stream(6_000)
+    names, counts = np.unique(key, return_counts=True)
+    hottest = names[np.argsort(counts)[len(counts) - hot :]].tolist()
+    plan = Plan(0.0, WINDOW_S, 1.0, {int(each): 500.0 for each in hottest})
+    single, many = TtlLog(plan, 800), TtlLog(plan, 800)
+    for log in (single, many):
+        log.follow(plan)
+    keys, times_s = key.tolist(), at_s.tolist()
+    for each, at in zip(keys, times_s, strict=True):
+        single.take(each, at)
+    for first in range(0, len(keys), 250):
+        many.take_many(keys[first : first + 250], times_s[first : first + 250])
+    one, other = single.content(), many.content()
+    assert (many.share, other.reads, many.first_s) == (single.share, one.reads, single.first_s)
+    assert other.whole.tolist() == one.whole.tolist()
+    assert other.cells["reads"].sum() == one.cells["reads"].sum()
+    assert many.counts == single.counts
+
+
 def test_a_log_never_outgrows_its_rows_without_hot_keys() -> None:
     log = TtlLog(Plan(0.0, WINDOW_S), 100)
     for number in range(5_000):
