@@ -21,14 +21,15 @@ _LONGEST_S = 10 * 366 * 86_400.0
 # By how much operators may retune a ttl, unless the policy says otherwise.
 _RETUNE_FACTOR = 10.0
 
-_MAY_BE_NONE = ("none_ttl_s", "source_timeout_s", "ttl_min_s", "ttl_max_s")
-_UNITS = {"jitter": "", "early_refresh": "", "max_bytes": " of bytes"}
+_SECONDS_OR_NONE = ("none_ttl_s", "source_timeout_s", "ttl_min_s", "ttl_max_s")
+_MAY_BE_NONE = (*_SECONDS_OR_NONE, "staleness_budget")
+_UNITS = {"jitter": "", "early_refresh": "", "staleness_budget": "", "max_bytes": " of bytes"}
 _NUMBERS = (
     "ttl_s",
     "stale_while_revalidate_s",
     "stale_if_error_s",
     "near_ttl_s",
-    *_MAY_BE_NONE,
+    *_SECONDS_OR_NONE,
     *_UNITS,
 )
 
@@ -76,6 +77,8 @@ class Policy:
             waits for ever.
         ttl_min_s, ttl_max_s: between what `ttl_s` may be retuned while the app runs; by default a
             tenth of it and ten times it.
+        staleness_budget: share of reads, 0 to 1, that may be answered with outdated data where
+            advice or auto-tune chooses `ttl_s`; by default what the app says, 0.05.
         version: part of the key; raise it when the meaning of the value changes.
         tags: names an entry can be invalidated by, or a function of the call's arguments giving
             them.
@@ -101,6 +104,7 @@ class Policy:
     source_timeout_s: float | None = None
     ttl_min_s: float | None = None
     ttl_max_s: float | None = None
+    staleness_budget: float | None = None
     version: int | str = 1
     tags: Tags | None = None
     group: Group | None = None
@@ -123,7 +127,7 @@ class Policy:
                 raise TypeError(f"{name} must be a number{unit}, not {value!r}")
 
     def _refuse_bad_numbers(self) -> None:
-        for name in ("ttl_s", *_MAY_BE_NONE):
+        for name in ("ttl_s", *_SECONDS_OR_NONE):
             seconds = getattr(self, name)
             if seconds is not None and not 0 < seconds <= _LONGEST_S:
                 raise ValueError(
@@ -140,6 +144,10 @@ class Policy:
             raise ValueError(f"jitter is a share of ttl_s from 0 to 0.5, not {self.jitter!r}")
         if not 0 <= self.early_refresh <= 10:
             raise ValueError(f"early_refresh is a number from 0 to 10, not {self.early_refresh!r}")
+        if self.staleness_budget is not None and not 0 <= self.staleness_budget <= 1:
+            raise ValueError(
+                f"staleness_budget is a share of reads from 0 to 1, not {self.staleness_budget!r}"
+            )
         if self.max_bytes <= 0:
             raise ValueError(f"max_bytes must be above 0, not {self.max_bytes!r}")
         if isinstance(self.tags, str):

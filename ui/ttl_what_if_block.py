@@ -31,8 +31,8 @@ def draw_what_if(namespace: str, study: Study, picture: TtlPicture) -> None:
     st.markdown(ttl_words.within(picture, budget))
     if budget != picture.budget:
         st.caption(
-            f"The advice above goes by {wording.share(picture.budget)}, the setting "
-            "`STALENESS_BUDGET`."
+            f"The advice above goes by {wording.share(picture.budget)}: `staleness_budget` of the "
+            "policy, or the setting `STALENESS_BUDGET`."
         )
     _draw_curves(study, picture, ttl_s, budget)
 

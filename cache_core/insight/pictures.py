@@ -62,6 +62,11 @@ def can_be_tuned(policy: Policy) -> bool:
     return not (policy.sliding or policy.keep_by_use) and low_s < high_s
 
 
+def budget_of(policy: Policy, budget: float) -> float:
+    """The share of reads of a namespace that may be outdated; `budget` if its policy has none."""
+    return budget if policy.staleness_budget is None else policy.staleness_budget
+
+
 def studies(
     store: Store,
     policies: Mapping[str, Policy],
@@ -75,7 +80,7 @@ def studies(
     Args:
         policies: the namespaces' own; ttls_s: of those that were retuned.
         counts: lately, for how long sources take.
-        budget: share of reads that may be outdated.
+        budget: share of reads that may be outdated, where a policy says nothing.
     Raises: StoreError.
     """
     names = [name for name, policy in policies.items() if can_be_tuned(policy)]
@@ -83,7 +88,9 @@ def studies(
     for name, logged in read_logged(store, names, now_s).items():
         policy = policies[name]
         source_s = mean_s(counts[name], "source") if name in counts else 0.0
-        observed = logged.observed(policy, ttls_s.get(name, policy.ttl_s), source_s, budget)
+        observed = logged.observed(
+            policy, ttls_s.get(name, policy.ttl_s), source_s, budget_of(policy, budget)
+        )
         found[name] = _study(logged, observed, policy)
     return found
 

@@ -49,7 +49,7 @@ def best_ttl(seen: Namespace) -> Recommendation | None:
         rule_text="Logged reads are replayed under each ttl that the policy allows, and recomputes "
         "tell how often the data changes. Advised is the ttl with the greatest hit rate less "
         f"{wording.points(POINTS_A_DOUBLING)} for each doubling, no longer than keeps the upper "
-        f"end of outdated reads within {wording.share(picture.budget)} (`STALENESS_BUDGET`) and "
+        f"end of outdated reads within {wording.share(picture.budget)} (`staleness_budget`) and "
         f"than was seen. {advice.reason} {advice.fit_text}",
         effect=effect,
         action=Action("retune", advice.ttl_s),

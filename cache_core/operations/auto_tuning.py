@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from cache_core.cache import Cache
 from cache_core.insight.auto_tune import LastChange, next_ttl
-from cache_core.insight.pictures import Study, studies
+from cache_core.insight.pictures import Study, budget_of, studies
 from cache_core.insight.ttl_terms import BUDGET, TooLittle
 from cache_core.keys import ttl_key
 from cache_core.logs import in_short, log
@@ -60,7 +60,7 @@ class AutoTuner:
     ) -> None:
         """Args:
         applies: whether ttls are changed, or only what would be done is found out.
-        budget: share of reads that may be outdated.
+        budget: share of reads that may be outdated, where a policy says nothing.
         every_s: seconds between two rounds of all replicas together.
         clock: Unix time; by default the store's.
         """
@@ -166,7 +166,7 @@ class AutoTuner:
             now_s=now_s,
             low_s=low_s,
             high_s=high_s,
-            budget=self._budget,
+            budget=budget_of(standing.policy, self._budget),
             ttl_s=standing.ttl_s,
             last=None if last is None else LastChange(last.at_s, last.before_s, last.after_s),
         )

@@ -54,6 +54,8 @@ def test_other_durations_out_of_bounds_are_refused(name: str, bad: float) -> Non
         ("jitter", -0.1),
         ("early_refresh", -1),
         ("early_refresh", 11),
+        ("staleness_budget", -0.1),
+        ("staleness_budget", 1.1),
         ("max_bytes", 0),
     ],
 )

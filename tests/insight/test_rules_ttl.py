@@ -45,7 +45,7 @@ def test_a_better_ttl_is_advised_with_all_its_numbers() -> None:
         "least sure: watched for 10 h, less than a day"
     )
     assert (one.severity, one.confidence) == ("High", "medium")
-    assert "5 % (`STALENESS_BUDGET`)" in one.rule_text
+    assert "5 % (`staleness_budget`)" in one.rule_text
     assert "might leave more than 5 %" in one.rule_text
 
 
