@@ -14,6 +14,7 @@ from ui import words
 from ui.access import draw_sign_in
 from ui.app import App
 from ui.job_list import draw_stop
+from ui.learning_frames import plain
 
 IMPORT = "import"
 _FIELDS = ("user", "instruction", "category", "outcome", "ts")
@@ -87,7 +88,7 @@ def draw_import(app: App, actor: Actor) -> None:
         }
     if file is not None:
         st.button(
-            f"Import {file.name}",
+            f"Import {plain(file.name)}",
             type="primary",
             icon=":material/upload:",
             disabled=is_importing(app),
@@ -103,12 +104,12 @@ def draw_import_job(app: App, actor: Actor) -> None:
         return
     if job.state == "running":
         share = min(job.done / job.total, 1.0) if job.total else 0.0
-        st.progress(share, f"{job.title}: {words.count(job.done)} rows read")
+        st.progress(share, f"{plain(job.title)}: {words.count(job.done)} rows read")
         draw_stop(app, job, actor, key="stop_import")
         return
     if job.state == "failed":
         st.error(
-            f"**{job.title}: nothing was imported.** {job.problem}\n\n"
+            f"**{plain(job.title)}: nothing was imported.** {job.problem}\n\n"
             "If the columns have other names, say so above under *Columns with other names*.",
             icon=":material/error:",
         )

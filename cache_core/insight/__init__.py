@@ -1,1 +1,1 @@
-"""What the figures mean: ratings, targets and advice."""
+"""What the figures mean, and what is learned from reads: ratings, advice, TTLs, next reads."""

@@ -27,7 +27,7 @@ from cache_core.cache import Cache
 from cache_core.cached import CachedFunction
 from cache_core.calls import Arguments
 from cache_core.insight.fetch_budget import FetchBudget
-from cache_core.insight.prefetch_limits import Budget, Limits
+from cache_core.insight.prefetch_limits import Allowances, Limits
 from cache_core.insight.prefetch_outcomes import Fetched
 from cache_core.insight.shared_reads import SharedReads
 from cache_core.logs import in_short, log
@@ -88,7 +88,7 @@ class Prefetcher:
         mend_after_fork(self)
 
     def _begin(self) -> None:
-        self.budget = Budget(self.limits, self._monotonic)
+        self.allowances = Allowances(self.limits, self._monotonic)
         self.skipped_steps = 0
         self.looks = 0
         self._places = Background(self.limits.at_once, "cache-prefetch")
@@ -148,7 +148,7 @@ class Prefetcher:
     ) -> list[T | None]:
         """Make calls fresh within the budget; the values of those that are."""
         namespace, arguments = function.namespace, list(calls)
-        if not self.budget.may_look():
+        if not self.allowances.may_look():
             self._cache.recorder.count(namespace, "prefetch_skipped", len(arguments))
             return [None] * len(arguments)
         self.looks += 1
@@ -157,7 +157,7 @@ class Prefetcher:
         begun: list[str] = []
 
         def may_run(number: int) -> bool:
-            if not self.budget.may_fetch(number):
+            if not self.allowances.may_fetch(number):
                 self._cache.recorder.count(namespace, "prefetch_skipped", number)
                 return False
             begun.extend(self.fetched.begin(namespace, keys, chance))
@@ -169,7 +169,7 @@ class Prefetcher:
             for key, read in zip(keys, reads, strict=True):
                 if read is not None and read.outcome == "miss" and key not in fresh_s:
                     fresh_s[key] = read.ttl_left_s
-                    self.budget.took(read.source_s)
+                    self.allowances.took(read.source_s)
                     self.fetched.source_took(namespace, read.source_s)
         finally:
             for key in begun:

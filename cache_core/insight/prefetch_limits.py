@@ -69,7 +69,7 @@ class Allowance:
         self._at = now
 
 
-class Budget:
+class Allowances:
     """The limits as allowances of one process."""
 
     def __init__(self, limits: Limits, monotonic: Callable[[], float]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cache_core.insight.prefetch_limits import Allowance, Budget, Limits
+from cache_core.insight.prefetch_limits import Allowance, Allowances, Limits
 from tests.cache.helpers import Clock
 
 HOUR_S = 3_600
@@ -31,9 +31,9 @@ def test_what_was_spent_beyond_an_allowance_is_owed() -> None:
 
 def test_a_slow_source_uses_up_the_budget_for_a_while() -> None:
     clock = Clock()
-    budget = Budget(Limits(source_share=0.1), clock)
-    assert budget.may_fetch(1)
-    budget.took(12.0)
-    assert not budget.may_fetch(1)
+    allowances = Allowances(Limits(source_share=0.1), clock)
+    assert allowances.may_fetch(1)
+    allowances.took(12.0)
+    assert not allowances.may_fetch(1)
     clock.advance(61)
-    assert budget.may_fetch(1)
+    assert allowances.may_fetch(1)
