@@ -28,6 +28,8 @@ DEFAULT_DATABASE_URL = "sqlite:///data/learning.db"
 # Where Streamlit looks, seen from the working directory; what the last one says counts.
 SECRETS_FILES = (Path("~/.streamlit/secrets.toml"), Path(".streamlit/secrets.toml"))
 
+TOKEN_MIN_CHARS = 20
+
 _DEFAULT = Thresholds()
 
 
@@ -39,6 +41,20 @@ def _three_numbers(given: object) -> Bounds:
     except (TypeError, ValueError):
         raise ValueError("give three numbers with commas between them") from None
     return one, two, three
+
+
+def _long_enough(token: SecretStr | None) -> SecretStr | None:
+    """ValueError for a token that could be guessed, or that does not fit into a header."""
+    if token is not None:
+        text = token.get_secret_value()
+        if len(text) < TOKEN_MIN_CHARS:
+            raise ValueError(f"give it at least {TOKEN_MIN_CHARS} characters")
+        if not text.isascii() or not text.isprintable() or " " in text:
+            raise ValueError("use letters, digits and signs of ASCII, without spaces")
+    return token
+
+
+_Token = Annotated[SecretStr | None, AfterValidator(_long_enough)]
 
 
 def _checked_with(check: Callable[[Bounds], None]) -> AfterValidator:
@@ -75,6 +91,9 @@ class Settings(BaseSettings):
     history_days: int = Field(default=400, ge=1, le=36_500)
     operator_password: SecretStr | None = None
     operate_on_loopback: bool = False
+    # What clients of the HTTP API show: one to look, one to act as well.
+    api_read_token: _Token = None
+    api_operate_token: _Token = None
     streamlit_apps: str = ""
     # E-mail addresses, separated by commas: who acts after signing in with `[auth]`.
     operators: Annotated[

@@ -10,13 +10,11 @@ import streamlit as st
 from streamlit.errors import StreamlitAuthError
 
 from cache_core.operations import Actor, Admission, admit
+from cache_core.operations.access import FORWARDED, LOOPBACK
 from ui import words
 from ui.app import App
 from ui.learning_frames import plain
 
-# What proxies put before a request they pass on.
-_FORWARDED = ("X-Forwarded-For", "Forwarded", "X-Real-Ip")
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _PASS = "operator_pass"  # noqa: S105  # a name in the session, not a password
 _GIVEN = "operator_password_given"
 _PROBLEM = "sign_in_problem"
@@ -53,8 +51,8 @@ def has_actions() -> bool:
 
 def is_bound_to_loopback() -> bool:
     """Whether only this machine reaches the server: not behind a proxy on it, which tells."""
-    is_forwarded = any(st.context.headers.get(name) for name in _FORWARDED)
-    return st.get_option("server.address") in _LOOPBACK and not is_forwarded
+    is_forwarded = any(st.context.headers.get(name) for name in FORWARDED)
+    return st.get_option("server.address") in LOOPBACK and not is_forwarded
 
 
 def providers() -> list[str | None]:

@@ -11,62 +11,47 @@ from cache_core.operations import (
     NotAllowedError,
     WarmPlan,
     WarmReport,
-    clear,
+    starting,
     stop_job,
-    warm,
 )
 from ui import words
 from ui.access import has_actions
 from ui.app import App
 
 WATCHING = "watching_jobs"
-_VERBS = ("clear", "warm")
 
 
 def start_clear(app: App, namespace: str, actor: Actor, then: WarmPlan | None = None) -> None:
-    """Clear a namespace in the background, and warm it afterwards if a plan says with what."""
+    """Clear a namespace in the background, and warm it afterwards if a plan says with what.
 
-    def work(job: Job) -> ClearReport | WarmReport:
-        try:
-            report = clear(
-                app.cache, namespace, actor, app.audit, job.advance, lambda: job.is_stopping
-            )
-            if then is None or report.stopped:
-                return report
-            return _warm(app, job, then, actor, concurrency=2)
-        finally:
-            app.forget_figures()
-
-    title = f"Clear {namespace}" if then is None else f"Clear, then warm {namespace}"
-    app.jobs.start(f"clear {namespace}", title, work)
+    Raises: NotAllowedError for a viewer.
+    """
+    starting.start_clear(
+        app.jobs,
+        app.cache,
+        namespace,
+        actor,
+        app.audit,
+        then=then,
+        when_ended=app.forget_figures,
+    )
 
 
 def start_warm(app: App, plan: WarmPlan, actor: Actor, concurrency: int) -> None:
-    """Warm a namespace in the background."""
-
-    def work(job: Job) -> WarmReport:
-        try:
-            return _warm(app, job, plan, actor, concurrency)
-        finally:
-            app.forget_figures()
-
-    app.jobs.start(f"warm {plan.namespace}", f"Warm {plan.namespace}", work)
-
-
-def _warm(app: App, job: Job, plan: WarmPlan, actor: Actor, concurrency: int) -> WarmReport:
-    return warm(
+    """Warm a namespace in the background. Raises NotAllowedError for a viewer."""
+    starting.start_warm(
+        app.jobs,
         plan,
         actor,
         app.audit,
         concurrency=concurrency,
-        progress=job.advance,
-        should_stop=lambda: job.is_stopping,
+        when_ended=app.forget_figures,
     )
 
 
 def jobs_of_operators(app: App) -> list[Job]:
     """Clearing and warming, newest first."""
-    return [job for job in app.jobs.all() if job.name.partition(" ")[0] in _VERBS]
+    return starting.jobs_of_operators(app.jobs)
 
 
 def draw_jobs(app: App, actor: Actor) -> None:
@@ -121,7 +106,9 @@ def _act_stop(app: App, name: str, actor: Actor) -> None:
 
 def last_job(app: App, namespace: str) -> str:
     """What was last done to a namespace, for its row."""
-    ended = [job for verb in _VERBS if (job := app.jobs.get(f"{verb} {namespace}")) is not None]
+    ended = [
+        job for verb in starting.VERBS if (job := app.jobs.get(f"{verb} {namespace}")) is not None
+    ]
     if not ended:
         return ""
     job = max(ended, key=lambda job: job.began_s)

@@ -85,7 +85,10 @@ def _ask_clear(frame: Frame, actor: Actor, namespace: str, plan: WarmPlan | None
     def confirm() -> None:
         _forget_pending()
         then = plan if st.session_state.get("then_warm") else None
-        start_clear(frame.app, namespace, actor, then)
+        try:
+            start_clear(frame.app, namespace, actor, then)
+        except NotAllowedError as exc:
+            st.toast(str(exc), icon=":material/lock:")
 
     st.button(
         f"Clear {namespace}",
@@ -124,7 +127,10 @@ def _ask_warm(frame: Frame, actor: Actor, plan: WarmPlan) -> None:
 
     def confirm() -> None:
         _forget_pending()
-        start_warm(frame.app, plan, actor, concurrency)
+        try:
+            start_warm(frame.app, plan, actor, concurrency)
+        except NotAllowedError as exc:
+            st.toast(str(exc), icon=":material/lock:")
 
     st.button(
         f"Warm {number}",

@@ -14,6 +14,7 @@ from cache_core.exporters.watched import DROPPED, IS_DOWN, LOST, PENDING, Watche
 try:
     from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, Metric
     from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+    from prometheus_client.exposition import choose_encoder
     from prometheus_client.registry import Collector
 except ImportError as exc:
     raise ImportError(
@@ -39,7 +40,8 @@ class PrometheusRecorder:
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         """`registry`: by default the one that `prometheus_client` exposes."""
-        self._metrics = _metrics_in(REGISTRY if registry is None else registry)
+        self._registry = REGISTRY if registry is None else registry
+        self._metrics = _metrics_in(self._registry)
         self._reads: dict[tuple[str, Outcome, Cause | None], _ReadMetrics] = {}
 
     def read(self, event: ReadEvent) -> None:
@@ -76,6 +78,12 @@ class PrometheusRecorder:
         not kept alive.
         """
         self._metrics.states.watched.add(cache)
+
+    def scrape(self, accept: str) -> tuple[str, bytes]:
+        """Content type and bytes of all that the registry holds, in the format that an `Accept`
+        header asks for: OpenMetrics, or Prometheus' older text."""
+        encode, content_type = choose_encoder(accept)
+        return content_type, encode(self._registry)
 
     def close(self) -> None:
         """Nothing is held."""

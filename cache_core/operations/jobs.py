@@ -64,17 +64,21 @@ class Jobs:
 
     def start(self, name: str, title: str, work: Work) -> Job:
         """Begin `work(job)`; while a job of that name runs, that one is returned instead."""
+        return self.begin(name, title, work)[0]
+
+    def begin(self, name: str, title: str, work: Work) -> tuple[Job, bool]:
+        """As `start`, and whether it is this work that now runs."""
         with self._lock:
             there = self._jobs.get(name)
             if there is not None and there.state == "running":
-                return there
+                return there, False
             job = Job(name, title, self._clock())
             self._jobs[name] = job
             job._thread = threading.Thread(
                 target=self._run, args=(job, work), name=f"job-{name}", daemon=True
             )
             job._thread.start()
-            return job
+            return job, True
 
     def _run(self, job: Job, work: Work) -> None:
         state: State = "failed"

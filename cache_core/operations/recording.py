@@ -6,6 +6,7 @@ The audit says that it was done and how much came of it; never whose text or nam
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import BinaryIO
 
 from sqlalchemy import Engine
@@ -62,13 +63,16 @@ def record_outcome(
     text: str,
     category: str,
     score: float,
+    at: datetime | None = None,
 ) -> Recorded:
     """Store one outcome, 0 (failed) to 1 (succeeded), and forget what it touches.
 
+    Args:
+        at: when, with a zone; now by default.
     Raises: NotAllowedError for a viewer; ValueError saying what is wrong with the outcome.
     """
     with audit.deed(actor, "record", "one outcome") as deed:
         require_operator(actor, "Recording an outcome")
-        recorded = views.record_outcome(user, text, category, score)
+        recorded = views.record_outcome(user, text, category, score, at)
         deed.after = "1 outcome added"
     return recorded

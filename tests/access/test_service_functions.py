@@ -92,6 +92,15 @@ class World:
             "undo_retune": {"cache": self.cache, "namespace": "ns"},
             "put_back_tuned": {"cache": self.cache},
             "warm": {"plan": WarmPlan(self.views.stats, [("ada",)])},
+            "start_clear": {
+                "jobs": self.jobs,
+                "cache": self.cache,
+                "namespace": "dashboard.stats",
+            },
+            "start_warm": {
+                "jobs": self.jobs,
+                "plan": WarmPlan(self.views.stats, [("ada",)]),
+            },
             "stop_job": {"jobs": self.jobs, "name": "warm ns"},
             "Dismissals.dismiss": {
                 "self": self.dismissals,
@@ -185,6 +194,9 @@ def test_an_operator_may_and_is_in_the_audit(world: World, name: str) -> None:
     """Else the calls above may be refused for another reason."""
     actor = Actor("ada@example.org", "operator")
     acting_functions()[name](**world.calls()[name], actor=actor, audit=world.audit)
+    for job in world.jobs.all():
+        if job.name != "warm ns":  # which runs until the end of the test
+            job.join(10)
     told = {(record.actor, record.result) for record in world.new_records()}
     assert told == {("ada@example.org", "done")}
 
