@@ -14,17 +14,30 @@ import streamlit as st
 from starlette.middleware import Middleware
 
 from cache_core.api import routes
-from ui.app import get_app
+from cache_core.exporters.prometheus import PrometheusRecorder
+from cache_core.operations.access import LOOPBACK
+from ui.app import App, get_app
 from ui.visitors import VisitorCookie
 
 _log = logging.getLogger("cache_core")
+
+
+_counting = PrometheusRecorder()
+
+
+def _service() -> App:
+    """The app, whose reads are counted for /metrics too."""
+    opened = get_app()
+    opened.cache.observe(_counting)
+    _counting.watch(opened.cache)
+    return opened
 
 
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[None]:
     """Open cache and database before the first visitor; hand the figures over at the end."""
     try:
-        opened = await asyncio.to_thread(get_app)
+        opened = await asyncio.to_thread(_service)
     except ValueError as exc:  # the pages say so too, and what to do
         _log.error("a setting will not do: %s", exc)
         yield
@@ -36,7 +49,11 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
 # Streamlit finds this by its name and by the call, without running the file.
 app = st.App(
     "streamlit_app.py",
-    routes=routes(lambda: get_app().cache),
+    routes=routes(
+        _service,
+        scrape=_counting.scrape,
+        is_bound_to_loopback=lambda: st.get_option("server.address") in LOOPBACK,
+    ),
     lifespan=lifespan,
     middleware=[Middleware(VisitorCookie)],
 )

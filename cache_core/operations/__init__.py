@@ -34,6 +34,7 @@ from cache_core.operations.jobs import Job, Jobs, stop_job
 from cache_core.operations.recording import import_records, record_outcome
 from cache_core.operations.replaying import replay_upload
 from cache_core.operations.retuning import retune, ttl_now_s
+from cache_core.operations.starting import start_clear, start_warm
 from cache_core.operations.tuned_ttls import UNDO
 from cache_core.operations.warming import WarmPlan, WarmReport, warm
 
@@ -76,6 +77,8 @@ __all__ = [
     "record_outcome",
     "replay_upload",
     "retune",
+    "start_clear",
+    "start_warm",
     "stop_auto_tune",
     "stop_job",
     "tag_in_audit",

@@ -17,7 +17,10 @@ State = Literal["running", "done", "failed"]
 
 @dataclass(slots=True)
 class Job:
-    """Work on a thread of its own. `done` of `total` (None: unknown) steps; `result` when done."""
+    """Work on a thread of its own. `done` of `total` (None: unknown) steps; `result` when done.
+
+    `problem`: of the `error` that ended it, in words.
+    """
 
     name: str
     title: str
@@ -27,6 +30,7 @@ class Job:
     total: int | None = None
     result: Any = None
     problem: str | None = None
+    error: BaseException | None = None
     ended_s: float | None = None
     _stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
@@ -87,6 +91,7 @@ class Jobs:
             state = "done"
         except BaseException as exc:  # noqa: BLE001  # any work may come here; the page shows it
             log.warning("job_failed", "%s failed: %s", job.title, in_short(exc), job=job.name)
+            job.error = exc
             job.problem = str(exc) or type(exc).__name__
         # The state last: who sees the end sees all of it.
         job.ended_s = self._clock()
