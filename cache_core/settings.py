@@ -12,7 +12,14 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from cache_core.emails import checked_emails
@@ -51,6 +58,13 @@ def _long_enough(token: SecretStr | None) -> SecretStr | None:
             raise ValueError(f"give it at least {TOKEN_MIN_CHARS} characters")
         if not text.isascii() or not text.isprintable() or " " in text:
             raise ValueError("use letters, digits and signs of ASCII, without spaces")
+    return token
+
+
+def _another_one(token: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+    """ValueError if readers, who know theirs, could act with it."""
+    if token is not None and token == info.data.get("api_read_token"):
+        raise ValueError("must differ from API_READ_TOKEN")
     return token
 
 
@@ -93,7 +107,7 @@ class Settings(BaseSettings):
     operate_on_loopback: bool = False
     # What clients of the HTTP API show: one to look, one to act as well.
     api_read_token: _Token = None
-    api_operate_token: _Token = None
+    api_operate_token: Annotated[_Token, AfterValidator(_another_one)] = None
     streamlit_apps: str = ""
     # E-mail addresses, separated by commas: who acts after signing in with `[auth]`.
     operators: Annotated[

@@ -75,6 +75,7 @@ def _app(scrape: metrics.Scrape) -> FastAPI:
         app.include_router(part.router)
     for kind in (
         HTTPException, RequestValidationError, NotAllowedError, StoreError, SQLAlchemyError,
+        Exception,  # told, and raised once more, for the gate to log
     ):  # fmt: skip
         app.add_exception_handler(kind, tell)
     app.openapi = partial(schema.describe, app)  # type: ignore[method-assign]

@@ -51,16 +51,12 @@ class Gate:
         try:
             async with asyncio.timeout(self._within_s) as timer:
                 await self._pass_on(scope, receive, sender)
-        except TimeoutError as exc:
-            problem = _too_long(self._within_s) if timer.expired() else problem_of(exc)
         except Exception as exc:  # noqa: BLE001  # any error of a route ends here, told and logged
-            problem = problem_of(exc)
+            problem = _too_long(self._within_s) if timer.expired() else problem_of(exc)
             if problem.status_code == 500:
                 log.error("api_failed", "%s %s: %s", scope["method"], scope["path"], in_short(exc))
-        else:
-            return
-        if not sender.has_begun:
-            await respond(problem, scope["path"])(scope, receive, sender)
+            if not sender.has_begun:
+                await respond(problem, scope["path"])(scope, receive, sender)
 
     async def _pass_on(self, scope: Scope, receive: Receive, sender: _Sender) -> None:
         service = await run_in_threadpool(self._service)
