@@ -45,6 +45,7 @@ def draw_configuration() -> None:
         ("Operators by e-mail", words.plural(len(settings.operators), "address", "addresses"),
          "OPERATORS, and a provider in [auth]"),
         ("Sign-in provider", _provider(), "[auth] in the secrets"),
+        ("Tokens of the HTTP API", _tokens(), "API_READ_TOKEN, API_OPERATE_TOKEN"),
         ("You are", f"{actor.role} ({actor.name})", ""),
     ]  # fmt: skip
     st.dataframe(
@@ -53,6 +54,13 @@ def draw_configuration() -> None:
         width="stretch",
         height="content",
     )
+
+
+def _tokens() -> str:
+    settings = app.settings
+    names = {"read": settings.api_read_token, "operate": settings.api_operate_token}
+    given = [name for name, token in names.items() if token]
+    return ", ".join(given) or "none: only this machine is answered"
 
 
 def _database() -> str:

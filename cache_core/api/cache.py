@@ -26,6 +26,7 @@ HEALTH = "/api/cache/health"
     "/health",
     response_model=Health,
     responses={503: {"model": Health, "description": "The store does not answer."}},
+    openapi_extra={"security": [{}]},  # beside the token: it may be left out
 )
 async def health(request: Request) -> Response:
     """200 while the store answers; 503 while it does not and reads go to their source, and when a

@@ -52,14 +52,14 @@ InPath = Annotated[Namespace, Path()]
     response_model=ClearPreview | Cleared,
     responses={
         **STARTS,
-        202: {"model": JobState, "description": "A namespace: it is void, and goes."},
+        202: {"model": JobState, "description": "A namespace: it is under way."},
     },
     dependencies=[Depends(json_only)],
 )
 async def clear(request: Request, asked: ClearRequest) -> Response:
     """Clear a namespace (202, a job), a tag or an entry (200), or count what a clear would remove.
 
-    A namespace is void at once, for all replicas; the job frees what it occupies.
+    The first step of the job voids the namespace, for all replicas; then it frees what it occupies.
     """
     actor = caller_of(request).actor
 
@@ -181,7 +181,7 @@ def _job(service: Service, verb: str, namespace: str) -> Job:
 def _plan(service: Service, namespace: str) -> WarmPlan:
     plans = views_of(service).warm_plan()
     if namespace not in plans:
-        raise wrong(f"what can be warmed: {', '.join(sorted(plans))}", "namespace")
+        raise Problem(409, f"What can be warmed: {', '.join(sorted(plans))}.", kind="not-warmable")
     function, arguments = plans[namespace]
     return WarmPlan(function, arguments)
 

@@ -30,6 +30,7 @@ TITLES = {
     "misconfigured": "A setting will not do",
     "took-too-long": "The answer took too long",
     "caching-off": "Caching is off",
+    "not-warmable": "Nothing is known to warm it with",
     "under-way": "The same is under way",
 }
 _RETRY_S = 5

@@ -63,7 +63,10 @@ WRITES: dict[int | str, dict[str, Any]] = {
 }
 STARTS: dict[int | str, dict[str, Any]] = {
     **WRITES,
-    409: _problem("Caching is off, or the same is under way.", Location="the job under way"),
+    409: _problem(
+        "Caching is off, nothing to warm it with, or the same is under way.",
+        Location="the job under way",
+    ),
 }
 
 

@@ -126,7 +126,7 @@ def test_a_warm_computes_what_is_not_fresh(store: Store, make_world: MakeWorld) 
 
 
 def test_what_cannot_be_warmed_is_told_with_what_can(world: World) -> None:
-    problem = is_problem(world.ask(WARM, {"namespace": "learning.analysis"}, token=OPERATE), 422)
+    problem = is_problem(world.ask(WARM, {"namespace": "learning.analysis"}, token=OPERATE), 409)
     assert "dashboard.stats, learning.categories" in problem["detail"]
 
 
