@@ -68,7 +68,10 @@ def _app(scrape: metrics.Scrape) -> FastAPI:
         redirect_slashes=False,
         # What is exported of this process, `exporters` decide; a query holds names of users.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
-        dependencies=[Depends(HTTPBearer(auto_error=False, description="one of the two tokens"))],
+        dependencies=[
+            Depends(HTTPBearer(auto_error=False, description="one of the two tokens")),
+            Depends(schema.known_parameters),
+        ],
     )
     app.state.workers, app.state.looks, app.state.scrape = Workers(), Looks(), scrape
     for part in (dashboard, learning, cache, operating, metrics):

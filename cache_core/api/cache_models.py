@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
 from cache_core.api.models import Given, Told
 from cache_core.insight.ratings import Rating, rate
@@ -118,11 +118,16 @@ class CacheMetrics(BaseModel):
         )
 
 
+def _whole(given: object) -> object:
+    """JSON knows one kind of number: 2.0 is a whole one."""
+    return int(given) if isinstance(given, float) and given.is_integer() else given
+
+
 class WarmRequest(Given):
     """Compute what is likely to be asked for; `dry_run`: only say how much that is."""
 
     namespace: Namespace
-    concurrency: Annotated[int, Field(ge=1, le=CONCURRENCY_MAX, strict=True)] = 2
+    concurrency: Annotated[int, Field(ge=1, le=CONCURRENCY_MAX), BeforeValidator(_whole)] = 2
     dry_run: bool = False
 
 

@@ -20,9 +20,12 @@ InstructionText = Annotated[str, Field(min_length=1, max_length=TEXT_MAX_CHARS)]
 
 
 class Given(BaseModel):
-    """What is posted. Unknown members are refused: a typing error must not pass for a default."""
+    """What is posted. Unknown members are refused: a typing error must not pass for a default.
 
-    model_config = ConfigDict(extra="forbid")
+    Types are those of JSON: "1" is no number.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class Told(BaseModel):
@@ -224,7 +227,7 @@ class OutcomeRequest(Given):
     text: InstructionText
     category: CategoryName
     score: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-    at: AwareDatetime | None = None
+    at: Annotated[AwareDatetime | None, Field(strict=False)] = None
 
 
 class Recorded(Told):

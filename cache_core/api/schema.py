@@ -9,7 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, ConfigDict, Field
 
-from cache_core.api.problems import MEDIA_TYPE, Problem
+from cache_core.api.problems import MEDIA_TYPE, Problem, invalid
 
 SCHEMA = "/api/openapi.json"
 
@@ -85,6 +85,16 @@ CACHED: dict[int | str, dict[str, Any]] = {
     200: {"headers": _OF_READS},
     304: {"description": "The client has it.", "headers": _OF_READS},
 }
+
+
+async def known_parameters(request: Request) -> None:
+    """Refuse others: ?usr=ada must not pass for a question about everybody."""
+    known = [field.alias for field in request.scope["route"].dependant.query_params]
+    unknown = [name for name in request.query_params if name not in known]
+    if unknown:
+        there_are = f"there are: {', '.join(known)}" if known else "there are none"
+        name = unknown[0][:100]
+        raise invalid([{"detail": f"{name}: no such parameter; {there_are}", "parameter": name}])
 
 
 async def json_only(request: Request) -> None:

@@ -27,7 +27,11 @@ SENTINEL = "sentinel-"
 def state_of(name: str, request: pytest.FixtureRequest) -> dict[str, str]:
     """The variables of one state of the app, each with all the secrets it can have."""
     dead_database = f"postgresql://ada:{DATABASE_PASSWORD}@127.0.0.1:{free_port()}/learning"
-    found = {"OPERATOR_PASSWORD": OPERATOR_PASSWORD}
+    found = {
+        "OPERATOR_PASSWORD": OPERATOR_PASSWORD,
+        "API_READ_TOKEN": f"{SENTINEL}api-read-token",
+        "API_OPERATE_TOKEN": f"{SENTINEL}api-operate-token",
+    }
     match name:
         case "memory":
             pass

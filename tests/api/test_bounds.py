@@ -102,6 +102,12 @@ def test_a_validation_problem_points_at_each_place_and_repeats_no_value(world: W
     assert parameter["errors"][0]["parameter"] == "window"
 
 
+@pytest.mark.parametrize("path", [f"{STATS}?usr=ada", "/metrics?x=1", f"{STATS}?=1"])
+def test_a_parameter_there_is_not_is_refused(world: World, path: str) -> None:
+    """Else a typing error would be answered for everybody."""
+    assert "no such parameter" in is_problem(world.ask(path, token=READ), 422)["detail"]
+
+
 def test_a_method_a_route_does_not_know_is_405_with_those_it_does(world: World) -> None:
     answer = world.ask(STATS, method="POST", token=OPERATE)
     is_problem(answer, 405)

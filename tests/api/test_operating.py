@@ -102,6 +102,7 @@ def test_an_entry_is_cleared_by_its_key(world: World) -> None:
         {"tag": ""},
         {"tag": " "},
         {"everything": True},
+        {"namespace": STATS, "dry_run": "yes"},
     ],
 )
 def test_what_to_clear_has_to_be_said_exactly(world: World, body: dict[str, object]) -> None:
@@ -202,6 +203,8 @@ def test_an_outcome_is_recorded_and_seen_by_the_next_read(
     [
         {"score": 1.5},
         {"score": "NaN"},
+        {"score": "0.5"},
+        {"score": True},
         {"at": "2026-01-02T03:04:05"},
         {"at": "1970-01-01T00:00:00Z"},
         {"user": ""},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
@@ -37,8 +39,16 @@ SETTINGS = settings(
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("mode", GenerationMode)
-@pytest.mark.parametrize(("path", "method"), ROUTES)
+@pytest.mark.parametrize(
+    ("path", "method", "mode"),
+    [
+        (path, method, mode)
+        for path, method in ROUTES
+        for mode in GenerationMode
+        # It takes nothing, so there is nothing to get wrong.
+        if (path, mode) != ("/api/cache/health", GenerationMode.NEGATIVE)
+    ],
+)
 def test_every_answer_is_as_the_schema_says(
     world: World, path: str, method: str, mode: GenerationMode
 ) -> None:
@@ -47,7 +57,7 @@ def test_every_answer_is_as_the_schema_says(
 
     @SETTINGS
     @given(case=operation.as_strategy(generation_mode=mode))
-    def tried(case: schemathesis.Case) -> None:
+    def tried(case: schemathesis.Case[Any]) -> None:
         case.call_and_validate(
             headers={"Authorization": f"Bearer {OPERATE}"},
             excluded_checks=[positive_data_acceptance] if path in STRICTER else [],
