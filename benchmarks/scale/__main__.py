@@ -10,189 +10,76 @@ checked against what had been written and invalidated before the read began.
 from __future__ import annotations
 
 import argparse
-import os
-import tempfile
-import time
-from typing import Any
 
-from sqlalchemy import func, select
+from benchmarks import machine
+from benchmarks.figures import Section, Table, ms
+from benchmarks.scale.load import BACK_AT, KILLED_AT, USERS, Found, Load, Phase, run
+from benchmarks.scale.worker import CLEARERS, WRITERS
 
-from benchmarks import machine, processes
-from benchmarks.figures import Section, Table
-from benchmarks.scale.worker import WRITERS, work
-from cache_core.database import open_database
-from cache_core.learning.models import Outcome
-from cache_core.stores import open_store
-from cache_core.telemetry import WINDOWS, MetricsReader
-from cache_core.telemetry.histogram import Histogram
-from tests.servers.postgres import PostgresServer
-from tests.servers.redis_cluster import RedisCluster
-
-_USERS = 48
-_STARTING_S = 15.0
-_ENDING_S = 60.0
-_PREFIX = "scale"
+_SHARES = (KILLED_AT, BACK_AT - KILLED_AT, 1 - BACK_AT)
 
 
 def main() -> None:
     """The command line."""
+    usual = Load()
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.scale",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--seconds", type=float, default=180.0, help="of load; 600 at most")
-    parser.add_argument("--processes", type=int, default=4, help="8 at most")
-    parser.add_argument("--threads", type=int, default=32, help="of each process; 64 at most")
-    parser.add_argument("--replicas", type=int, default=0, help="of each primary")
-    options = parser.parse_args()
-    if options.seconds > 600 or options.processes > 8 or not WRITERS < options.threads <= 64:
+    parser.add_argument("--seconds", type=float, default=usual.seconds, help="600 at most")
+    parser.add_argument("--processes", type=int, default=usual.processes, help="8 at most")
+    parser.add_argument("--threads", type=int, default=usual.threads, help="of each; 64 at most")
+    parser.add_argument("--replicas", type=int, default=usual.replicas, help="of each primary")
+    load = Load(**vars(parser.parse_args()))
+    if load.seconds > 600 or load.processes > 8 or not WRITERS + CLEARERS < load.threads <= 64:
         parser.error("the load is bounded: see --help")
     for name, said in machine.described().items():
         print(f"- {name}: {said}")
-    print()
-    print(_measured(options).markdown())
+    print("\n" + section(load, run(load)).markdown())
 
 
-def _measured(options: argparse.Namespace) -> Section:
-    postgres = PostgresServer()
-    cluster = RedisCluster(replicas=options.replicas, node_timeout_ms=2_000)
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            return _run(options, postgres.new_database(), cluster, folder)
-    finally:
-        cluster.stop()
-        postgres.stop()
-
-
-def _run(options: argparse.Namespace, database: str, cluster: RedisCluster, folder: str) -> Section:
-    begins_s = time.time() + _STARTING_S
-    killed_s, back_s = (begins_s + options.seconds * part for part in (0.35, 0.55))
-    until_s = begins_s + options.seconds
-    os.environ |= {
-        "REDIS_URL": cluster.url,
-        "DATABASE_URL": database,
-        "CACHE_PREFIX": _PREFIX,
-        "SCALE_PROCESSES": str(options.processes),
-    }
-    open_database(database).dispose()
-    running = [
-        processes.start(
-            work,
-            number=number,
-            threads=options.threads,
-            users=_USERS,
-            folder=folder,
-            until_s=until_s,
-            phases=[killed_s, back_s],
-        )
-        for number in range(options.processes)
-    ]
-    try:
-        _sleep_until(killed_s)
-        victim = cluster.primaries[1]
-        victim.kill()
-        _sleep_until(back_s)
-        victim.restart()
-        results = [one.result(until_s - time.time() + _ENDING_S) for one in running]
-    finally:
-        for one in running:
-            one.end()
-    return _section(options, results, _rows(database), _counted(cluster.url))
-
-
-def _sleep_until(at_s: float) -> None:
-    time.sleep(max(0.0, at_s - time.time()))
-
-
-def _rows(database: str) -> int:
-    engine = open_database(database)
-    try:
-        with engine.connect() as connection:
-            return int(connection.execute(select(func.count(Outcome.id))).scalar_one())
-    finally:
-        engine.dispose()
-
-
-def _counted(url: str) -> int:
-    """Reads of all processes, as the monitor counts them over the hours of the run."""
-    store = open_store(url, prefix=_PREFIX)
-    try:
-        return MetricsReader(store).read(WINDOWS["24h"]).overall().reads
-    finally:
-        store.close()
-
-
-def _section(
-    options: argparse.Namespace, results: list[dict[str, Any]], rows: int, counted: int
-) -> Section:
-    phases = []
-    reads = 0
-    for number, phase in enumerate(results[0]["phases"]):
-        times = Histogram()
-        outcomes: dict[str, int] = {}
-        slowest_s = 0.0
-        for result in results:
-            part = result["phases"][number]
-            times.merge(Histogram.from_json(part["times"]))
-            slowest_s = max(slowest_s, part["slowest_s"])
-            for name, count in part["outcomes"].items():
-                outcomes[name] = outcomes.get(name, 0) + count
-        reads += times.count
-        phases.append(_phase_row(options, phase["phase"], times, outcomes, slowest_s))
-    written, cleared = (sum(result[name] for result in results) for name in ("written", "cleared"))
-    raised = {name: count for result in results for name, count in result["raised"].items()}
-    checks = [
-        [
-            "answers older or newer than allowed",
-            f"{sum(r['wrongs'] for r in results)} of {reads:,}",
-        ],
-        ["calls that raised", f"{sum(raised.values())}"],
-        ["outcomes written, rows in the database", f"{written:,}, {rows:,}"],
-        ["namespaces and keys cleared", f"{cleared:,}"],
-        ["invalidations waiting at the end", f"{sum(r['pending'] for r in results)}"],
-        ["invalidations dropped", f"{sum(r['dropped'] for r in results)}"],
-        ["reads made, reads in the monitor's figures", f"{reads:,}, {counted:,}"],
-    ]
-    notes = [line for result in results for line in result["wrong"]]
-    notes += [f"{count} x {name}" for name, count in raised.items()]
+def section(load: Load, found: Found) -> Section:
+    """The run as tables."""
     text = (
-        f"{options.processes} processes of {options.threads} threads ({WRITERS} write, 1 clears, "
-        f"the others read without a pause) for {options.seconds:g} s; {_USERS} users; three "
-        f"primaries with {options.replicas} replicas each; one is killed (SIGKILL) after 35 % of "
-        "the time and comes back empty after 55 %."
+        f"{load.processes} processes of {load.threads} threads ({WRITERS} write, {CLEARERS} clear, "
+        f"the others read without a pause) for {load.seconds:g} s; {USERS} users; three primaries "
+        f"with {load.replicas} replicas each; one is killed (SIGKILL) after {KILLED_AT:.0%} of the "
+        f"time and comes back empty after {BACK_AT:.0%}."
     )
-    columns = (
-        "phase",
-        "reads",
-        "reads/s",
-        "hit",
-        "miss",
-        "bypass",
-        "p50, ms",
-        "p99, ms",
-        "slowest, s",
+    notes = [*found.wrong, *(f"{count} x {name}" for name, count in found.raised.items())]
+    phases = Table(
+        ("", "reads", "reads/s", "hit", "miss", "bypass", "p50, ms", "p99, ms", "slowest, s"),
+        [
+            _row(phase, load.seconds * share)
+            for phase, share in zip(found.phases, _SHARES, strict=True)
+        ],
     )
-    tables = [Table(columns, phases), Table(("check", "found"), checks)]
-    return Section("scale", "A node dies under load", "\n\n".join([text, *notes]), tables)
+    checks = Table(
+        ("check", "found"),
+        [
+            ["answers older or newer than allowed", f"{found.wrongs:,} of {found.reads:,}"],
+            ["calls that raised", f"{found.raised.total():,}"],
+            ["outcomes written; rows in the database", f"{found.written:,}; {found.rows:,}"],
+            ["namespaces and keys cleared meanwhile", f"{found.cleared:,}"],
+            ["invalidations waiting at the end; dropped", f"{found.pending}; {found.dropped}"],
+            ["reads made; reads in the figures", f"{found.reads:,}; {found.counted:,}"],
+        ],
+    )
+    title = "A node dies under load"
+    return Section("scale", title, "\n\n".join([text, *notes]), [phases, checks])
 
 
-def _phase_row(
-    options: argparse.Namespace,
-    name: str,
-    times: Histogram,
-    outcomes: dict[str, int],
-    slowest_s: float,
-) -> list[str]:
-    seconds = options.seconds * {"before": 0.35, "node down": 0.20, "node back": 0.45}[name]
-    shares = [outcomes.get(one, 0) / max(1, times.count) for one in ("hit", "miss", "bypass")]
+def _row(phase: Phase, seconds: float) -> list[str]:
+    count = phase.times.count
+    shares = [phase.outcomes[one] / max(1, count) for one in ("hit", "miss", "bypass")]
     return [
-        name,
-        f"{times.count:,}",
-        f"{times.count / seconds:,.0f}",
+        phase.name,
+        f"{count:,}",
+        f"{count / seconds:,.0f}",
         *(f"{share:.1%}" for share in shares),
-        *(f"{(times.quantile_s(q) or 0) * 1e3:.1f}" for q in (0.5, 0.99)),
-        f"{slowest_s:.2f}",
+        *(ms(phase.times.quantile_s(share) or 0.0) for share in (0.5, 0.99)),
+        f"{phase.slowest_s:.2f}",
     ]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import threading
 import time
@@ -20,7 +19,6 @@ from cache_core import Cache, connect
 from cache_core.database import open_database
 from cache_core.learning.views import LearningViews
 from cache_core.settings import load_settings
-from cache_core.telemetry import SharedRecorder
 from cache_core.telemetry.histogram import Histogram
 
 WRITERS, CLEARERS = 3, 1
@@ -132,15 +130,22 @@ def name_of(user: int) -> str:
 
 
 def work(
-    number: int, threads: int, users: int, folder: str, until_s: float, phases: list[float]
+    number: int,
+    processes: int,
+    threads: int,
+    users: int,
+    folder: str,
+    until_s: float,
+    phases: list[float],
 ) -> dict[str, Any]:
-    """Run all threads of process `number` until `until_s` (Unix time); what they saw."""
+    """Run all threads of process `number` of `processes` until `until_s` (Unix time); what they
+    saw."""
     settings = load_settings()
     cache = connect(settings)
     engine = open_database(settings.database_url.get_secret_value())
     versions = Versions(Path(folder) / "versions", users)
     worker = Worker(cache, engine, versions, users, Phases(*phases))
-    own = [user for user in range(users) if user % int(os.environ["SCALE_PROCESSES"]) == number]
+    own = [user for user in range(users) if user % processes == number]
     tallies = [Tally() for _ in range(threads)]
 
     def run(thread: int) -> None:
@@ -178,7 +183,6 @@ def _role(
 
 def _result(worker: Worker, tallies: list[Tally]) -> dict[str, Any]:
     cache = worker.cache
-    recorder = next(one for one in cache.recorder.recorders if isinstance(one, SharedRecorder))
     phases: list[dict[str, Any]] = []
     for phase, name in enumerate(PHASES):
         times, outcomes = Histogram(), Counter[str]()
@@ -204,5 +208,4 @@ def _result(worker: Worker, tallies: list[Tally]) -> dict[str, Any]:
         "cleared": sum(tally.cleared for tally in tallies),
         "pending": cache.pending_invalidations,
         "dropped": cache.dropped_invalidations,
-        "lost_periods": recorder.lost_periods,
     }
