@@ -118,8 +118,7 @@ class Exchange:
     def _judged(self, answer: object, response: Response, added: RawHeaders) -> Kept | NotKept:
         rules = self._endpoint.rules
         why = rules.why_not(response, [*self._before, *added])
-        if why is None and self._has_new_tasks():
-            why = "background"
+        why = why or self._why_not_beside()
         if why is None:
             return rules.kept(response, added)
         is_failure = response.status_code in _FAILURES and not is_streamed(response)
@@ -133,8 +132,12 @@ class Exchange:
             return []
         return [header for header in self._reply.raw_headers if header not in self._before]
 
-    def _has_new_tasks(self) -> bool:
-        return self._tasks is not None and len(self._tasks.tasks) > self._task_count
+    def _why_not_beside(self) -> str | None:
+        """Why an answer is not kept because of what the endpoint did beside giving it."""
+        if self._tasks is not None and len(self._tasks.tasks) > self._task_count:
+            return "background"
+        session = self.request.scope.get("session")
+        return "session" if self._endpoint.rules.is_of_session(session) else None
 
     # Answers
 

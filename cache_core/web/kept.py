@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from starlette.responses import FileResponse, Response, StreamingResponse
 
@@ -55,13 +56,14 @@ class Rules:
 
     `statuses`: of those that are. `headers`: names of those kept, lower case; None keeps all that
     are not of one connection or one answer. `vary`: request headers that are part of the key.
-    `is_by_user`: whether the user is.
+    `is_by_user`: whether the user is. `is_shared`: answers are the same for everybody.
     """
 
     statuses: frozenset[int]
     headers: frozenset[str] | None
     vary: frozenset[str]
     is_by_user: bool
+    is_shared: bool
 
     def kept(self, response: Response, more: RawHeaders) -> Kept:
         """What the store gets of a response and of headers that go with it."""
@@ -94,6 +96,16 @@ class Rules:
         if self._varies(elements(values_of(headers, "vary"))):
             return "vary"
         return None
+
+    def is_of_session(self, session: Any) -> bool:
+        """Whether an answer is not kept because of its request's session.
+
+        One that was altered is followed by Set-Cookie, further out than we see; what was read from
+        it may stand in the answer, a token against forgery for example.
+        """
+        if getattr(session, "modified", False):
+            return True
+        return getattr(session, "accessed", False) and not (self.is_by_user or self.is_shared)
 
     def _is_forbidden(self, directives: set[str]) -> bool:
         names = {directive.partition("=")[0].rstrip() for directive in directives}

@@ -79,12 +79,13 @@ def cached_route(
         headers=None if headers is None else frozenset(_names("headers", headers)),
         vary=frozenset(_checked_vary(asking_vary)),
         is_by_user=user is not None,
+        is_shared=is_shared,
     )
     wanted = None if query is None else frozenset(_texts("query", query))
     policy = _policy(policy, early_refresh, rules)
 
     def decorate(endpoint: E) -> E:
-        signature = _checked_signature(endpoint, answers, is_shared=is_shared)
+        signature = _checked_signature(endpoint, answers)
         asking = Asking(
             query=wanted,
             vary=asking_vary,
@@ -177,21 +178,21 @@ def _by_exchange(
 # What is refused
 
 
-def _checked_signature(endpoint: Any, answers: Rules, *, is_shared: bool) -> inspect.Signature:
+def _checked_signature(endpoint: Any, answers: Rules) -> inspect.Signature:
     if not callable(endpoint) or inspect.isclass(endpoint):
         raise TypeError(
             f"a cached route is a function, not {endpoint!r}; decorate a class's methods"
         )
     if inspect.isgeneratorfunction(endpoint) or inspect.isasyncgenfunction(endpoint):
-        raise TypeError(f"{endpoint.__qualname__} yields its answer: what is streamed is not kept")
+        raise TypeError(f"{endpoint!r} yields its answer: what is streamed is not kept")
     signature = signature_of(endpoint)
-    if answers.is_by_user or is_shared:
+    if answers.is_by_user or answers.is_shared:
         return signature
     for header in headers_read(signature):
         # Requests with Authorization pass the cache by.
         if header not in answers.vary and header != "authorization":
             raise ValueError(
-                f"{endpoint.__qualname__} or a dependency of it reads the header {header!r}, which "
+                f"{endpoint!r} or a dependency of it reads the header {header!r}, which "
                 "is no part of the key: name it in vary=, say whose the answers are with user=, or "
                 "that they are the same for everybody with is_shared=True"
             )

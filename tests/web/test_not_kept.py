@@ -7,13 +7,17 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.applications import Starlette
 from starlette.background import BackgroundTask
+from starlette.middleware import Middleware
+from starlette.middleware.sessions import SessionMiddleware
 from starlette.requests import Request
 from starlette.responses import (
     PlainTextResponse,
     Response,
     StreamingResponse,
 )
+from starlette.routing import Route
 
 from cache_core import Cache
 from cache_core.web.routes import cached_route
@@ -199,3 +203,42 @@ def test_one_object_returned_each_time_does_not_gather_headers(
     app = site(cached_route(memory_cache, "ns", ttl_s=60)(Counted(lambda runs: always).answer))
     first, second = answer_twice(visitor, app)
     assert second.headers.get_list("cache-status") == first.headers.get_list("cache-status")
+
+
+def with_sessions(endpoint: Any) -> Starlette:
+    sessions = Middleware(SessionMiddleware, secret_key="for tests")
+    return Starlette(routes=[Route("/", endpoint)], middleware=[sessions])
+
+
+@pytest.mark.parametrize("rules", [{}, {"is_shared": True}, {"user": lambda request: "ada"}])
+def test_what_alters_the_session_is_not_kept(
+    memory_cache: Cache, visitor: Visitor, rules: dict[str, Any]
+) -> None:
+    tokens = iter(["one", "two"])
+
+    @cached_route(memory_cache, "ns", ttl_s=60, **rules)
+    async def form(request: Request) -> Response:
+        request.session["token"] = next(tokens)
+        return PlainTextResponse(request.session["token"])
+
+    answers = answer_twice(visitor, with_sessions(form))
+    assert [a.text for a in answers] == ["one", "two"]
+    assert [status(a) for a in answers] == ["fwd=uri-miss; detail=session"] * 2
+
+
+@pytest.mark.parametrize(
+    ("rules", "second"),
+    [
+        ({}, "fwd=uri-miss; detail=session"),
+        ({"is_shared": True}, HIT),
+        ({"user": lambda request: "ada"}, HIT),
+    ],
+)
+def test_what_reads_the_session_is_kept_where_somebody_said_for_whom(
+    memory_cache: Cache, visitor: Visitor, rules: dict[str, Any], second: str
+) -> None:
+    @cached_route(memory_cache, "ns", ttl_s=60, **rules)
+    async def page(request: Request) -> Response:
+        return PlainTextResponse(request.session.get("name", "nobody"))
+
+    assert status(answer_twice(visitor, with_sessions(page))[1]) == second

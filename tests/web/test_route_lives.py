@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from uuid import uuid4
 
+import httpx
 import pytest
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -14,9 +16,11 @@ from starlette.responses import (
 )
 
 from cache_core import Cache
+from cache_core.stores import open_store
 from cache_core.web.routes import cached_route
 from tests.cache.conftest import OpenCache
 from tests.cache.helpers import Clock, Events, finish_background
+from tests.servers.redis_server import RedisServer
 from tests.web.helpers import (
     HIT,
     STORED,
@@ -176,6 +180,17 @@ def test_a_stale_answer_is_served_while_the_endpoint_runs_beside_it(
     finish_background(ticking_cache)
 
 
+def test_what_is_never_kept_is_not_warned_of_while_caching_is_off(
+    memory_cache: Cache, visitor: Visitor, caplog: pytest.LogCaptureFixture
+) -> None:
+    endpoint = Counted(lambda runs: PlainTextResponse("none", 404))
+    app = site(cached_route(memory_cache, "ns", ttl_s=60)(endpoint.answer))
+    with memory_cache.disabled():
+        assert visitor.get(app).status_code == 404
+    assert visitor.get(app).status_code == 404
+    assert not caplog.records
+
+
 def test_routes_work_while_caching_is_off(memory_cache: Cache, visitor: Visitor) -> None:
     app = site(cached_route(memory_cache, "ns", ttl_s=60)(Counted().answer))
     with memory_cache.disabled():
@@ -192,3 +207,73 @@ def test_reads_of_a_route_are_counted_under_its_namespace(
         ("ns", "miss"),
         ("ns", "hit"),
     ]
+
+
+# The store
+
+
+def test_the_loop_goes_on_while_the_store_does_not_answer(
+    own_redis_server: RedisServer, visitor: Visitor
+) -> None:
+    store = open_store(own_redis_server.url, prefix="held", timeout_s=2.0, connect_timeout_s=2.0)
+    with Cache(store, recorder=Events()) as cache:
+        app = site(cached_route(cache, "ns", ttl_s=60)(Counted().answer))
+        visitor.get(app)
+        own_redis_server.pause()
+
+        async def ask_and_count() -> tuple[httpx.Response, float]:
+            asking = asyncio.ensure_future(asked(app, "GET"))
+            loop = asyncio.get_running_loop()
+            longest_s, last_s = 0.0, loop.time()
+            while not asking.done():
+                await asyncio.sleep(0.001)
+                longest_s, last_s = max(longest_s, loop.time() - last_s), loop.time()
+            return await asking, longest_s
+
+        try:
+            told, longest_s = visitor.run(ask_and_count())
+        finally:
+            own_redis_server.resume()
+    assert (told.json(), status(told)) == ({"runs": 2}, "fwd=bypass")
+    assert longest_s < 1.5, "the loop stood still for most of the store's deadline"
+
+
+def test_an_answer_under_another_key_or_damaged_is_computed_again(
+    redis_server: RedisServer, visitor: Visitor
+) -> None:
+    prefix = f"test-{uuid4().hex}"
+    with Cache(open_store(redis_server.url, prefix=prefix), recorder=Events()) as cache:
+        app = site(cached_route(cache, "ns", ttl_s=60)(Counted().answer))
+        visitor.get(app)
+        with redis_server.client() as client:
+            (key,) = client.keys(f"{prefix}:e:ns:*")
+            entry = client.get(key)
+            assert entry is not None
+            assert b"pickle" not in entry
+            client.set(key, entry[:-1] + b"?")
+        told = visitor.get(app)
+    assert (told.json(), status(told)) == ({"runs": 2}, STORED)
+
+
+def test_those_who_wait_for_a_failure_get_one_of_their_own(
+    ticking_cache: Cache, visitor: Visitor
+) -> None:
+    async def crowd() -> list[str]:
+        runs = []
+        go_on = asyncio.Event()
+
+        @cached_route(ticking_cache, "ns", ttl_s=60, stale_if_error_s=600)
+        async def answer(request: Request) -> Response:
+            runs.append(1)
+            number = len(runs)
+            await go_on.wait()
+            return PlainTextResponse(f"sorry {number}", 503)
+
+        app = site(answer)
+        tasks = [asyncio.ensure_future(asked(app, "GET")) for _ in range(4)]
+        while not runs:
+            await asyncio.sleep(0)
+        go_on.set()
+        return [told.text for told in await asyncio.gather(*tasks)]
+
+    assert len(set(visitor.run(crowd()))) == 4
