@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from cache_core.call import Read
 from cache_core.web import headers
-from cache_core.web.kept import Kept, NotKept, RawHeaders, Rules, is_streamed, values_of
+from cache_core.web.kept import Kept, NotKept, RawHeaders, Rules, values_of
 from cache_core.web.rendering import Rendering, status_of
 from cache_core.web.signatures import REPLY, REQUEST
 
@@ -32,8 +32,8 @@ _OF_304 = frozenset(
 class FailedAnswerError(Exception):
     """An endpoint answered that it failed; raised where the source's failure is looked for."""
 
-    def __init__(self, exchange: Exchange, answer: Response) -> None:
-        super().__init__(f"the endpoint answered {answer.status_code}")
+    def __init__(self, exchange: Exchange, status: int, answer: object) -> None:
+        super().__init__(f"the endpoint answered {status}")
         self.exchange = exchange
         self.answer = answer
 
@@ -110,7 +110,7 @@ class Exchange:
         added = self._added()
         status = status_of(self.request, self._reply)
         if status not in self._endpoint.rules.statuses:
-            return NotKept("status", answer)
+            return self._refused("status", status, answer)
         response = await self._endpoint.rendering.response_of(answer, self.request)
         response.status_code = status
         return self._judged(answer, response, added)
@@ -121,9 +121,11 @@ class Exchange:
         why = why or self._why_not_beside()
         if why is None:
             return rules.kept(response, added)
-        is_failure = response.status_code in _FAILURES and not is_streamed(response)
-        if why == "status" and is_failure and self._endpoint.has_stand_in:
-            raise FailedAnswerError(self, response)
+        return self._refused(why, response.status_code, answer)
+
+    def _refused(self, why: str, status: int, answer: object) -> NotKept:
+        if why == "status" and status in _FAILURES and self._endpoint.has_stand_in:
+            raise FailedAnswerError(self, status, answer)
         return NotKept(why, answer)
 
     def _added(self) -> RawHeaders:
@@ -165,13 +167,8 @@ class Exchange:
         if self._endpoint.rules.vary and not values_of(raw, "vary"):
             raw.append((b"vary", ", ".join(sorted(self._endpoint.rules.vary)).encode()))
         if kept.status == 200:
-            tag = next(iter(values_of(raw, "etag")), None)
-            if tag is None:
-                # Weak: what stands before us may compress the body.
-                tag = headers.etag(kept.body, is_weak=True)
-                raw.append((b"etag", tag.encode()))
             wanted = ", ".join(self.request.headers.getlist("if-none-match")) or None
-            if headers.is_not_modified(wanted, tag):
+            if headers.is_not_modified(wanted, next(iter(values_of(raw, "etag")), "")):
                 return _response(304, [header for header in raw if _is_of_304(header[0])], b"")
         if kept.status == 204:
             return _response(204, raw, b"")

@@ -8,6 +8,8 @@ from typing import Any
 
 from starlette.responses import FileResponse, Response, StreamingResponse
 
+from cache_core.web.headers import etag
+
 RawHeaders = list[tuple[bytes, bytes]]
 
 # Of one connection (RFC 9110, section 7.6.1) or of one answer: made anew each time, or not at all.
@@ -72,7 +74,11 @@ class Rules:
             for name, value in (*response.raw_headers, *more)
             if self._keeps(name.decode("latin-1"))
         )
-        return Kept(response.status_code, headers, bytes(response.body))
+        body = bytes(response.body)
+        if response.status_code == 200 and not any(name == "etag" for name, _ in headers):
+            # Weak: what stands before us may compress the body.
+            headers = (*headers, ("etag", etag(body, is_weak=True)))
+        return Kept(response.status_code, headers, body)
 
     def _keeps(self, name: str) -> bool:
         return name not in _NEVER_KEPT and (self.headers is None or name in self.headers)

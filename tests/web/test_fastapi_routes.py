@@ -398,6 +398,28 @@ def test_an_old_answer_stands_in_for_a_plain_value(
     assert (told.json(), status(told)) == (1, "hit; detail=stale")
 
 
+def test_an_old_answer_stands_in_where_a_plain_value_goes_with_503(
+    ticking_cache: Cache, clock: Clock, visitor: Visitor
+) -> None:
+    @cached_route(ticking_cache, "ns", ttl_s=60, jitter=0.0, stale_if_error_s=600)
+    def answer(product_id: int, response: Response) -> str:
+        if clock.now > began_s:
+            response.status_code = 503
+            return "sorry"
+        return "kept"
+
+    began_s = clock.now
+    app = api(answer)
+    visitor.get(app, PATH)
+    clock.advance(70)
+    told = visitor.get(app, PATH)
+    assert (told.status_code, told.json()) == (200, "kept")
+    clock.advance(600)
+    told = visitor.get(app, PATH)
+    assert (told.status_code, told.json()) == (503, "sorry")
+    assert status(told) == "fwd=uri-miss; detail=status"
+
+
 def test_head_needs_a_route_that_has_it(memory_cache: Cache, visitor: Visitor) -> None:
     async def answer(request: Request) -> str:
         return request.method
