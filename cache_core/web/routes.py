@@ -186,15 +186,16 @@ def _checked_signature(endpoint: Any, answers: Rules) -> inspect.Signature:
     if inspect.isgeneratorfunction(endpoint) or inspect.isasyncgenfunction(endpoint):
         raise TypeError(f"{endpoint!r} yields its answer: what is streamed is not kept")
     signature = signature_of(endpoint)
-    if answers.is_by_user or answers.is_shared:
+    if answers.is_shared:
         return signature
-    for header in headers_read(signature):
-        # Requests with Authorization pass the cache by.
-        if header not in answers.vary and header != "authorization":
+    for header, is_of_the_user in headers_read(signature):
+        # Without a user, requests with Authorization pass the cache by.
+        is_known = header == "authorization" or (is_of_the_user and answers.is_by_user)
+        if header not in answers.vary and not is_known:
             raise ValueError(
                 f"{endpoint!r} or a dependency of it reads the header {header!r}, which "
-                "is no part of the key: name it in vary=, say whose the answers are with user=, or "
-                "that they are the same for everybody with is_shared=True"
+                "is no part of the key: name it in vary=, or say with user= whose the answers are "
+                "if it tells that, or with is_shared=True that they are the same for everybody"
             )
     return signature
 

@@ -87,10 +87,11 @@ def _stands_before(name: str, other: str, parameters: list[inspect.Parameter]) -
     return names.index(name) < names.index(other)
 
 
-def headers_read(signature: inspect.Signature) -> Iterator[str]:
-    """Request headers from which FastAPI fills parameters, those of dependencies too; lower case.
+def headers_read(signature: inspect.Signature) -> Iterator[tuple[str, bool]]:
+    """Request headers from which FastAPI fills parameters, those of dependencies too.
 
-    What a function reads from a request by itself is not seen.
+    Each in lower case, with whether it says who asks: those of `fastapi.security` do. What a
+    function reads from a request by itself is not seen.
     """
     seen: set[int] = set()
     waiting = [signature]
@@ -98,12 +99,12 @@ def headers_read(signature: inspect.Signature) -> Iterator[str]:
         for name, mark, kind in _marks(waiting.pop()):
             role = type(mark).__name__
             if role == "Header":
-                yield (mark.alias or name.replace("_", "-")).lower()
+                yield (mark.alias or name.replace("_", "-")).lower(), False
             elif role in ("Depends", "Security"):
                 dependency = mark.dependency or kind
                 if callable(dependency) and id(dependency) not in seen:
                     seen.add(id(dependency))
-                    yield from _header_of_scheme(dependency)
+                    yield from ((header, True) for header in _header_of_scheme(dependency))
                     waiting.append(signature_of(dependency))
 
 

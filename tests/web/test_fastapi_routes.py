@@ -357,8 +357,18 @@ def test_a_header_that_is_read_and_is_no_part_of_the_key_is_refused(
     with pytest.raises(ValueError, match=f"reads the header '{header}'"):
         cached_route(memory_cache, "ns", ttl_s=60)(endpoint)
     cached_route(memory_cache, "vary", ttl_s=60, vary=[header.title()])(endpoint)
-    cached_route(memory_cache, "user", ttl_s=60, user=lambda request: "ada")(endpoint)
     cached_route(memory_cache, "shared", ttl_s=60, is_shared=True)(endpoint)
+
+
+def test_a_header_that_says_who_asks_needs_no_vary_beside_the_user(memory_cache: Cache) -> None:
+    route = cached_route(memory_cache, "ns", ttl_s=60, user=lambda key: key)
+    route(of_scheme)
+
+
+def test_a_user_may_ask_in_several_ways(memory_cache: Cache) -> None:
+    route = cached_route(memory_cache, "ns", ttl_s=60, user=lambda request: "ada")
+    with pytest.raises(ValueError, match="reads the header 'x-region'"):
+        route(of_dependency)
 
 
 def test_a_header_named_in_vary_tells_requests_apart(memory_cache: Cache, visitor: Visitor) -> None:
