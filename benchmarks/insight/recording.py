@@ -59,6 +59,12 @@ class _Timed(ReadLogs):
         super().look(reads, recomputes)
         self.look_s += time.thread_time() - began_s
 
+    def ask(self, now_s: float) -> int:
+        began_s = time.thread_time()
+        commands = super().ask(now_s)
+        self.take_s += time.thread_time() - began_s
+        return commands
+
     def take(self, now_s: float, *, is_last: bool) -> list[FieldPut]:
         began_s = time.thread_time()
         puts = super().take(now_s, is_last=is_last)

@@ -136,7 +136,7 @@ def test_a_hand_over_tells_of_one_namespace_with_one_command(clock: Clock) -> No
     clock.advance(30)
     replica.flush()
     assert {put.key.rpartition(":")[2] for put in told[-1]} == {"one"}
-    assert len(told[-1]) == 2, "what it saw in all, and the one stretch that changed"
+    assert len(told[-1]) == 2, "what it saw in all, and the one part that changed"
 
 
 def test_nothing_is_asked_or_told_while_nothing_is_read(clock: Clock) -> None:
@@ -262,7 +262,7 @@ def test_a_log_goes_into_bytes_and_back(rows: list[tuple[int, float]], hot: set[
     for key, at_s in sorted(rows, key=lambda row: row[1]):
         log.take(key, at_s)
     content = log.content()
-    fields = encode_log(content, "a")
+    fields = encode_log(log, log.changed, "a")
     (found,), _, unreadable = decode(fields)
     assert unreadable == 0
     assert (found.plan, found.reads, found.early) == (plan, content.reads, content.early)
