@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from array import array
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,3 +64,19 @@ class GrowingRows:
         after = np.concatenate(([0], np.cumsum(stays)))[before]
         self._begins = after[:-1].tolist()
         return set(np.flatnonzero(np.diff(after) != np.diff(before)).tolist())
+
+
+@dataclass(slots=True, eq=False)
+class OpenCell:
+    """The stretch of time in which a hot key is read now; of one that was not read yet, none.
+
+    first_s: of its first read, Unix time. chosen: all its reads are logged.
+    """
+
+    key: int
+    number: int = 0
+    begin_s: float = math.inf
+    end_s: float = -math.inf
+    first_s: float = 0.0
+    chosen: bool = False
+    reads: int = 0

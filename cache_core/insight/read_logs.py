@@ -1,7 +1,8 @@
 """Logs the reads of all namespaces for the curve of hit rate against TTL, shared by replicas.
 
 Travels with the recorder of figures, so it costs readers nothing and no round trip. Each hand-over
-tells the store of one namespace, the one that waited longest: one command. Once a minute replicas
+tells the store of one namespace, the one that waited longest: one command. A namespace's reads wait
+for its turn to be logged, together, unless many are waiting. Once a minute replicas
 hear of each other's plans (`ttl_plan`): one command more, two where a log has grown full.
 """
 
@@ -29,13 +30,14 @@ from cache_core.telemetry.companions import Recompute
 ROWS_MAX = 12_000
 """Of one replica's log of a namespace and window."""
 NAMESPACES_MAX = 50
+WAITING_MAX = 1024
+"""Reads that wait to be logged until their namespace's turn comes: many at once cost less each."""
 
 _KEPT_WINDOWS = 3.0  # a window's log is read in it and in the next one
 _LATE_S = 60.0  # reads are folded seconds after they ended
 _PLANS_EVERY_S = 60.0
 _PACE_S = 30.0  # a log is handed over no more often than that: its last part travels anew
 _PARTS_AT_ONCE = 32  # of one hand-over: a log that shrank changes in all its parts
-_WAITING_MAX = 1024  # reads that wait to be logged, for many at once cost less each
 
 
 _Line = tuple[list[int], list[float]]
@@ -98,12 +100,18 @@ class ReadLogs:
     def _begin(self) -> None:
         self._replica = secrets.token_hex(6)
         self._kept: dict[tuple[int, str], _Kept] = {}
+        self._let_go = -1  # the last window whose logs were handed over and forgotten
         self._heard: dict[int, Heard] = {}
         self._plans_due_s = 0.0
         self._looked = False  # at a read since plans were last asked for
         self._taken: list[_Taken] = []
         self._told: set[str] = set()  # hashes on their way to the store
         self._expiring: set[str] = set()  # those whose expiry the store knows
+
+    @property
+    def waiting(self) -> int:
+        """Reads that are in no log yet."""
+        return sum([len(kept.waiting[0]) for kept in self._kept.values()])
 
     def look(self, reads: Sequence[ReadEvent], recomputes: Sequence[Recompute]) -> None:
         """Put reads that asked for a key of the store in line, and look at recomputes."""
@@ -121,7 +129,7 @@ class ReadLogs:
             keys, times_s = lines[namespace]
             keys.append(key)
             times_s.append(at_s)
-        if sum([len(kept.waiting[0]) for kept in self._kept.values()]) >= _WAITING_MAX:
+        if self.waiting >= WAITING_MAX:
             for kept in self._kept.values():
                 kept.log_waiting()
         self._check(recomputes)
@@ -147,6 +155,8 @@ class ReadLogs:
     def _of(self, window: int, namespace: str) -> _Kept | None:
         kept = self._kept.get((window, namespace))
         if kept is None:
+            if window <= self._let_go:
+                return None  # a log begun anew would take the place of what was told
             if sum(1 for number, _ in self._kept if number == window) >= NAMESPACES_MAX:
                 return None
             plan = self._first_plan(window, namespace)
@@ -240,6 +250,7 @@ class ReadLogs:
         for names in over:
             if self._kept[names] not in under_way:
                 del self._kept[names]
+                self._let_go = max(self._let_go, names[0])
                 self._expiring.discard(log_key(*names))
 
     def confirm(self) -> None:

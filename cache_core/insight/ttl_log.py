@@ -26,7 +26,7 @@ from operator import itemgetter
 import numpy as np
 from numpy.typing import NDArray
 
-from cache_core.insight.log_rows import CELL, CELL_READ, READ, GrowingRows, Rows
+from cache_core.insight.log_rows import CELL, CELL_READ, READ, GrowingRows, OpenCell, Rows
 from cache_core.insight.ttl_plan import HASHES, HOT_MAX, LOWERED, TICKS, Plan, cell_draw
 
 _COUNTED_MAX = 4096  # keys counted at a time; then the best quarter stays, as in telemetry.groups
@@ -91,7 +91,7 @@ class TtlLog:
         self._whole, self._cells = GrowingRows(READ), GrowingRows(CELL)
         self._cell_reads = GrowingRows(CELL_READ)
         self._kinds = (self._whole, self._cells, self._cell_reads)
-        self._open: dict[int, _OpenCell] = {}
+        self._open: dict[int, OpenCell] = {}
         self.changed: set[int] = set()
         self._parts = 0
         self._part_end_s = -math.inf
@@ -202,7 +202,7 @@ class TtlLog:
                 inside.at_s.append(at)
         return others, others_s
 
-    def _next_cell(self, cell: _OpenCell, at_s: float) -> None:
+    def _next_cell(self, cell: OpenCell, at_s: float) -> None:
         if cell.reads:
             self._cells.key.append(cell.key)
             self._cells.cell.append(cell.number)
@@ -232,7 +232,7 @@ class TtlLog:
         self._plan = replace(plan, share=self.share)
         added = [key for key in plan.hot if key not in self._open]
         for key in added:
-            self._open[key] = _OpenCell(key)
+            self._open[key] = OpenCell(key)
             self._early[key] = self._counts.pop(key, 0)
         if added:
             self.changed |= self._whole.keep(~np.isin(np.array(self._whole.key), added))
@@ -270,22 +270,6 @@ def _chosen(rows: Rows, threshold: int) -> NDArray[np.bool_]:
     """Which reads within cells lie in cells that are logged."""
     draws = cell_draw(rows["key"].astype(np.uint64), rows["cell"].astype(np.uint64))
     return np.asarray(draws < threshold)
-
-
-@dataclass(slots=True, eq=False)
-class _OpenCell:
-    """The stretch of time in which a hot key is read now; of one that was not read yet, none.
-
-    first_s: of its first read, Unix time. chosen: all its reads are logged.
-    """
-
-    key: int
-    number: int = 0
-    begin_s: float = math.inf
-    end_s: float = -math.inf
-    first_s: float = 0.0
-    chosen: bool = False
-    reads: int = 0
 
 
 def together(contents: Iterable[LogContent]) -> LogContent:
