@@ -148,7 +148,7 @@ class HotKeys:
         logged = those & self._chosen
         key_hits = np.bincount(self._number[logged], hits[logged], number)
         key_reads = np.bincount(self._number[logged], reads[logged], number)
-        variance = 2 * _between(key_hits, key_reads)
+        variance = 2 * _between(key_hits.astype(np.float64), key_reads.astype(np.float64))
         doubt = float(np.sqrt(variance * (early**2).sum()))
         return Part(float((early - misses).sum()), doubt=doubt)
 

@@ -12,8 +12,8 @@ unlike squares (Bell and McCaffrey, Survey Methodology 28(2), 2002, 169-181; her
 themselves, as Satterthwaite, Biometrics Bulletin 2(6), 1946, 110-114).
 
 **Beside chance.** What may be off by no more than so much counts as evenly spread within that, with
-its standard deviation beside the others (JCGM 100:2008, Guide to the Expression of Uncertainty in
-Measurement, 4.3.7 and 5.1.2).
+its standard deviation beside the others (NIST/SEMATECH e-Handbook of Statistical Methods,
+2.5.3.3.1: half the width over the root of three).
 
 **Interval.** For chance Wilson's, with the number of reads that would have told as much had each
 been drawn by itself: it stays within 0 and 1, and is not empty where no hit was seen. (Korn and
@@ -29,7 +29,6 @@ from dataclasses import dataclass, field
 from statistics import NormalDist
 
 import numpy as np
-from scipy.special import stdtrit
 
 from cache_core.insight.ttl_replay import Floats, Whole
 
@@ -140,4 +139,6 @@ def _wilson(rate: float, off: Floats, rows: float) -> tuple[float, float]:
 
 def t_quantile(freedom: float) -> float:
     """Of Student's t, for a two-sided interval that holds 19 times of 20."""
+    from scipy.special import stdtrit  # loaded here: where all is logged no quantile is needed
+
     return float(stdtrit(freedom, 0.5 + _LEVEL / 2))
