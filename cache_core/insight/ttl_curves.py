@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +20,7 @@ from cache_core.insight.ttl_estimate import Before, TtlEstimate, estimate
 from cache_core.insight.ttl_log import LogContent, together
 from cache_core.insight.ttl_plan import HASHES, TICKS
 from cache_core.insight.ttl_replay import Floats, Whole
+from cache_core.insight.ttl_sample import t_quantile
 
 SPAN_REACH = 1 / 3
 """Of a window, the longest TTL it is asked about: longer lives are seen too few times."""
@@ -29,7 +29,6 @@ LATEST_ROWS_MIN = 1_500
 """Logged in the latest half of less than a day; with fewer, chance hides more than it shows."""
 PARTS = 4
 """Of each window, to see how much its curve moves."""
-_LEVEL = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +125,7 @@ def drift(windows: Sequence[Watched], present_s: float, advised_s: float) -> Dri
         return Drift(1.0, 1.0)
     found = np.array(rates)
     gains = found[:, 1] - found[:, 0]
-    factor = _t_quantile(len(rates) - 1) * math.sqrt(2 / len(rates))
+    factor = t_quantile(len(rates) - 1) * math.sqrt(2 / len(rates))
     return Drift(
         min(factor * float(found[:, 1].std(ddof=1)), 1.0),
         min(factor * float(gains.std(ddof=1)), 1.0),
@@ -198,12 +197,3 @@ def _of_cells(reads: NDArray[np.void], cells: NDArray[np.void]) -> NDArray[np.bo
 
 def _place(rows: NDArray[np.void]) -> Whole:
     return (rows["key"].astype(np.int64) << 16) + rows["cell"].astype(np.int64)
-
-
-def _t_quantile(freedom: int) -> float:
-    """Of Student's t for a two-sided interval (Abramowitz and Stegun, 26.7.5; 0.4 % off at 3)."""
-    z = NormalDist().inv_cdf(0.5 + _LEVEL / 2)
-    first = (z**3 + z) / 4
-    second = (5 * z**5 + 16 * z**3 + 3 * z) / 96
-    third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
-    return z + first / freedom + second / freedom**2 + third / freedom**3

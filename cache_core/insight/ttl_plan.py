@@ -73,6 +73,11 @@ def is_hot(number: int, reads: int, expected: float) -> bool:
     return number >= max(_HOT_SEEN, _HOT_SHARE * reads) and expected >= _HOT_READS
 
 
+def hot_reads_least(reads: int) -> float:
+    """Of so many reads of a whole window: with more of them a key is hot, where there is room."""
+    return max(_HOT_READS, _HOT_SHARE * reads)
+
+
 class Seen(Protocol):
     """What a plan needs to know of a replica's log: see TtlLog."""
 
