@@ -114,14 +114,23 @@ class Promise:
 
 
 @dataclass(frozen=True, slots=True)
+class Ends:
+    """Between what a hit rate or its gain lies, 19 times of 20, -1 to 1."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
 class TtlAdvice:
     """The TTL with the best trade; that of `present` where nothing else is better.
 
     source_s_an_hour, commands_an_hour: saved; below 0 is a cost. limit: what keeps the TTL from
     being longer still; reason: that in words. confidence_text: what it goes by. fit: of the change
-    model; fit_text: in words, why it is believed or not. hit_rate_off, points_off: how far the
-    hit rate and the gain may lie from the promised ones the next time as long as the one watched,
-    going by how much they moved within it, 0 to 1.
+    model; fit_text: in words, why it is believed or not. level, gain: between what the
+    advised TTL's hit rate and its points lie the next time as long as the one watched, going by how
+    they moved within it; None where it was cut into too few parts to tell. is_level_known: whether
+    the hit rate is promised as a number; else only `points` and `level` are.
     """
 
     present: Promise
@@ -133,8 +142,9 @@ class TtlAdvice:
     reason: str
     fit: Fit
     fit_text: str
-    hit_rate_off: float
-    points_off: float
+    level: Ends | None
+    gain: Ends | None
+    is_level_known: bool
     confidence_text: str
 
     @property
