@@ -104,9 +104,9 @@ def _served_then(advice: TtlAdvice) -> str:
 
 
 def _moves(advice: TtlAdvice) -> str:
-    if advice.level is None:
+    if advice.told_level is None:
         return "moves with the traffic and cannot be told yet"
-    return f"moves with the traffic, **about {_between(advice.level)}**"
+    return f"moves with the traffic, **about {_between(advice.told_level)}**"
 
 
 def _outdated(present: Promise, advised: Promise) -> str:
@@ -143,9 +143,9 @@ def grounds(advice: TtlAdvice) -> str:
 
 
 def _how_far_off(advice: TtlAdvice) -> str:
-    if advice.level is None:
-        return "cannot be told yet, as reads came in too few parts of the time watched."
-    text = f"over as long again, a hit rate of {_between(advice.level)} is likely"
+    if advice.told_level is None:
+        return "cannot be told yet: the time watched was too short, or too much moved within it."
+    text = f"over as long again, a hit rate of {_between(advice.told_level)} is likely"
     if advice.is_change and advice.gain is not None:
         low, high = signed_points(advice.gain.low), signed_points(advice.gain.high)
         text += f", a change of {low} to {high}"

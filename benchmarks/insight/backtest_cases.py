@@ -40,10 +40,10 @@ class Case:
 
     @property
     def is_level_kept(self) -> bool:
-        """Within AIM where it is said as a number, else inside the ends that are said."""
+        """Within AIM where it is said as a number, else inside the ends if any are said."""
         if self.advice.is_level_known:
             return abs(self.off) <= AIM
-        return self.is_level_inside
+        return self.advice.told_level is None or self.is_level_inside
 
     @property
     def is_level_inside(self) -> bool:

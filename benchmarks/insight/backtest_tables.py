@@ -93,7 +93,7 @@ def _kept(cases: Cases) -> Table:
     lines = []
     for name, group in _groups(cases).items():
         known = [c for c in group if c.advice.is_level_known]
-        other = [c for c in group if not c.advice.is_level_known]
+        other = [c for c in group if not c.advice.is_level_known and c.advice.told_level]
         widths = [c.advice.level.high - c.advice.level.low for c in group if c.advice.level]
         lines.append(
             [
@@ -101,6 +101,7 @@ def _kept(cases: Cases) -> Table:
                 _share([c.is_gain_kept for c in group]),
                 _share([c.is_level_kept for c in known]),
                 _share([c.is_level_kept for c in other]),
+                str(len(group) - len(known) - len(other)),
                 _share([c.is_gain_kept and c.is_level_kept for c in group]),
                 _share([c.is_level_inside for c in group]),
                 _share([c.is_gain_inside for c in group]),
@@ -109,8 +110,8 @@ def _kept(cases: Cases) -> Table:
         )
     columns = (
         "advices|gain within 3 points|level, said as a number, within 3 points"
-        "|level, said as a range, inside it|all that is said|level inside its ends, said or not"
-        "|gain inside its ends|from end to end, points (median)"
+        "|level, said as a range, inside it|level not told|all that is said"
+        "|level inside its ends, said or not|gain inside its ends|from end to end, points (median)"
     ).split("|")
     return Table(columns, lines, "How often what the pages say came true")
 

@@ -57,8 +57,8 @@ def _forecasts(cases: list[Case]) -> Section:
     days = sum(case.traffic.half_s >= 2 * DAY_S for case in cases if not case.traffic.is_drawn)
     text = f"""
 Forecasts of the hit rate of the second half at the advised TTL that came within 3 points.
-Of {int((~is_drawn).sum())} cases of recorded reads {days} have a first half of two days or more, in
-which the same time of day could be seen twice.
+Of {int((~is_drawn).sum())} cases of recorded reads {days} have a first half of two days or more,
+in which the same time of day could be seen twice.
 """
     columns = "forecast|of all|recorded reads|drawn reads|off, recorded reads, points"
     return Section("level", "Can the level be foretold?", text, [Table(columns.split("|"), lines)])

@@ -62,9 +62,9 @@ def _hit_rate(advice: TtlAdvice) -> str:
         now, then = wording.share(advice.present.hit_rate), wording.share(advice.advised.hit_rate)
         return f"hit rate {now} → {then} ({change})"
     moves = "of a level that moves with the traffic"
-    if advice.level is None:
+    if advice.told_level is None:
         return f"hit rate {change} ({moves})"
-    level = wording.between(advice.level.low, advice.level.high)
+    level = wording.between(advice.told_level.low, advice.told_level.high)
     return f"hit rate {change} ({moves}, about {level})"
 
 

@@ -22,6 +22,9 @@ BUDGET = 0.05
 POINTS_A_DOUBLING = 0.005
 """A TTL twice as long has to gain so much hit rate, else the shorter one is the better trade."""
 
+_TELLING = 0.8
+"""Of a hit rate: ends further apart say nothing."""
+
 Limit = Literal["gain", "budget", "range", "ages", "reads"]
 """What keeps a TTL from being longer: no more to gain, the budget, the policy's range, or that
 too little was seen of such ages, or of reads so far apart."""
@@ -156,6 +159,12 @@ class TtlAdvice:
     def points(self) -> float:
         """Of hit rate that are promised, -1 to 1; below 0 is a cost."""
         return self.advised.hit_rate - self.present.hit_rate
+
+    @property
+    def told_level(self) -> Ends | None:
+        """Its ends, if they are near enough to each other to say anything."""
+        level = self.level
+        return level if level is not None and level.high - level.low <= _TELLING else None
 
     @property
     def is_change(self) -> bool:

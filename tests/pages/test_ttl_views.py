@@ -184,6 +184,9 @@ def test_of_a_level_that_is_not_known_the_gain_and_the_range_are_said() -> None:
         "less."
     )
     assert "cannot be told yet" in ttl_words.answer(NAME, study(picture(unknown(level=None))))
+    assert "cannot be told yet" in ttl_words.answer(
+        NAME, study(picture(unknown(level=Ends(0.1, 0.95))))
+    ), "ends so far apart say nothing"
     shorter = replace(unknown(), present=promise(3))
     assert "**7 points less** of all reads" in ttl_words.answer(NAME, study(picture(shorter)))
     as_many = replace(unknown(), present=replace(promise(1), hit_rate=0.7801))
