@@ -49,7 +49,9 @@ def watched(logs: Sequence[LogContent], spans_s: Sequence[float]) -> list[Watche
         if not found:
             seen_s = span_s - (log.begun_s - log.plan.begin_s)
             at_s = _seconds(log, log.whole["at"]) - seen_s
-            before = Before(log.whole["key"], np.minimum(at_s, -span_s / TICKS))
+            tick_s = log.plan.window_s / TICKS
+            late_s = max(span_s - seen_s - tick_s, 0.0)
+            before = Before(log.whole["key"], np.minimum(at_s, late_s - tick_s), late_s)
             found.append(Watched(log, before, span_s, SPAN_REACH * seen_s))
             continue
         last = found[-1]
@@ -117,8 +119,12 @@ def _history(last: Watched, log: LogContent) -> Before:
 
 
 def parts_of(window: Watched) -> list[Watched]:
-    """A window in PARTS of equal length, each after all that came before it."""
-    edges = np.linspace(0.0, window.span_s, PARTS + 1)
+    """A window in PARTS of equal length, each after all that came before it.
+
+    The first window counts from when its reads were logged.
+    """
+    edges = np.linspace(window.before.until_s, window.span_s, PARTS + 1)
+    lasts_s = (window.span_s - window.before.until_s) / PARTS
     edges[-1] = math.inf
     log, found = window.log, []
     at_s = _seconds(log, log.whole["at"])
@@ -150,7 +156,7 @@ def parts_of(window: Watched) -> list[Watched]:
             np.concatenate([window.before.at_s, at_s[earlier]]),
             until_s=begin_s,
         )
-        found.append(Watched(part, before, window.span_s / PARTS, window.reach_s))
+        found.append(Watched(part, before, lasts_s, window.reach_s))
     return found
 
 

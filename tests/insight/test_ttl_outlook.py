@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from cache_core.insight.ttl_curves import PARTS, watched
+from cache_core.insight.ttl_curves import PARTS, combined, watched
 from cache_core.insight.ttl_outlook import around, moved, next_mean, outlook
 from cache_core.insight.ttl_replay import Floats, reads_of, replay_hits
 from cache_core.insight.ttl_terms import Ends
@@ -94,6 +94,21 @@ def test_from_few_parts_nothing_is_told() -> None:
     found = outlook(watched([log_of(keys, at_s)], [DAY_S]), 1.0, 2.0)
     assert (found.hit_rate, found.gain) == (None, None)
     assert (found.rate_moved, found.gain_moved) == (1.0, 1.0)
+
+
+def test_a_day_that_was_half_over_is_cut_from_its_first_read_on() -> None:
+    """And is as warm then as the same reads from midnight on."""
+    rng = np.random.default_rng(4)
+    keys, at_s = rng.integers(0, 40, 2000), np.sort(rng.random(2000)) * DAY_S / 4
+    noon = watched([log_of(keys, at_s + DAY_S / 2)], [DAY_S * 3 / 4])
+    night = watched([log_of(keys, at_s)], [DAY_S / 4])
+    late, early = outlook(noon, 60.0, 5000.0), outlook(night, 60.0, 5000.0)
+    assert late.hit_rate is not None
+    assert early.hit_rate is not None
+    assert late.hit_rate.low == pytest.approx(early.hit_rate.low, abs=0.01)
+    assert late.rate_moved == pytest.approx(early.rate_moved, abs=0.01)
+    rates = [combined(windows, np.array([5000.0])).hit_rate[0] for windows in (noon, night)]
+    assert rates[0] == pytest.approx(rates[1], abs=0.002)
 
 
 def test_ends_hold_the_promise_and_what_the_log_leaves_open() -> None:
