@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -67,13 +68,17 @@ def test_the_answer_has_the_numbers_of_the_picture(
     assert advice.ttl_s > 300
     present, then = advice.present, advice.advised
     assert not advice.is_level_known, "less than six hours were watched"
-    assert advice.level is not None
     assert (
         f"Entries of `{NAMESPACE}` live **5 min**. With **{words.duration(then.ttl_s)}** the cache "
         f"would serve **{wording.points(advice.points)} more** of all reads; what share that comes "
-        "to moves with the traffic, "
-        f"**about {wording.between(advice.level.low, advice.level.high)}**; about "
-        f"**{wording.share(then.staleness)}** instead of {wording.share(present.staleness)} would "
+        "to moves with the traffic, **about "
+    ) in said(at)
+    level = re.search(r"\*\*about (\d+) % to (\d+) %\*\*", said(at))
+    assert level is not None
+    assert int(level[1]) <= then.hit_rate * 100 <= int(level[2])
+    assert (
+        f"about **{wording.share(then.staleness)}** instead of "
+        f"{wording.share(present.staleness)} would "
         f"be outdated; the source would run {words.duration(advice.source_s_an_hour)} an hour less."
     ) in said(at)
     assert f"**Confidence: {advice.confidence}** ({advice.confidence_text})" in said(at)
