@@ -26,15 +26,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from statistics import NormalDist
 
 import numpy as np
 
 from cache_core.insight.ttl_replay import Floats, Whole
+from cache_core.quantiles import normal_quantile, t_quantile
 
 _LEVEL = 0.95
 _LEVERAGE_MAX = 0.9  # one that is nearly alone says little of how far it is off
-_NORMAL = NormalDist().inv_cdf(0.5 + _LEVEL / 2)
+_NORMAL = normal_quantile(_LEVEL)
 _EVENLY = math.sqrt(1 / 3)  # standard deviation of what is evenly spread within -1 and 1
 
 
@@ -127,7 +127,7 @@ def _wilson(rate: float, off: Floats, rows: float) -> tuple[float, float]:
     variance = float((off**2).sum())
     t, number = _NORMAL, rows
     if variance > 0:
-        t = t_quantile(max(variance**2 / float((off**4).sum()), 1.0))
+        t = t_quantile(_LEVEL, max(variance**2 / float((off**4).sum()), 1.0))
         # A rate below one of the reads drawn is no more than that one.
         spread = min(max(rate, 1 / rows), max(1 - 1 / rows, 0.5))
         number = min(spread * (1 - spread) / variance, rows)
@@ -135,10 +135,3 @@ def _wilson(rate: float, off: Floats, rows: float) -> tuple[float, float]:
     middle = (rate + of_t / 2) / (1 + of_t)
     half = t / (1 + of_t) * math.sqrt((rate * (1 - rate) + of_t / 4) / number)
     return max(middle - half, 0.0), min(middle + half, 1.0)
-
-
-def t_quantile(freedom: float) -> float:
-    """Of Student's t, for a two-sided interval that holds 19 times of 20."""
-    from scipy.special import stdtrit  # loaded here: where all is logged no quantile is needed
-
-    return float(stdtrit(freedom, 0.5 + _LEVEL / 2))

@@ -7,7 +7,8 @@ import pytest
 from scipy import stats
 
 from cache_core.insight.ttl_estimate import estimate
-from cache_core.insight.ttl_sample import Part, Unseen, interval, of_sample, t_quantile
+from cache_core.insight.ttl_sample import Part, Unseen, interval, of_sample
+from cache_core.quantiles import t_quantile
 from tests.insight.ttl_streams import Stream, bursts, held, zipf
 
 NOTHING_MORE = Unseen(0.0, 0.0)
@@ -81,4 +82,4 @@ def test_a_doubt_adds_to_what_chance_leaves_open() -> None:
 
 @pytest.mark.parametrize("freedom", [1, 2.5, 3, 30, 1e6])
 def test_the_quantile_is_that_of_students_t(freedom: float) -> None:
-    assert t_quantile(freedom) == pytest.approx(stats.t.ppf(0.975, freedom), rel=1e-9)
+    assert t_quantile(0.95, freedom) == pytest.approx(stats.t.ppf(0.975, freedom), rel=1e-9)
