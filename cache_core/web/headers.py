@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Literal
 
 from cache_core.call import Read
 
@@ -69,12 +69,18 @@ def cache_status(
     return _item(name, parameters, detail)
 
 
-def bypass_status(detail: str | None = None, *, name: str = NAME) -> str:
-    """Cache-Status of an answer that was neither looked for nor kept, e.g. because of its method.
+def bypass_status(
+    detail: str | None = None,
+    *,
+    name: str = NAME,
+    reason: Literal["bypass", "method", "uri-miss"] = "bypass",
+) -> str:
+    """Cache-Status of an answer for which there is no read.
 
+    `reason`: as the RFC has it: `method` of the request, or `uri-miss` for what was looked for.
     Raises: ValueError as `cache_status` does.
     """
-    return _item(name, {"fwd": "bypass"}, detail)
+    return _item(name, {"fwd": reason}, detail)
 
 
 def age(read: Read[Any]) -> str | None:
