@@ -1,4 +1,4 @@
-"""Numbers and states in words, the same on every page."""
+"""Numbers and states in words, the same in every panel and on every page."""
 
 from __future__ import annotations
 
