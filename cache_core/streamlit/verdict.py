@@ -46,5 +46,7 @@ def health_sentence(overall: Rated, rated: Mapping[str, Rated], counts: Counts) 
         name, worst = max(bad.items(), key=lambda item: _RATED.index(item[1].rating))
         others = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
         return f"{sentence} Look at `{name}`{others}: {worst.weakest}."
+    if overall.rating in ("Fair", "Poor"):
+        return f"{sentence} What holds it back: {overall.weakest}."
     good = sum(one.rating in ("Excellent", "Good") for one in rated.values())
     return f"{sentence} All {good} rated namespaces do well." if good > 1 else sentence
