@@ -17,6 +17,12 @@ class Table:
     rows: Sequence[Sequence[str]]
     caption: str = ""
 
+    def markdown(self) -> str:
+        """Without the caption; ends with its last row."""
+        lines = ["| " + " | ".join(self.columns) + " |", "|---" * len(self.columns) + "|"]
+        lines += ["| " + " | ".join(row) + " |" for row in self.rows]
+        return "\n".join(lines)
+
 
 @dataclass(frozen=True)
 class Section:
@@ -43,14 +49,8 @@ class Section:
         for table in self.tables:
             if table.caption:
                 parts.append(f"**{table.caption}**")
-            parts.append(_markdown_table(table))
+            parts.append(table.markdown())
         return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def _markdown_table(table: Table) -> str:
-    lines = ["| " + " | ".join(table.columns) + " |", "|---" * len(table.columns) + "|"]
-    lines += ["| " + " | ".join(row) + " |" for row in table.rows]
-    return "\n".join(lines)
 
 
 @dataclass(frozen=True)

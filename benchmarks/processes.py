@@ -14,10 +14,11 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 
@@ -61,8 +62,15 @@ class Running:
         self.folder.cleanup()
 
 
-def start(function: Callable[..., Any], **arguments: Any) -> Running:
-    """Start `function(**arguments)`, both of which must survive JSON, in a new process group."""
+def start(
+    function: Callable[..., Any],
+    environment: Mapping[str, str] = MappingProxyType({}),
+    **arguments: Any,
+) -> Running:
+    """Start `function(**arguments)`, both of which must survive JSON, in a new process group.
+
+    `environment`: variables it gets beside this process's own.
+    """
     folder = tempfile.TemporaryDirectory(prefix="benchmark-")
     name = f"{function.__module__}:{function.__qualname__}"
     command = [sys.executable, "-m", "benchmarks.processes", name, json.dumps(arguments)]
@@ -72,7 +80,7 @@ def start(function: Callable[..., Any], **arguments: Any) -> Running:
             stdout=said,
             stderr=said,
             start_new_session=True,
-            env={**os.environ, "CACHE_ENABLED": "on", "PYTHONWARNINGS": "ignore"},
+            env={**os.environ, "CACHE_ENABLED": "on", "PYTHONWARNINGS": "ignore", **environment},
         )
     return Running(process, folder)
 

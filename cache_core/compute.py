@@ -83,7 +83,9 @@ class Compute:
         created_s, began = self._timing.clock(), self._timing.monotonic()
         value = yield Source(call.source, call.namespace)
         source_s = self._timing.monotonic() - began
-        entry = self._pack(call, value, NOTHING_SEEN, created_s, source_s)
+        # Where a function says which values are kept, what cannot be may be one that it refuses.
+        warns = call.policy.cache_if is None
+        entry = self._pack(call, value, NOTHING_SEEN, created_s, source_s, warns=warns)
         read = Read(value, outcome, 0.0, 0.0, source_s, call.full_key)
         return Answer(read, entry, ran_s=source_s)
 

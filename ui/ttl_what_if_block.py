@@ -87,7 +87,7 @@ def _draw_figures(study: Study, picture: TtlPicture, promise: Promise) -> None:
         )
         _metric("Source an hour", *_source(then, now), "inverse")
         _metric("Commands an hour", *_commands(then, now), "inverse")
-    st.caption(_ends(promise))
+    st.caption(_ends(promise) + ttl_words.of_time_watched(study))
 
 
 def _metric(label: str, value: str, change: str | None, good: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from cache_core.insight import wording
 from cache_core.insight.pictures import Study
 from cache_core.insight.rules_ttl import signed_points
-from cache_core.insight.ttl_terms import Promise, TooLittle, TtlAdvice, TtlPicture
+from cache_core.insight.ttl_terms import Ends, Promise, TooLittle, TtlAdvice, TtlPicture
 from cache_core.insight.ttl_what_if import longest_expected_within, longest_within
 from ui import words
 
@@ -72,15 +72,41 @@ def answer(namespace: str, study: Study) -> str:
     present, advised = advice.present, advice.advised
     if not advice.is_change:
         return (
-            f"{lives}, and **no other life is a better trade**: the cache is expected to serve "
-            f"**{words.percent(present.hit_rate)}** of reads; about "
+            f"{lives}, and **no other life is a better trade**: {_served(advice)}; about "
             f"{wording.share(present.staleness)} would be outdated, at most {_at_most(present)}."
         )
-    now, then = _two_shares(present.hit_rate, advised.hit_rate)
     return (
-        f"{lives}. With **{words.duration(advised.ttl_s)}** the cache would serve **{then}** "
-        f"instead of {now} of reads; {_outdated(present, advised)}; {_source(advice)}."
+        f"{lives}. With **{words.duration(advised.ttl_s)}** {_served_then(advice)}; "
+        f"{_outdated(present, advised)}; {_source(advice)}."
     )
+
+
+def _served(advice: TtlAdvice) -> str:
+    """Of all reads, by the TTL as it is: as a number only where the level is known."""
+    if advice.is_level_known:
+        rate = words.percent(advice.present.hit_rate)
+        return f"the cache is expected to serve **{rate}** of reads"
+    return f"what share of reads the cache serves {_moves(advice)}"
+
+
+def _served_then(advice: TtlAdvice) -> str:
+    """By the advised TTL: the gain is promised, the level only where it is known."""
+    if advice.is_level_known:
+        now, then = _two_shares(advice.present.hit_rate, advice.advised.hit_rate)
+        return f"the cache would serve **{then}** instead of {now} of reads"
+    points = wording.points(abs(advice.points))
+    how = "as many"
+    if words.is_moved(advice.points):
+        how = f"{points} more" if advice.points > 0 else f"{points} less"
+    return (
+        f"the cache would serve **{how}** of all reads; what share that comes to {_moves(advice)}"
+    )
+
+
+def _moves(advice: TtlAdvice) -> str:
+    if advice.told_level is None:
+        return "moves with the traffic and cannot be told yet"
+    return f"moves with the traffic, **about {_between(advice.told_level)}**"
 
 
 def _outdated(present: Promise, advised: Promise) -> str:
@@ -109,17 +135,38 @@ def _source(advice: TtlAdvice) -> str:
 
 def grounds(advice: TtlAdvice) -> str:
     """How sure that is, what keeps the TTL from being longer, and how far it may be off."""
-    off = (
-        f"the hit rate may be up to {wording.points(advice.hit_rate_off)} off"
-        if advice.hit_rate_off < 1
-        else "how far the hit rate may be off cannot be told yet"
-    )
-    if advice.is_change and advice.points_off < 1:
-        off += f", the change up to {wording.points(advice.points_off)}"
     return (
         f"- **Confidence: {advice.confidence}** ({advice.confidence_text})\n"
         f"- **Why not longer:** {advice.reason}\n"
-        f"- **How far off:** {off}, going by how much that moved within the time watched."
+        f"- **How far off:** {_how_far_off(advice)}"
+    )
+
+
+def _how_far_off(advice: TtlAdvice) -> str:
+    if advice.told_level is None:
+        return "cannot be told yet: the time watched was too short, or too much moved within it."
+    text = f"over as long again, a hit rate of {_between(advice.told_level)} is likely"
+    if advice.is_change and advice.gain is not None:
+        low, high = signed_points(advice.gain.low), signed_points(advice.gain.high)
+        text += f", a change of {low} to {high}"
+    text += ", going by what moved within the time watched."
+    if not advice.is_level_known:
+        text += " The traffic decides the level; the change is what the TTL does."
+    return text
+
+
+def _between(level: Ends) -> str:
+    return wording.between(level.low, level.high)
+
+
+def of_time_watched(study: Study) -> str:
+    """That a level is no promise; "" where it is one."""
+    advice = advice_of(study)
+    if advice is None or advice.is_level_known:
+        return ""
+    return (
+        " Hit rates are those of the time watched: the level moves with the traffic, the "
+        "difference is what the TTL does."
     )
 
 
@@ -170,7 +217,8 @@ def within(picture: TtlPicture, budget: float) -> str:
         f"**No life can be promised to leave at most {share} of reads outdated.**"
         if sure is None
         else f"**Up to {words.duration(sure.ttl_s)}** at most {share} of reads are outdated, even "
-        f"at the upper end of the estimate; the cache would serve {words.percent(sure.hit_rate)}."
+        f"at the upper end of the estimate; the cache would have served "
+        f"{words.percent(sure.hit_rate)} of the reads watched."
     )
     if likely is not None and likely != sure:
         text += (

@@ -18,6 +18,7 @@ _PARTS = {
     "ttl_curve": "Hit rate against TTL, from a log of a tenth of the reads",
     "change_rate": "How often data changes",
     "backtest": "TTL advice, promised and delivered",
+    "level": "The level of the hit rate: can it be foretold?",
     "by_use": "Lives by use",
     "next_read": "The next read of a session",
     "fetching_ahead": "Fetching ahead",

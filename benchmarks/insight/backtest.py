@@ -13,13 +13,13 @@ Reads, and what is known of changes: `traffic`.
 from __future__ import annotations
 
 import platform
-from collections import defaultdict
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 
 import numpy as np
 
-from benchmarks.figures import Section, Table
+from benchmarks.insight.backtest_cases import Case, Cases
+from benchmarks.insight.backtest_tables import hit_rates, staleness
 from benchmarks.insight.traffic import Traffic, traffics
 from benchmarks.insight.ttl_curve import log_reads
 from cache_core.insight.change_rate import Check
@@ -32,56 +32,40 @@ _SHARE = 0.1
 _CHECKS_MAX = 400
 _RANGE = 10.0
 _OLD_ENTRY = 2.0  # TTLs after which an entry cannot be compared with its successor
-_AIM = 0.03
-
-
-@dataclass(frozen=True)
-class Case:
-    """One advice and what came of it, 0 to 1."""
-
-    traffic: Traffic
-    advice: TtlAdvice
-    first: tuple[float, float]
-    """Hit rates of the first half by full replay, of the present and the advised TTL."""
-    second: tuple[float, float]
-    outdated: tuple[float, float]
-    """Share of reads of the second half; under the present and the advised TTL."""
-    outdated_first: tuple[float, float]
-
-    @property
-    def off(self) -> float:
-        return self.advice.advised.hit_rate - self.second[1]
-
-    @property
-    def gain_off(self) -> float:
-        return self.advice.points - (self.second[1] - self.second[0])
-
-    @property
-    def sample_off(self) -> float:
-        """Part of `off` that is the log's: against the full replay of the same time."""
-        return self.advice.advised.hit_rate - self.first[1]
 
 
 def main() -> None:
     """Prints Markdown."""
     print(f"- Date: {datetime.now(UTC):%Y-%m-%d %H:%M} UTC")
     print(f"- Machine: {platform.platform()}, numpy {np.__version__}\n", flush=True)
-    cases, whole, silent = [], [], 0
+    cases = all_cases()
+    print(hit_rates(cases).markdown())
+    print(staleness(cases).markdown())
+
+
+@cache
+def all_cases() -> Cases:
+    """Of all traffics; made once."""
+    sampled, whole, keyless, silent = [], [], [], 0
     for traffic in traffics():
         for part in _PARTS:
             ttl_s = traffic.half_s / part
             for seed in range(_ROUNDS):
                 found = backtest(traffic, ttl_s, seed, _SHARE)
                 silent += found is None
-                cases += [found] if found else []
+                sampled += [found] if found else []
+                if traffic.is_changing:
+                    found = backtest(traffic, ttl_s, seed, _SHARE, knows_keys=False)
+                    keyless += [found] if found else []
             if not traffic.is_drawn:
                 found = backtest(traffic, ttl_s, 0, 1.0)
                 whole += [found] if found else []
-    print(_hit_rates(cases, whole, silent).markdown())
-    print(_staleness(cases).markdown())
+    return Cases(sampled, whole, keyless, silent)
 
 
-def backtest(traffic: Traffic, ttl_s: float, seed: int, share: float) -> Case | None:
+def backtest(
+    traffic: Traffic, ttl_s: float, seed: int, share: float, *, knows_keys: bool = True
+) -> Case | None:
     """Advice learned from the first half, held against the second; None if there is none."""
     rng = np.random.default_rng(seed)
     learned = traffic.at_s < traffic.half_s
@@ -96,7 +80,7 @@ def backtest(traffic: Traffic, ttl_s: float, seed: int, share: float) -> Case | 
             logs=logs,
             until_s=float(at_s[-1]),
             checks=[checks[number] for number in drawn],
-            check_keys=[int(hashes[keys[number]]) for number in drawn],
+            check_keys=[int(hashes[keys[number]]) for number in drawn] if knows_keys else None,
             recomputes=len(checks),
             source_mean_s=0.1,
             ttl_s=ttl_s,
@@ -146,122 +130,6 @@ def _replayed(traffic: Traffic, ttl_s: float) -> tuple[float, float, float, floa
         float(outdated[~second].mean()),
         float(outdated[second].mean()),
     )
-
-
-def _by_present(cases: list[Case]) -> dict[tuple[str, float], list[Case]]:
-    found: dict[tuple[str, float], list[Case]] = defaultdict(list)
-    for case in cases:
-        found[case.traffic.name, case.advice.present.ttl_s].append(case)
-    return found
-
-
-def _hit_rates(cases: list[Case], whole: list[Case], silent: int) -> Section:
-    lines = []
-    for (name, ttl_s), group in _by_present(cases).items():
-        middle = sorted(group, key=lambda case: case.advice.ttl_s)[len(group) // 2]
-        advice = middle.advice
-        lines.append(
-            [
-                name,
-                f"{ttl_s:,.3g}",
-                f"{advice.ttl_s:,.3g}",
-                advice.limit,
-                f"{_percent(advice.present.hit_rate)} → {_percent(advice.advised.hit_rate)}",
-                f"{_percent(middle.second[0])} → {_percent(middle.second[1])}",
-                _signed([case.off for case in group]),
-                _signed([case.sample_off for case in group]),
-                _signed([case.gain_off for case in group]),
-                f"± {advice.hit_rate_off * 100:.1f}",
-                advice.confidence,
-            ]
-        )
-    columns = (
-        "trace|present TTL|advised|limit|promised hit rate, %|delivered|off, points"
-        "|of that the log's|gain off|said it may be off|confidence"
-    ).split("|")
-    text = f"""
-{len(cases)} advices ({silent} times there was too little for one). The round with the middle advice
-is shown; "off": promised less delivered, mean of the rounds.
-"""
-    tables = [Table(columns, lines), _summary(cases, whole)]
-    return Section("hit", "TTL advice: hit rate", text, tables)
-
-
-def _summary(cases: list[Case], whole: list[Case]) -> Table:
-    groups = {
-        "recorded reads": [c for c in cases if not c.traffic.is_drawn],
-        "recorded reads, the log has room for all": whole,
-        "drawn reads": [c for c in cases if c.traffic.is_drawn],
-        "medium or high confidence": [c for c in cases if c.advice.confidence != "low"],
-    }
-    lines = [
-        [
-            name,
-            str(len(group)),
-            _share([abs(c.off) <= _AIM for c in group]),
-            _share([abs(c.sample_off) <= _AIM for c in group]),
-            _share([abs(c.gain_off) <= _AIM for c in group]),
-            f"{np.mean([abs(c.off) for c in group]) * 100:.1f}",
-            f"{np.mean([abs(c.gain_off) for c in group]) * 100:.1f}",
-            _share([abs(c.off) <= c.advice.hit_rate_off + _margin(c) for c in group]),
-        ]
-        for name, group in groups.items()
-        if group
-    ]
-    columns = (
-        "advices|number|hit rate within 3 points|against the same time|gain within 3 points"
-        "|hit rate off, mean|gain off, mean|within what was said"
-    ).split("|")
-    return Table(columns, lines, "How often promises held")
-
-
-def _margin(case: Case) -> float:
-    advised = case.advice.advised
-    return (advised.hit_rate_high - advised.hit_rate_low) / 2
-
-
-def _staleness(cases: list[Case]) -> Section:
-    lines, kept, below = [], [], []
-    for (name, ttl_s), group in _by_present(cases).items():
-        if not group[0].traffic.is_changing:
-            continue
-        middle = sorted(group, key=lambda case: case.advice.ttl_s)[len(group) // 2]
-        present, advised = middle.advice.present, middle.advice.advised
-        lines.append(
-            [
-                name,
-                f"{ttl_s:,.3g} → {advised.ttl_s:,.3g}",
-                f"{_percent(present.staleness)} → {_percent(advised.staleness)}",
-                f"{_percent(advised.staleness_high)}",
-                f"{_percent(middle.outdated_first[0])} → {_percent(middle.outdated_first[1])}",
-                f"{_percent(middle.outdated[0])} → {_percent(middle.outdated[1])}",
-                middle.advice.fit,
-            ]
-        )
-    known = [case for case in cases if case.traffic.is_changing]
-    kept = [case.outdated[1] <= case.advice.advised.staleness_high for case in known]
-    below = [case.outdated_first[1] <= case.advice.advised.staleness_high for case in known]
-    close = [abs(case.outdated[1] - case.advice.advised.staleness) <= _AIM for case in known]
-    budget = [case.outdated[1] <= 0.05 for case in known]
-    text = f"""
-Share of reads answered with outdated data, %, where the truth is known. In the second half at most
-the upper end in {_share(kept)}, in the first in {_share(below)}; within 3 points of the promise in
-{_share(close)}; within the budget of 5 % in {_share(budget)}.
-"""
-    columns = "trace|TTL|promised|at most|truth, first half|delivered|fit".split("|")
-    return Section("stale", "TTL advice: outdated reads", text, [Table(columns, lines)])
-
-
-def _percent(share: float) -> str:
-    return f"{share * 100:.1f}"
-
-
-def _signed(values: list[float]) -> str:
-    return f"{np.mean(values) * 100:+.1f}"
-
-
-def _share(held: list[bool]) -> str:
-    return f"{sum(held)} of {len(held)}"
 
 
 if __name__ == "__main__":

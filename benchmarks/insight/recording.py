@@ -3,8 +3,9 @@
     python -m benchmarks.insight.recording
 
 Reads of generated keys (Zipf's law, a fifth of all of one key) go through the recorder of figures
-on a store in memory; a hand-over follows every 5 s of their time. What counting costs is left out.
-Prints Markdown. Processor time is this thread's alone.
+on a store in memory; a hand-over follows every 5 s of their time. What counting costs is left out,
+and so is what the store does with a hand-over. Prints Markdown. Processor time is this thread's
+alone, of the best of some runs; "µs a read" is all of it, hand-overs included.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ from cache_core.telemetry.companions import Recompute
 
 _BEGIN_S = 20_000 * DAY_S + 3600.0
 _EVERY_S = 5.0
+_RUNS = 3
+# Reads, over so many minutes, in so many namespaces: 1.4, 28 and 1,000 reads a second.
+_ROWS = ((5_000, 60, 5), (100_000, 60, 5), (100_000, 60, 1), (300_000, 5, 5))
 
 
 class _Counted(MemoryStore):
@@ -59,6 +63,12 @@ class _Timed(ReadLogs):
         super().look(reads, recomputes)
         self.look_s += time.thread_time() - began_s
 
+    def ask(self, now_s: float) -> int:
+        began_s = time.thread_time()
+        commands = super().ask(now_s)
+        self.take_s += time.thread_time() - began_s
+        return commands
+
     def take(self, now_s: float, *, is_last: bool) -> list[FieldPut]:
         began_s = time.thread_time()
         puts = super().take(now_s, is_last=is_last)
@@ -73,13 +83,15 @@ def main() -> None:
         " commands a hand-over | sent, kB | in the store, kB | memory, kB |\n"
         "|---|---|---|---|---|---|---|---|---|---|"
     )
-    for reads, hours, namespaces in ((5_000, 1.0, 5), (100_000, 1.0, 5), (100_000, 1.0, 1)):
-        print(_row(reads, hours, namespaces), flush=True)
+    for reads, minutes, namespaces in _ROWS:
+        print(_row(reads, minutes, namespaces), flush=True)
 
 
-def _row(reads: int, hours: float, namespaces: int) -> str:
-    events = list(_events(reads, hours * 3600, namespaces))
-    logs, store, flushes = _play(events)
+def _row(reads: int, minutes: int, namespaces: int) -> str:
+    events = list(_events(reads, minutes * 60.0, namespaces))
+    runs = [_play(events) for _ in range(_RUNS)]
+    logs, store, flushes = min(runs, key=lambda run: run[0].look_s + run[0].take_s)
+    spent_s = logs.look_s + logs.take_s
     names = sorted({event.namespace for event in events})
     kept = sum(log.size_bytes for log in read_logged(store, names, events[-1].at_s).values())
     tracemalloc.start()
@@ -88,7 +100,7 @@ def _row(reads: int, hours: float, namespaces: int) -> str:
     memory = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     return (
-        f"| {reads:,} | {hours:g} h | {namespaces} | {logs.look_s / reads * 1e6:.2f} |"
+        f"| {reads:,} | {minutes} min | {namespaces} | {spent_s / reads * 1e6:.2f} |"
         f" {flushes:,} | {logs.take_s / flushes * 1e3:.2f} | {store.commands / flushes:.2f} |"
         f" {store.bytes / 1000:,.0f} | {kept / 1000:,.0f} | {memory / 1000:,.0f} |"
     )

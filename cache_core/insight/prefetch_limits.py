@@ -26,8 +26,8 @@ class Limits:
     looks_a_minute: int = 120
     at_once: int = 2
     source_share: float = 0.1
-    likeliest: int = 3
-    chance_min: float = 0.1
+    likeliest: int = 8
+    chance_min: float = 0.0
 
 
 class Allowance:

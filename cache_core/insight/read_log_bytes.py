@@ -1,30 +1,33 @@
 """The bytes in which replicas share their logs of reads: one hash a namespace and window.
 
-A replica has a field for what it saw in all, one for its sample of recomputes, and one for the rows
-of each stretch of the window, which it overwrites while rows are added or dropped. So handing over
-is idempotent, and only what changed travels. A second hash, one a window, holds what replicas need
-to agree on a plan. Fields that cannot be read are left out: a log without them is a smaller log.
+A replica has a field for what it saw in all, one for the cells that are open, one for its sample of
+recomputes, and one for each part of its rows, which it overwrites when rows are added or dropped.
+So handing over is idempotent, and only what changed travels. A second hash, one a window, holds
+what replicas need to agree on a plan. Fields that cannot be read are left out: a log without them
+is a smaller log.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 import orjson
 
 from cache_core.insight.check_sample import CHECK, CheckContent
-from cache_core.insight.ttl_log import CELL, CELL_READ, READ, LogContent, Rows
-from cache_core.insight.ttl_plan import TICKS, Plan
+from cache_core.insight.log_rows import CELL, CELL_READ, READ, Rows
+from cache_core.insight.ttl_log import LogContent, TtlLog
+from cache_core.insight.ttl_plan import Plan
 
 DAY_S = 86_400.0
-STRETCHES = 720  # of a window: two minutes of a day
-_HEAD, _CHECKS = "h", "c"
+_HEAD, _OPEN, _CHECKS = "h", "o", "c"
 _FORMAT = 1
 _COUNTS = struct.Struct("<BIII")  # format; rows of each kind
 _SAMPLED = struct.Struct("<BII")  # format; recomputes, changed
+_SIZES = [kind.itemsize for kind in (READ, CELL, CELL_READ)]
+_NO_READ, _NO_CELL, _NO_CELL_READ = (np.empty(0, kind) for kind in (READ, CELL, CELL_READ))
 
 
 class UnreadableLogError(ValueError):
@@ -41,38 +44,34 @@ def plan_key(window: int) -> str:
     return f"i:p:{window}"
 
 
-def encode_log(content: LogContent, replica: str) -> dict[str, bytes]:
-    """All fields of one replica's log but the sample."""
-    fields = {f"{replica}:{_HEAD}": _encode_head(content)}
-    parts = [_stretches(rows) for rows in (content.whole, content.cells, content.cell_reads)]
-    for stretch in sorted(set().union(*parts)):
-        rows = [part.get(stretch, b"") for part in parts]
-        sizes = (READ.itemsize, CELL.itemsize, CELL_READ.itemsize)
-        counts = [len(raw) // size for raw, size in zip(rows, sizes, strict=True)]
-        fields[f"{replica}:{stretch}"] = _COUNTS.pack(_FORMAT, *counts) + b"".join(rows)
-    return fields
+def encode_log(log: TtlLog, parts: Iterable[int], replica: str) -> dict[str, bytes]:
+    """The fields of one replica's log that always change, and those of the given parts."""
+    fields = {f"{replica}:{_HEAD}": _encode_head(log)}
+    if log.plan.hot and (cells := log.open_cells()):
+        fields[f"{replica}:{_OPEN}"] = _encode_rows(b"", cells, b"")
+    return fields | {f"{replica}:{number}": _encode_rows(*log.part(number)) for number in parts}
 
 
-def _stretches(rows: Rows) -> dict[int, bytes]:
-    """The rows' bytes by the stretch of the window they lie in."""
-    stretch = rows["at"].astype(np.int64) * STRETCHES // TICKS
-    order = np.argsort(stretch, kind="stable")
-    found, first = np.unique(stretch[order], return_index=True)
-    parts = np.split(rows[order], first[1:])
-    return {int(at): part.tobytes() for at, part in zip(found, parts, strict=False)}
+def _encode_rows(*kinds: bytes) -> bytes:
+    """Reads, cells, and reads within cells; b"" without any."""
+    raw = b"".join(kinds)
+    if not raw:
+        return b""
+    numbers = [len(rows) // size for rows, size in zip(kinds, _SIZES, strict=True)]
+    return _COUNTS.pack(_FORMAT, *numbers) + raw
 
 
-def _encode_head(content: LogContent) -> bytes:
-    plan = content.plan
+def _encode_head(log: TtlLog) -> bytes:
+    plan = log.plan
     return orjson.dumps(
         {
             "f": _FORMAT,
             "begin": plan.begin_s,
             "window": plan.window_s,
             "share": plan.share,
-            "hot": [[key, width_s] for key, width_s in plan.hot.items()],
-            "early": [[key, reads] for key, reads in content.early.items()],
-            "reads": content.reads,
+            "hot": list(plan.hot.items()),
+            "early": list(log.early.items()),
+            "reads": log.reads,
         }
     )
 
@@ -140,8 +139,8 @@ def _decode_head(raw: bytes) -> LogContent:
         early = {int(key): int(reads) for key, reads in head["early"]}
         if plan.window_s <= 0 or not 0 < plan.share <= 1 or min(hot.values(), default=1.0) <= 0:
             raise UnreadableLogError("a plan that cannot be")
-        whole, cells, cell_reads = (np.empty(0, dtype=kind) for kind in (READ, CELL, CELL_READ))
-        return LogContent(plan, int(head["reads"]), whole, cells, cell_reads, early)
+        reads = int(head["reads"])
+        return LogContent(plan, reads, _NO_READ, _NO_CELL, _NO_CELL_READ, early)
     except (ValueError, KeyError, TypeError) as exc:
         raise UnreadableLogError(f"{type(exc).__name__} while reading a log") from exc
 

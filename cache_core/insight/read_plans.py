@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from heapq import nlargest
 from typing import Any
 
 import orjson
 
 from cache_core.insight.ttl_log import TtlLog
-from cache_core.insight.ttl_plan import HOT_MAX, Plan, is_hot, next_plan
+from cache_core.insight.ttl_plan import Plan, is_hot, next_plan
 
 ROWS_ALL_MAX = 80_000
 """Of all replicas' logs of a namespace and window: they stay below 1 MB."""
@@ -137,7 +136,6 @@ def plan_fields(
 
 
 def _of(seen: TtlLog, now_s: float) -> Said:
-    counts = dict(nlargest(HOT_MAX, seen.counts.items(), key=lambda item: item[1]))
     return Said(
         at_s=now_s,
         share=seen.share,
@@ -145,7 +143,7 @@ def _of(seen: TtlLog, now_s: float) -> Said:
         rows=seen.rows,
         rows_max=seen.rows_max,
         first_s=seen.first_s,
-        counts=counts,
+        counts=seen.most_read(),
         hot_reads=seen.hot_reads(),
     )
 

@@ -40,8 +40,7 @@ def best_ttl(seen: Namespace) -> Recommendation | None:
         f"{wording.seconds(picture.hours * 3600)}; {wording.number(picture.changed)} of "
         f"{wording.plural(picture.checks, 'recompute')} found that the data had changed"
         f"{_least_sure(advice)}",
-        expected_effect=f"hit rate {wording.share(present.hit_rate)} → "
-        f"{wording.share(advised.hit_rate)} ({signed_points(advice.points)}); outdated reads "
+        expected_effect=f"{_hit_rate(advice)}; outdated reads "
         f"{wording.share(present.staleness)} → {wording.share(advised.staleness)}, at most "
         f"{wording.share(advised.staleness_high)}; {effort_text(advice)}",
         confidence=advice.confidence,
@@ -54,6 +53,19 @@ def best_ttl(seen: Namespace) -> Recommendation | None:
         effect=effect,
         action=Action("retune", advice.ttl_s),
     )
+
+
+def _hit_rate(advice: TtlAdvice) -> str:
+    """From what to what, where the level is known; else the gain, and between what it may lie."""
+    change = signed_points(advice.points)
+    if advice.is_level_known:
+        now, then = wording.share(advice.present.hit_rate), wording.share(advice.advised.hit_rate)
+        return f"hit rate {now} → {then} ({change})"
+    moves = "of a level that moves with the traffic"
+    if advice.told_level is None:
+        return f"hit rate {change} ({moves})"
+    level = wording.between(advice.told_level.low, advice.told_level.high)
+    return f"hit rate {change} ({moves}, about {level})"
 
 
 def effort_text(advice: TtlAdvice) -> str:

@@ -26,8 +26,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from cache_core.insight import ttl_words
-from cache_core.insight.ttl_curves import Watched, combined, drift, lately, watched
+from cache_core.insight.ttl_curves import Watched, combined, lately, watched
 from cache_core.insight.ttl_lives import hits_a_life, trimmed
+from cache_core.insight.ttl_outlook import around, outlook
 from cache_core.insight.ttl_replay import Floats
 from cache_core.insight.ttl_staleness import Staleness
 from cache_core.insight.ttl_terms import (
@@ -131,10 +132,11 @@ def _advice(
         return TooLittle(ttl_words.too_young(observed, stale))
     advised = _chosen(observed, promises, present)
     limit = _limit(observed, promises, advised)
-    off = drift(windows, present.ttl_s, advised.ttl_s)
+    ahead = outlook(windows, present.ttl_s, advised.ttl_s)
+    margin = (advised.hit_rate_high - advised.hit_rate_low) / 2
     reads_an_hour = observed.reads * 3600 / max(observed.seen_s, 1.0)
     fewer_an_hour = (advised.hit_rate - present.hit_rate) * reads_an_hour
-    word, why = ttl_words.confidence_of(observed, present, advised, stale, off)
+    word, why = ttl_words.confidence_of(observed, present, advised, stale, ahead)
     return TtlAdvice(
         present=present,
         advised=advised,
@@ -145,8 +147,9 @@ def _advice(
         reason=ttl_words.reason(observed, windows, advised, limit, stale),
         fit=stale.rate.fit,
         fit_text=ttl_words.fit(observed, stale),
-        hit_rate_off=off.hit_rate,
-        points_off=off.gain,
+        level=around(advised.hit_rate, ahead.hit_rate, margin, 0.0),
+        gain=around(advised.hit_rate - present.hit_rate, ahead.gain, margin, -1.0),
+        is_level_known=ttl_words.is_level_known(observed, ahead),
         confidence_text=why,
     )
 

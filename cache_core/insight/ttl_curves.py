@@ -1,4 +1,4 @@
-"""Hit rate against TTL of several windows as one, as a warm cache has it, and how much it moves.
+"""Hit rate against TTL of several windows as one, as a warm cache has it.
 
 A window's log alone replays an empty cache: each key's first read is a miss. A namespace that was
 there yesterday is warm, so each window is replayed after the one before, and the first one after
@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +28,6 @@ LATEST_ROWS_MIN = 1_500
 """Logged in the latest half of less than a day; with fewer, chance hides more than it shows."""
 PARTS = 4
 """Of each window, to see how much its curve moves."""
-_LEVEL = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +49,9 @@ def watched(logs: Sequence[LogContent], spans_s: Sequence[float]) -> list[Watche
         if not found:
             seen_s = span_s - (log.begun_s - log.plan.begin_s)
             at_s = _seconds(log, log.whole["at"]) - seen_s
-            before = Before(log.whole["key"], np.minimum(at_s, -span_s / TICKS))
+            tick_s = log.plan.window_s / TICKS
+            late_s = max(span_s - seen_s - tick_s, 0.0)
+            before = Before(log.whole["key"], np.minimum(at_s, late_s - tick_s), late_s)
             found.append(Watched(log, before, span_s, SPAN_REACH * seen_s))
             continue
         last = found[-1]
@@ -69,7 +69,7 @@ def lately(windows: Sequence[Watched]) -> Sequence[Watched]:
     """
     if sum(each.span_s for each in windows) >= DAY_S:
         return windows
-    parts = [part for each in windows for part in _parts(each)]
+    parts = [part for each in windows for part in parts_of(each)]
     latest = parts[len(parts) // 2 :]
     return latest if sum(part.log.logged for part in latest) >= LATEST_ROWS_MIN else windows
 
@@ -98,41 +98,6 @@ def combined(windows: Sequence[Watched], ttls: Floats) -> TtlEstimate:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Drift:
-    """How far the next time as long as the one watched may lie from it, 19 times of 20.
-
-    hit_rate: at the second of two TTLs; gain: of the second over the first. 0 to 1 each.
-    """
-
-    hit_rate: float
-    gain: float
-
-
-def drift(windows: Sequence[Watched], present_s: float, advised_s: float) -> Drift:
-    """From the rates of each window's parts, which move with the traffic.
-
-    The mean of n further parts lies within t s sqrt(1/n + 1/n) of that of n seen ones, s being
-    their standard deviation (a prediction interval: Hahn and Meeker, Statistical Intervals, 1991).
-    It takes parts to be independent; a trend over the whole time it cannot know.
-    """
-    ttls = np.array([present_s, advised_s])
-    rates = [
-        estimate(part.log, ttls, before=part.before).hit_rate
-        for window in windows
-        for part in _parts(window)
-    ]
-    if len(rates) < 2:
-        return Drift(1.0, 1.0)
-    found = np.array(rates)
-    gains = found[:, 1] - found[:, 0]
-    factor = _t_quantile(len(rates) - 1) * math.sqrt(2 / len(rates))
-    return Drift(
-        min(factor * float(found[:, 1].std(ddof=1)), 1.0),
-        min(factor * float(gains.std(ddof=1)), 1.0),
-    )
-
-
 def _seconds(log: LogContent, ticks: NDArray[np.generic]) -> Floats:
     return ticks.astype(np.float64) * (log.plan.window_s / TICKS)
 
@@ -153,9 +118,13 @@ def _history(last: Watched, log: LogContent) -> Before:
     return Before(keys[those], at_s[those])
 
 
-def _parts(window: Watched) -> list[Watched]:
-    """A window in PARTS of equal length, each after all that came before it."""
-    edges = np.linspace(0.0, window.span_s, PARTS + 1)
+def parts_of(window: Watched) -> list[Watched]:
+    """A window in PARTS of equal length, each after all that came before it.
+
+    The first window counts from when its reads were logged.
+    """
+    edges = np.linspace(window.before.until_s, window.span_s, PARTS + 1)
+    lasts_s = (window.span_s - window.before.until_s) / PARTS
     edges[-1] = math.inf
     log, found = window.log, []
     at_s = _seconds(log, log.whole["at"])
@@ -187,7 +156,7 @@ def _parts(window: Watched) -> list[Watched]:
             np.concatenate([window.before.at_s, at_s[earlier]]),
             until_s=begin_s,
         )
-        found.append(Watched(part, before, window.span_s / PARTS, window.reach_s))
+        found.append(Watched(part, before, lasts_s, window.reach_s))
     return found
 
 
@@ -198,12 +167,3 @@ def _of_cells(reads: NDArray[np.void], cells: NDArray[np.void]) -> NDArray[np.bo
 
 def _place(rows: NDArray[np.void]) -> Whole:
     return (rows["key"].astype(np.int64) << 16) + rows["cell"].astype(np.int64)
-
-
-def _t_quantile(freedom: int) -> float:
-    """Of Student's t for a two-sided interval (Abramowitz and Stegun, 26.7.5; 0.4 % off at 3)."""
-    z = NormalDist().inv_cdf(0.5 + _LEVEL / 2)
-    first = (z**3 + z) / 4
-    second = (5 * z**5 + 16 * z**3 + 3 * z) / 96
-    third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
-    return z + first / freedom + second / freedom**2 + third / freedom**3

@@ -16,25 +16,23 @@ Where logs and plans are kept is the caller's business, and so is calling from o
 from __future__ import annotations
 
 import math
-from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from heapq import nlargest
 from itertools import compress
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cache_core.insight.ttl_plan import HASHES, LOWERED, TICKS, Plan, cell_draw
+from cache_core.insight.log_rows import CELL, CELL_READ, READ, GrowingRows, OpenCell, Rows
+from cache_core.insight.ttl_plan import HASHES, HOT_MAX, LOWERED, TICKS, Plan, cell_draw
 
 _COUNTED_MAX = 4096  # keys counted at a time; then the best quarter stays, as in telemetry.groups
-
-
-# As stored, so of one byte order.
-READ = np.dtype([("key", "<u4"), ("at", "<u4")])
-CELL_READ = np.dtype([("key", "<u4"), ("cell", "<u2"), ("at", "<u4")])
-CELL = np.dtype([("key", "<u4"), ("cell", "<u2"), ("at", "<u4"), ("reads", "<u4")])
-Rows = NDArray[np.void]
+_GROWN = 1.1
+PARTS = 720
+"""Of a window's log, at most, and one more: of two minutes of a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,28 +70,41 @@ class LogContent:
 
 
 class TtlLog:
-    """One replica's log. `rows_max`: bound of its rows, beside one open cell a hot key."""
+    """One replica's log. `rows_max`: bound of its rows, beside one open cell a hot key.
+
+    `changed`: numbers of the parts that have other rows than before; whoever tells the store of
+    them takes them out.
+    """
 
     def __init__(self, plan: Plan, rows_max: int) -> None:
         if rows_max < 1 or plan.window_s <= 0:
             raise ValueError("a log has room for a row, and a window is longer than 0 seconds")
         self.rows_max = rows_max
         self._plan = plan
-        self._share_max = plan.share
         self._threshold = int(plan.share * HASHES)
-        self._reads = self._rows = 0
+        self._reads = 0
         self.first_s = math.inf  # Unix time of the first read
         self._counts: Counter[int] = Counter()
+        self._ranked: dict[int, int] = {}
+        self._ranked_reads = 0
         self._early: dict[int, int] = {}
-        self._whole = _Reads(READ)
-        self._cells: list[tuple[int, int, int, int]] = []
-        self._cell_reads = _Reads(CELL_READ)
-        self._open: dict[int, _OpenCell | None] = {}
+        self._whole, self._cells = GrowingRows(READ), GrowingRows(CELL)
+        self._cell_reads = GrowingRows(CELL_READ)
+        self._kinds = (self._whole, self._cells, self._cell_reads)
+        self._open: dict[int, OpenCell] = {}
+        self.changed: set[int] = set()
+        self._parts = 0
+        self._part_end_s = -math.inf
+
+    @property
+    def plan(self) -> Plan:
+        """What this log goes by. Its share may be below what was planned, where it was full."""
+        return self._plan
 
     @property
     def share(self) -> float:
         """Of keys and cells, 0 to 1: as planned, or less where this log was full."""
-        return self._share_max
+        return self._plan.share
 
     @property
     def reads(self) -> int:
@@ -103,20 +114,32 @@ class TtlLog:
     @property
     def rows(self) -> int:
         """Logged and kept, those of open cells left out."""
-        return self._rows
+        return len(self._whole) + len(self._cells) + len(self._cell_reads)
 
     @property
     def counts(self) -> Mapping[int, int]:
         """Reads by key, of those read most; may be too low, never too high."""
         return self._counts
 
+    def most_read(self) -> Mapping[int, int]:
+        """The best of `counts`, for a plan. Ranked anew when reads have grown by a tenth."""
+        if self._reads >= _GROWN * self._ranked_reads:
+            self._ranked_reads = self._reads
+            # Most keys of many were read once; to leave them out first is quicker.
+            often = [(key, number) for key, number in self._counts.items() if number > 1]
+            self._ranked = dict(nlargest(HOT_MAX, often, key=itemgetter(1)))
+        return self._ranked
+
+    @property
+    def early(self) -> Mapping[int, int]:
+        """Reads of hot keys from before they were hot."""
+        return self._early
+
     def hot_reads(self) -> dict[int, int]:
         """Reads of each hot key so far."""
-        found = {key: self._early.get(key, 0) for key in self._open}
-        for key, _, _, reads in self._cells:
+        found = {key: self._early[key] + cell.reads for key, cell in self._open.items()}
+        for key, reads in zip(self._cells.key, self._cells.reads, strict=True):
             found[key] += reads
-        for key, cell in self._open.items():
-            found[key] += cell.reads if cell is not None else 0
         return found
 
     def take(self, key: int, at_s: float) -> None:
@@ -133,7 +156,10 @@ class TtlLog:
         if not self._reads:
             self.first_s = at_s[0]
         self._reads += len(keys)
-        if not self._open.keys().isdisjoint(keys):
+        if at_s[0] >= self._part_end_s:
+            self._begin_part(at_s[0])
+        rows = self.rows
+        if self._open and not self._open.keys().isdisjoint(keys):
             keys, at_s = self._take_hot_ones(keys, at_s)
         self._counts.update(keys)
         if len(self._counts) >= _COUNTED_MAX:
@@ -143,134 +169,107 @@ class TtlLog:
             keys, at_s = list(compress(keys, chosen)), list(compress(at_s, chosen))
         self._whole.key.extend(keys)
         self._whole.at_s.extend(at_s)
-        self._rows += len(keys)
+        if self.rows > rows:
+            self.changed.add(self._parts - 1)
         self._keep_within()
+
+    def _begin_part(self, at_s: float) -> None:
+        """Each part is of rows logged within some time, so that there is an end to their number."""
+        self._part_end_s = at_s + self._plan.window_s / PARTS
+        self._parts += 1
+        for rows in self._kinds:
+            rows.begin_part()
 
     def _take_hot_ones(
         self, keys: Sequence[int], at_s: Sequence[float]
     ) -> tuple[list[int], list[float]]:
         """Look at the reads of hot keys; the others."""
-        is_other = [key not in self._open for key in keys]
-        for key, at, other in zip(keys, at_s, is_other, strict=True):
-            if not other:
-                self._take_hot(key, at)
-        return list(compress(keys, is_other)), list(compress(at_s, is_other))
+        cells, inside = self._open, self._cell_reads
+        others: list[int] = []
+        others_s: list[float] = []
+        for key, at in zip(keys, at_s, strict=True):
+            cell = cells.get(key)
+            if cell is None:
+                others.append(key)
+                others_s.append(at)
+                continue
+            if not cell.begin_s <= at < cell.end_s:
+                self._next_cell(cell, at)
+            cell.reads += 1
+            if cell.chosen:
+                inside.key.append(key)
+                inside.cell.append(cell.number)
+                inside.at_s.append(at)
+        return others, others_s
 
-    def _take_hot(self, key: int, at_s: float) -> None:
-        cell = self._open[key]
-        if cell is None or not cell.begin_s <= at_s < cell.end_s:
-            if cell is not None:
-                self._cells.append(cell.row())
-                self._rows += 1
-            number = self._plan.cell_of(key, at_s)
-            begin_s = self._plan.cell_begin_s(key, number)
-            chosen = cell_draw(key, number) < self._threshold
-            end_s = begin_s + self._plan.hot[key]
-            tick = self._plan.tick_of(at_s)
-            cell = self._open[key] = _OpenCell(key, number, begin_s, end_s, tick, chosen)
-        cell.reads += 1
-        if cell.chosen:
-            inside = self._cell_reads
-            inside.key.append(key)
-            inside.cell.append(cell.number)
-            inside.at_s.append(at_s)
-            self._rows += 1
+    def _next_cell(self, cell: OpenCell, at_s: float) -> None:
+        if cell.reads:
+            self._cells.key.append(cell.key)
+            self._cells.cell.append(cell.number)
+            self._cells.at_s.append(cell.first_s)
+            self._cells.reads.append(cell.reads)
+        cell.number = self._plan.cell_of(cell.key, at_s)
+        cell.begin_s = self._plan.cell_begin_s(cell.key, cell.number)
+        cell.end_s = cell.begin_s + self._plan.hot[cell.key]
+        cell.chosen = cell_draw(cell.key, cell.number) < self._threshold
+        cell.first_s, cell.reads = at_s, 0
 
     def _keep_within(self) -> None:
-        while self._rows > self.rows_max:
-            if len(self._cells) == self._rows:
-                return  # cells alone are bounded by the plan
-            self._lower(self._share_max * LOWERED)
+        # Cells alone are bounded by the plan.
+        while self.rows > max(self.rows_max, len(self._cells)):
+            self._lower(self.share * LOWERED)
 
     def _lower(self, share: float) -> None:
-        self._share_max = share
+        self._plan = replace(self._plan, share=share)
         self._threshold = threshold = int(share * HASHES)
-        self._whole.keep(self._whole.rows(self._plan)["key"] < threshold)
-        self._cell_reads.keep(_chosen(self._cell_reads.rows(self._plan), threshold))
-        self._count_rows()
+        self.changed |= self._whole.keep(np.array(self._whole.key) < threshold)
+        self.changed |= self._cell_reads.keep(_chosen(self._cell_reads.rows(self._plan), threshold))
         for cell in self._open.values():
-            if cell is not None:
-                cell.chosen = cell_draw(cell.key, cell.number) < threshold
-
-    def _count_rows(self) -> None:
-        self._rows = len(self._whole) + len(self._cells) + len(self._cell_reads)
+            cell.chosen = cell_draw(cell.key, cell.number) < threshold
 
     def follow(self, plan: Plan) -> None:
         """Go by a later plan of the same window: hot keys may be added, the share lowered."""
-        self._plan = plan
-        for key in plan.hot:
-            if key not in self._open:
-                self._open[key] = None
-                self._early[key] = self._counts.pop(key, 0)
-        if plan.hot:
-            self._whole.keep(~np.isin(self._whole.rows(self._plan)["key"], list(self._open)))
-            self._count_rows()
-        if plan.share < self._share_max:
+        self._plan = replace(plan, share=self.share)
+        added = [key for key in plan.hot if key not in self._open]
+        for key in added:
+            self._open[key] = OpenCell(key)
+            self._early[key] = self._counts.pop(key, 0)
+        if added:
+            self.changed |= self._whole.keep(~np.isin(np.array(self._whole.key), added))
+        if plan.share < self.share:
             self._lower(plan.share)
+
+    def part(self, number: int) -> tuple[bytes, bytes, bytes]:
+        """Rows of one part, as stored: reads, cells, reads within cells. Open cells are in none."""
+        whole, cells, cell_reads = (rows.part(number, self._plan) for rows in self._kinds)
+        return whole, cells, cell_reads
+
+    def open_cells(self) -> bytes:
+        """The same of them: with what is in them so far."""
+        tick_of = self._plan.tick_of
+        rows = [
+            (cell.key, cell.number, tick_of(cell.first_s), cell.reads)
+            for cell in self._open.values()
+            if cell.reads
+        ]
+        return np.array(rows, dtype=CELL).tobytes()
 
     def content(self) -> LogContent:
         """What was logged so far; cells that are open count with what is in them."""
-        open_cells = [cell.row() for cell in self._open.values() if cell is not None]
         return LogContent(
-            Plan(self._plan.begin_s, self._plan.window_s, self._share_max, self._plan.hot),
+            self._plan,
             self._reads,
             self._whole.rows(self._plan),
-            np.array(self._cells + open_cells, dtype=CELL),
+            np.concatenate([self._cells.rows(self._plan), np.frombuffer(self.open_cells(), CELL)]),
             self._cell_reads.rows(self._plan),
             dict(self._early),
         )
 
 
-class _Reads:
-    """Rows that are appended to, nearly as small in memory as in the store. `cell`: may be unused.
-
-    Times become parts of the window when rows are asked for, off the way of each read.
-    """
-
-    def __init__(self, dtype: np.dtype[np.void]) -> None:
-        self._dtype = dtype
-        self.key, self.cell, self.at_s = array("I"), array("H"), array("d")
-
-    def __len__(self) -> int:
-        return len(self.key)
-
-    def rows(self, plan: Plan) -> Rows:
-        found = np.empty(len(self), dtype=self._dtype)
-        ticks = (np.asarray(self.at_s) - plan.begin_s) * (TICKS / plan.window_s)
-        found["key"], found["at"] = self.key, ticks.clip(0, TICKS - 1).astype(np.int64)
-        if "cell" in (self._dtype.names or ()):
-            found["cell"] = self.cell
-        return found
-
-    def keep(self, stays: NDArray[np.bool_]) -> None:
-        """Forget the other rows."""
-        for name in ("key", "cell", "at_s"):
-            column = getattr(self, name)
-            if len(column):
-                setattr(self, name, array(column.typecode, np.asarray(column)[stays].tobytes()))
-
-
 def _chosen(rows: Rows, threshold: int) -> NDArray[np.bool_]:
     """Which reads within cells lie in cells that are logged."""
-    pairs = zip(rows["key"].tolist(), rows["cell"].tolist(), strict=True)
-    return np.array([cell_draw(key, cell) < threshold for key, cell in pairs], dtype=bool)
-
-
-class _OpenCell:
-    """The stretch of time in which a hot key is read now."""
-
-    __slots__ = ("begin_s", "chosen", "end_s", "key", "number", "reads", "tick")
-
-    def __init__(
-        self, key: int, number: int, begin_s: float, end_s: float, tick: int, chosen: bool
-    ) -> None:
-        self.key, self.number = key, number
-        self.begin_s, self.end_s = begin_s, end_s
-        self.tick, self.chosen = tick, chosen
-        self.reads = 0
-
-    def row(self) -> tuple[int, int, int, int]:
-        return self.key, self.number, self.tick, self.reads
+    draws = cell_draw(rows["key"].astype(np.uint64), rows["cell"].astype(np.uint64))
+    return np.asarray(draws < threshold)
 
 
 def together(contents: Iterable[LogContent]) -> LogContent:

@@ -8,7 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from heapq import nlargest
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
+
+from numpy.typing import NDArray
+
+_Whole = TypeVar("_Whole", int, NDArray[Any])
 
 HASHES = 2**32  # keys are told by 32 bits of their digest: two of 20,000 logged keys seldom agree
 TICKS = 2**32  # times are whole parts of the window: 20 µs of a day
@@ -52,17 +56,26 @@ def phase(key: int) -> float:
     return (key * 0x9E3779B1 % HASHES) / HASHES
 
 
-def cell_draw(key: int, cell: int) -> int:
-    """Hash of a cell, below HASHES: the same on every replica (finaliser of MurmurHash3)."""
+def cell_draw(key: _Whole, cell: _Whole) -> _Whole:
+    """Hash of a cell, below HASHES: the same on every replica (finaliser of MurmurHash3).
+
+    Of one cell, or of many in arrays of 64 bits.
+    """
     mixed = (key + cell * 0x9E3779B1) % HASHES
     mixed = (mixed ^ mixed >> 16) * 0x85EBCA6B % HASHES
     mixed = (mixed ^ mixed >> 13) * 0xC2B2AE35 % HASHES
-    return mixed ^ mixed >> 16
+    drawn: _Whole = mixed ^ mixed >> 16
+    return drawn
 
 
 def is_hot(number: int, reads: int, expected: float) -> bool:
     """Whether a key with so many of all reads so far, and so many expected, upsets a sample."""
     return number >= max(_HOT_SEEN, _HOT_SHARE * reads) and expected >= _HOT_READS
+
+
+def hot_reads_least(reads: int) -> float:
+    """Of so many reads of a whole window: with more of them a key is hot, where there is room."""
+    return max(_HOT_READS, _HOT_SHARE * reads)
 
 
 class Seen(Protocol):
@@ -110,10 +123,12 @@ def next_plan(plan: Plan, logs: Iterable[Seen], now_s: float, rows_max: int | No
     room = min(log.rows_max for log in logs) * _CELLS_ROOM  # each has a row for each cell
     reads = sum(log.reads for log in logs)
     for key, number in nlargest(HOT_MAX - len(hot), counts.items(), key=lambda kv: (kv[1], kv[0])):
+        if key in hot:
+            continue  # a replica may not have heard yet that it is
         expected = number * plan.window_s / passed_s
+        if not is_hot(number, reads, expected):
+            break  # nor is any key that was read less
         cells = min(expected / CELL_READS, _CELLS_MAX, room / 4)
-        if key in hot or not is_hot(number, reads, expected):
-            continue  # a replica may not have heard yet that a key is hot
         if cells >= 2 and planned + cells <= room:
             hot[key] = plan.window_s / cells
             planned += cells

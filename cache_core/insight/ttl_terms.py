@@ -22,6 +22,9 @@ BUDGET = 0.05
 POINTS_A_DOUBLING = 0.005
 """A TTL twice as long has to gain so much hit rate, else the shorter one is the better trade."""
 
+_TELLING = 0.8
+"""Of a hit rate: ends further apart say nothing."""
+
 Limit = Literal["gain", "budget", "range", "ages", "reads"]
 """What keeps a TTL from being longer: no more to gain, the budget, the policy's range, or that
 too little was seen of such ages, or of reads so far apart."""
@@ -114,14 +117,23 @@ class Promise:
 
 
 @dataclass(frozen=True, slots=True)
+class Ends:
+    """Between what a hit rate or its gain lies, 19 times of 20, -1 to 1."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
 class TtlAdvice:
     """The TTL with the best trade; that of `present` where nothing else is better.
 
     source_s_an_hour, commands_an_hour: saved; below 0 is a cost. limit: what keeps the TTL from
     being longer still; reason: that in words. confidence_text: what it goes by. fit: of the change
-    model; fit_text: in words, why it is believed or not. hit_rate_off, points_off: how far the
-    hit rate and the gain may lie from the promised ones the next time as long as the one watched,
-    going by how much they moved within it, 0 to 1.
+    model; fit_text: in words, why it is believed or not. level, gain: between what the
+    advised TTL's hit rate and its points lie the next time as long as the one watched, going by how
+    they moved within it; None where it was cut into too few parts to tell. is_level_known: whether
+    the hit rate is promised as a number; else only `points` and `level` are.
     """
 
     present: Promise
@@ -133,8 +145,9 @@ class TtlAdvice:
     reason: str
     fit: Fit
     fit_text: str
-    hit_rate_off: float
-    points_off: float
+    level: Ends | None
+    gain: Ends | None
+    is_level_known: bool
     confidence_text: str
 
     @property
@@ -146,6 +159,12 @@ class TtlAdvice:
     def points(self) -> float:
         """Of hit rate that are promised, -1 to 1; below 0 is a cost."""
         return self.advised.hit_rate - self.present.hit_rate
+
+    @property
+    def told_level(self) -> Ends | None:
+        """Its ends, if they are near enough to each other to say anything."""
+        level = self.level
+        return level if level is not None and level.high - level.low <= _TELLING else None
 
     @property
     def is_change(self) -> bool:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from cache_core.insight import wording
 from cache_core.insight.advice_terms import Confidence, confidence
-from cache_core.insight.ttl_curves import SPAN_REACH, Drift, Watched
+from cache_core.insight.ttl_curves import SPAN_REACH, Watched
+from cache_core.insight.ttl_outlook import Outlook
 from cache_core.insight.ttl_staleness import Staleness
 from cache_core.insight.ttl_terms import POINTS_A_DOUBLING, Limit, Observed, Promise
 
@@ -110,7 +111,7 @@ def fit(observed: Observed, stale: Staleness) -> str:
 
 
 def confidence_of(
-    observed: Observed, present: Promise, advised: Promise, stale: Staleness, off: Drift
+    observed: Observed, present: Promise, advised: Promise, stale: Staleness, ahead: Outlook
 ) -> tuple[Confidence, str]:
     """The least of what each part of the evidence allows, and that part in words."""
     gain = abs(advised.hit_rate - present.hit_rate)
@@ -131,12 +132,13 @@ def confidence_of(
             f"outdated reads may be up to {wording.points(doubt)} more",
         ),
         (
-            _by(off.gain, gain),
-            f"the gain moved by up to {wording.points(off.gain)} within the time watched",
+            _by(ahead.gain_moved, gain),
+            f"the gain moved by up to {wording.points(ahead.gain_moved)} within the time watched",
         ),
         (
-            _stable(off.hit_rate),
-            f"the hit rate moved by up to {wording.points(off.hit_rate)} within the time watched",
+            _stable(ahead.rate_moved),
+            f"the hit rate moved by up to {wording.points(ahead.rate_moved)} within the time "
+            "watched",
         ),
     ]
     if span_s < SPAN_MIN_S:
@@ -150,6 +152,11 @@ def confidence_of(
     if observed.check_keys is None:
         parts.append(("medium", "it is not known which keys changed"))
     return min(parts, key=lambda part: _WORDS.index(part[0]))
+
+
+def is_level_known(observed: Observed, ahead: Outlook) -> bool:
+    """Whether a hit rate may be promised as a number; else the gain alone."""
+    return observed.seen_s >= SPAN_MIN_S and ahead.rate_moved <= _MOVED_MEDIUM
 
 
 def _by(off: float, gain: float) -> Confidence:

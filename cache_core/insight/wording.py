@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 
 def seconds(duration_s: float) -> str:
     """0.0004 as "400 µs", 0.0384 as "38 ms", 90 as "90 s", 252 as "4.2 min", 9000 as "2.5 h"."""
@@ -52,6 +54,17 @@ def share(part: float) -> str:
 def points(change: float) -> str:
     """0.031 as "3.1 points"."""
     return f"{_short(change * 100)} points"
+
+
+def between(low: float, high: float) -> str:
+    """0.612 and 0.738 as "61 % to 74 %"."""
+    least, most = whole_percent(low, high)
+    return f"{least} % to {most} %"
+
+
+def whole_percent(low: float, high: float) -> tuple[int, int]:
+    """Rounded outwards, so that what lies between still does."""
+    return math.floor(round(low * 100, 6)), math.ceil(round(high * 100, 6))
 
 
 def plural(count: float, one: str, many: str = "") -> str:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from statistics import NormalDist
+
+from cache_core.quantiles import normal_quantile, t_quantile
 
 LEVEL = 0.95
 # Below it an interval spans more than half the scale, and a percentage misleads.
@@ -163,15 +164,3 @@ def slope(*, count: int, x: float, xx: float, y: float, yy: float, xy: float) ->
     residual = max(yy - y * y / count - per_week * together, 0.0)
     half = t_quantile(LEVEL, count - 2) * math.sqrt(residual / (count - 2) / spread_x)
     return Slope(per_week, per_week - half, per_week + half, count)
-
-
-def normal_quantile(level: float) -> float:
-    """Two-sided quantile of the normal distribution: 1.96 for 0.95."""
-    return NormalDist().inv_cdf(0.5 + level / 2)
-
-
-def t_quantile(level: float, freedom: int) -> float:
-    """Two-sided quantile of Student's t distribution with `freedom` degrees of freedom."""
-    from scipy.special import stdtrit  # loaded here: the import command needs no quantile
-
-    return float(stdtrit(freedom, 0.5 + level / 2))

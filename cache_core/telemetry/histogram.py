@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 
 # 16 buckets to a doubling: a percentile is at most 2.2 % off.
 _PER_DOUBLING = 16
@@ -88,9 +89,7 @@ class Histogram:
         total_s, *rest = flat
         histogram = cls()
         histogram.total_s = float(total_s)
-        at = 0
-        for step, number in zip(rest[::2], rest[1::2], strict=True):
-            at += int(step)
-            histogram.buckets[at] = int(number)
+        places = accumulate(map(int, rest[::2]))
+        histogram.buckets = dict(zip(places, map(int, rest[1::2]), strict=True))
         histogram.count = sum(histogram.buckets.values())
         return histogram

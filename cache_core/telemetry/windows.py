@@ -5,7 +5,6 @@ Closed minutes and hours do not change, so they are read once and kept; what is 
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
@@ -105,11 +104,11 @@ class GroupsOf:
     misses: int = 0
     groups: Groups = field(default_factory=dict)
 
-    def add(self, counts: Counts) -> None:
-        """Add what one replica counted in an hour."""
+    def add(self, counts: Counts, groups: Groups) -> None:
+        """Add what was counted in an hour."""
         self.lookups += counts.lookups
         self.misses += counts.lookups - counts.served
-        merge_groups(self.groups, counts.groups)
+        merge_groups(self.groups, groups)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,9 +161,9 @@ class MetricsReader:
             found = self._fetch(HOUR_S, hours, now_s)
         namespaces: dict[str, GroupsOf] = {}
         for period in found.values():
-            for contribution in period.contributions.values():
-                for namespace, counts in contribution.namespaces.items():
-                    namespaces.setdefault(namespace, GroupsOf()).add(counts)
+            for namespace, counts in period.namespaces.items():
+                told = period.groups.get(namespace, {})
+                namespaces.setdefault(namespace, GroupsOf()).add(counts, told)
         return GroupFigures(hours[0] * HOUR_S, namespaces)
 
     def _fetch(self, period_s: int, periods: Sequence[int], now_s: float) -> dict[int, _Period]:
@@ -194,20 +193,36 @@ class MetricsReader:
         return raws
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Period:
-    """What the replicas counted in one minute or hour, and how many of them could not be read."""
+    """What all replicas counted in one minute or hour, added up once for all who look.
 
-    contributions: dict[str, Contribution]
-    unreadable: int
+    `groups`: by namespace. `told_s`: the last word of any replica. `unreadable`: contributions.
+    """
+
+    namespaces: dict[str, Counts] = field(default_factory=dict)
+    groups: dict[str, Groups] = field(default_factory=dict)
+    replicas: set[str] = field(default_factory=set)
+    told_s: float | None = None
+    unreadable: int = 0
+
+    def add(self, replica: str, contribution: Contribution) -> None:
+        self.replicas.add(replica)
+        self.told_s = max(self.told_s or 0.0, contribution.at_s)
+        for namespace, counts in contribution.namespaces.items():
+            self.namespaces.setdefault(namespace, Counts()).merge(counts)
+            if counts.groups:
+                merge_groups(self.groups.setdefault(namespace, {}), counts.groups)
 
 
 def _decoded(fields: dict[str, bytes]) -> _Period:
-    found = {}
+    period = _Period()
     for replica, raw in fields.items():
-        with contextlib.suppress(UnreadableCountsError):
-            found[replica] = decode(raw)
-    return _Period(found, len(fields) - len(found))
+        try:
+            period.add(replica, decode(raw))
+        except UnreadableCountsError:
+            period.unreadable += 1
+    return period
 
 
 def _figures(
@@ -217,15 +232,15 @@ def _figures(
     totals: dict[str, Counts] = {}
     replicas: set[str] = set()
     data_to_s: float | None = None
-    for period in periods:
-        begin_s = period * window.period_s
+    for at in periods:
+        begin_s, period = at * window.period_s, found[at]
         step = steps.setdefault(begin_s - begin_s % window.step_s, {})
-        for replica, contribution in found[period].contributions.items():
-            replicas.add(replica)
-            data_to_s = max(data_to_s or 0.0, contribution.at_s)
-            for namespace, counts in contribution.namespaces.items():
-                step.setdefault(namespace, Counts()).merge(counts)
-                totals.setdefault(namespace, Counts()).merge(counts)
+        replicas |= period.replicas
+        if period.told_s is not None:
+            data_to_s = max(data_to_s or 0.0, period.told_s)
+        for namespace, counts in period.namespaces.items():
+            step.setdefault(namespace, Counts()).merge(counts)
+            totals.setdefault(namespace, Counts()).merge(counts)
     return Figures(
         window=window,
         begin_s=periods[0] * window.period_s,

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Serve
+from tests.browser.looking import open_page
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -33,8 +34,9 @@ def test_every_page_of_figures_can_be_taken_along(
     page.goto(f"{address}/dashboard")
     expect(page.get_by_text("computed in").first).to_be_visible(timeout=60_000)
     for path, name in PAGES.items():
-        page.goto(f"{address}/{path}?window=6h")
-        page.get_by_role("button", name="Export").click(timeout=60_000)
+        # Once all is drawn: what still comes would move the button away from its files.
+        open_page(page, address, f"{path}?window=6h")
+        page.get_by_role("button", name="Export").click()
         table = download(page, "CSV: a row per step", tmp_path)
         assert table.name.startswith(f"cache-{name}-6h-all-memory-")
         rows = list(csv.DictReader(io.StringIO(table.read_text())))

@@ -48,8 +48,9 @@ def advice(
         reason="Twice the life would gain next to nothing.",
         fit="fits",
         fit_text="",
-        hit_rate_off=0.0,
-        points_off=0.0,
+        level=None,
+        gain=None,
+        is_level_known=True,
         confidence_text="few recomputes checked",
     )
 

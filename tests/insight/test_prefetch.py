@@ -64,6 +64,17 @@ def test_less_likely_than_the_bar_is_not_fetched_unless_anybody_may_read_it(
     assert [function.read(name).outcome for name in ("own", "all")] == ["miss", "hit"]
 
 
+@pytest.mark.parametrize(("limits", "outcome"), [(None, "hit"), (Limits(chance_min=0.1), "miss")])
+def test_what_this_session_hardly_reads_next_is_fetched_where_others_read_it(
+    cache: Cache, clock: Clock, limits: Limits | None, outcome: str
+) -> None:
+    """After `home` nobody has opened a list yet, but somebody does every 40 s."""
+    made, function = prefetcher(cache, limits=limits), slow(cache, clock, ttl_s=600)
+    learn(made, clock, ("home", "detail"), ("detail", "list"))
+    step(made, "bob", "home", {"list": reads(function, ("all",), is_shared=True)})
+    assert function.read("all").outcome == outcome
+
+
 def test_what_comes_too_late_to_be_read_fresh_is_not_fetched(
     cache: Cache, clock: Clock, ahead: Prefetcher
 ) -> None:

@@ -15,10 +15,10 @@ from cache_core.events import ReadEvent
 from cache_core.insight.check_sample import SAMPLE_MAX, CheckSample, pooled
 from cache_core.insight.logged import Logged, read_logged
 from cache_core.insight.read_log_bytes import DAY_S, decode, encode_checks, encode_log, log_key
-from cache_core.insight.read_logs import ReadLogs, key_hash
+from cache_core.insight.read_logs import WAITING_MAX, ReadLogs, key_hash, key_hashes
 from cache_core.insight.ttl_estimate import TtlEstimate, estimate
 from cache_core.insight.ttl_log import TtlLog
-from cache_core.insight.ttl_plan import Plan
+from cache_core.insight.ttl_plan import HASHES, HOT_MAX, Plan
 from cache_core.insight.ttl_replay import reads_of, replay
 from cache_core.stores import FieldPut, Store
 from cache_core.stores.memory import MemoryStore
@@ -136,7 +136,7 @@ def test_a_hand_over_tells_of_one_namespace_with_one_command(clock: Clock) -> No
     clock.advance(30)
     replica.flush()
     assert {put.key.rpartition(":")[2] for put in told[-1]} == {"one"}
-    assert len(told[-1]) == 2, "what it saw in all, and the one stretch that changed"
+    assert len(told[-1]) == 2, "what it saw in all, and the one part that changed"
 
 
 def test_nothing_is_asked_or_told_while_nothing_is_read(clock: Clock) -> None:
@@ -183,6 +183,85 @@ def test_what_a_store_did_not_take_is_told_again(clock: Clock) -> None:
     assert replica.flush()
     (content,) = read_logged(store, ["ns"], clock.now)["ns"].logs
     assert content.reads == content.logged == 1
+
+
+def test_reads_that_waited_over_several_looks_are_all_told_at_the_end(clock: Clock) -> None:
+    store = MemoryStore()
+    logs = ReadLogs(store)
+    replica = SharedRecorder(store, clock=clock, background=False, companion=logs)
+    events = reads(200, 50, clock.now)
+    replica.read(events[0])
+    replica.flush()  # from here on its turn is 30 s away
+    for first in range(1, 200, 50):
+        for event in events[first : first + 50]:
+            replica.read(event)
+        clock.advance(5)
+        replica.flush()
+    assert logs.waiting == 199
+    clock.now = events[-1].at_s
+    replica.close()
+    assert logs.waiting == 0
+    found = read_logged(store, ["ns"], clock.now)["ns"]
+    assert curve_of(found).exact
+    assert curve_of(found).hit_rate == pytest.approx(truth(events))
+
+
+def test_no_more_than_a_bounded_number_of_reads_wait(clock: Clock) -> None:
+    logs = ReadLogs(MemoryStore())
+    events = reads(3 * WAITING_MAX, 50)
+    for first in range(0, len(events), 100):
+        logs.look(events[first : first + 100], [])
+        assert logs.waiting < WAITING_MAX
+
+
+def test_what_was_told_does_not_travel_again_with_later_reads(clock: Clock) -> None:
+    store = MemoryStore()
+    logs = ReadLogs(store)
+    told = []
+    for number in range(4):
+        logs.look([ReadEvent("ns", "hit", clock.now, 0.0, key=entry(number))], [])
+        told.append({put.field.partition(":")[2] for put in logs.take(clock.now, is_last=False)})
+        logs.confirm()
+        clock.advance(121)
+    assert told == [{"h", "0"}, {"h", "1"}, {"h", "2"}, {"h", "3"}]
+    assert logs.take(clock.now, is_last=True) == []
+
+
+def test_the_store_forgets_the_rows_that_a_full_log_drops(clock: Clock) -> None:
+    store = MemoryStore()
+    events = reads(8_000, 3_000)
+    play(events, [replica_of(store, clock, 500)], clock)
+    (fields,) = store.get_fields([log_key(int(NOON_S // DAY_S), "ns")])
+    (content,), _, unreadable = decode({name: raw for name, raw in fields.items() if raw})
+    assert unreadable == 0
+    assert content.plan.share < 1
+    assert len(content.whole) > 50
+    assert (content.whole["key"] < int(content.plan.share * HASHES)).all()
+    assert not np.isin(content.whole["key"], list(content.plan.hot)).any()
+    assert content.logged <= 500 + HOT_MAX
+
+
+def test_a_read_that_ends_long_after_its_window_does_not_undo_what_was_told(clock: Clock) -> None:
+    store = MemoryStore()
+    clock.now = NOON_S + DAY_S / 2 - 60
+    replica = replica_of(store, clock)
+    events = reads(50, 10, clock.now - 7_200)
+    for event in events:
+        replica.read(event)
+    replica.flush()
+    for _ in range(2):  # the day is over, and it is handed over and let go
+        clock.advance(120)
+        replica.flush()
+    late = ReadEvent("ns", "miss", NOON_S + DAY_S / 2 - 1, 200.0, "cold", key=entry(1))
+    replica.read(late)
+    replica.close()
+    (before,) = read_logged(store, ["ns"], clock.now)["ns"].logs
+    assert before.reads == before.logged == 50
+
+
+@given(st.lists(st.one_of(st.integers(0, 99).map(entry), st.text(max_size=12)), max_size=20))
+def test_hashes_of_many_keys_are_those_of_each(keys: list[str]) -> None:
+    assert key_hashes(keys) == [key_hash(key) for key in keys]
 
 
 def test_yesterday_stays_and_its_hot_keys_are_hot_from_the_start(clock: Clock) -> None:
@@ -262,7 +341,7 @@ def test_a_log_goes_into_bytes_and_back(rows: list[tuple[int, float]], hot: set[
     for key, at_s in sorted(rows, key=lambda row: row[1]):
         log.take(key, at_s)
     content = log.content()
-    fields = encode_log(content, "a")
+    fields = encode_log(log, log.changed, "a")
     (found,), _, unreadable = decode(fields)
     assert unreadable == 0
     assert (found.plan, found.reads, found.early) == (plan, content.reads, content.early)

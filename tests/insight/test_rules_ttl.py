@@ -99,3 +99,12 @@ def test_a_shorter_life_that_does_as_well_says_so() -> None:
 
 def test_a_source_that_was_not_timed_is_left_out() -> None:
     assert "the source" not in best(advice(source_s_an_hour=0.0)).expected_effect
+
+
+def test_of_a_level_that_is_not_known_the_gain_is_promised() -> None:
+    found = advice(is_level_known=False)
+    assert best(found).expected_effect.startswith(
+        "hit rate +17 points (of a level that moves with the traffic, about 70 % to 86 %); outdated"
+    )
+    untold = best(replace(found, level=None)).expected_effect
+    assert untold.startswith("hit rate +17 points (of a level that moves with the traffic); ")

@@ -10,7 +10,7 @@ import pytest
 
 from cache_core.insight.ttl_advice import CHECKS_MIN, READS_MIN, TooLittle, TtlAdvice, picture
 from cache_core.insight.ttl_log import LogContent
-from cache_core.insight.ttl_terms import POINTS_A_DOUBLING
+from cache_core.insight.ttl_terms import POINTS_A_DOUBLING, Ends
 from tests.insight.watched import (
     DAY_S,
     EACH_S,
@@ -178,10 +178,28 @@ def test_traffic_that_moved_within_the_time_watched_lowers_confidence() -> None:
     keys = np.where(when < DAY_S / 2, rng.integers(0, KEYS, number), KEYS + np.arange(number))
     moved = advised(observed(checks_at(0.0), logs=[log_of(keys, when)]))
     still = advised(observed(checks_at(0.0)))
-    assert moved.points_off > 0.1 > 0.02 > still.points_off
-    assert moved.hit_rate_off > still.hit_rate_off
+    assert width_of(moved.gain) > 0.2 > 0.1 > width_of(still.gain)
+    assert width_of(moved.level) > width_of(still.level)
+    assert (moved.is_level_known, still.is_level_known) == (False, True)
     assert moved.confidence == "low"
     assert "moved by" in moved.confidence_text
+
+
+def width_of(ends: Ends | None) -> float:
+    assert ends is not None
+    return ends.high - ends.low
+
+
+def test_from_less_than_six_hours_no_level_is_promised() -> None:
+    """The gain is, and between what the level lies."""
+    rng = np.random.default_rng(11)
+    span_s = 5 * 3600.0
+    log = log_of(rng.integers(0, KEYS, READS), np.sort(rng.random(READS)) * span_s)
+    found = advised(observed(checks_at(0.0), logs=[log], until_s=span_s))
+    assert not found.is_level_known
+    assert found.level is not None
+    assert found.level.low <= found.advised.hit_rate <= found.level.high
+    assert found.is_change
 
 
 def test_advice_is_within_the_range_whatever_the_present_ttl_is() -> None:

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from cache_core.insight.pictures import Study
-from cache_core.insight.ttl_terms import Promise, TooLittle, TtlAdvice, TtlPicture
+from cache_core.insight.ttl_terms import Ends, Promise, TooLittle, TtlAdvice, TtlPicture
 
 TTLS_S = (30.0, 300.0, 720.0, 1500.0, 3000.0)
 RATES = (0.2, 0.61, 0.78, 0.85, 0.9)
@@ -30,8 +30,9 @@ def advice(present: int = 1, advised: int = 2, **more: Any) -> TtlAdvice:
         "reason": "A longer life might leave more than 5 % of reads outdated.",
         "fit": "fits",
         "fit_text": "38 of 200 recomputes found a change.",
-        "hit_rate_off": 0.04,
-        "points_off": 0.02,
+        "level": Ends(0.7, 0.86),
+        "gain": Ends(0.12, 0.2),
+        "is_level_known": True,
         "confidence_text": "watched for 10 h, less than a day",
         **more,
     }

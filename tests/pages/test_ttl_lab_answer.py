@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -66,15 +67,23 @@ def test_the_answer_has_the_numbers_of_the_picture(
     assert advice.is_change
     assert advice.ttl_s > 300
     present, then = advice.present, advice.advised
+    assert not advice.is_level_known, "less than six hours were watched"
     assert (
         f"Entries of `{NAMESPACE}` live **5 min**. With **{words.duration(then.ttl_s)}** the cache "
-        f"would serve **{words.percent(then.hit_rate)}** instead of "
-        f"{words.percent(present.hit_rate)} of reads; about "
-        f"**{wording.share(then.staleness)}** instead of {wording.share(present.staleness)} would "
+        f"would serve **{wording.points(advice.points)} more** of all reads; what share that comes "
+        "to moves with the traffic, **about "
+    ) in said(at)
+    level = re.search(r"\*\*about (\d+) % to (\d+) %\*\*", said(at))
+    assert level is not None
+    assert int(level[1]) <= then.hit_rate * 100 <= int(level[2])
+    assert (
+        f"about **{wording.share(then.staleness)}** instead of "
+        f"{wording.share(present.staleness)} would "
         f"be outdated; the source would run {words.duration(advice.source_s_an_hour)} an hour less."
     ) in said(at)
     assert f"**Confidence: {advice.confidence}** ({advice.confidence_text})" in said(at)
     assert f"**Why not longer:** {advice.reason}" in said(at)
+    assert "Hit rates are those of the time watched" in said(at)
     tried = what_if(study, then)
     shown = metrics(at)
     assert shown["Hit rate"] == (wording.share(then.hit_rate), words.points(advice.points))

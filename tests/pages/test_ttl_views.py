@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cache_core.insight.ttl_terms import TooLittle
+from cache_core.insight.ttl_terms import Ends, TooLittle, TtlAdvice
 from tests.insight.ttl_pictures import TTLS_S, advice, picture, promise, study
 from ui import ttl_charts, ttl_words
 from ui.ttl_what_if_block import choices, marked
@@ -168,3 +168,51 @@ def test_the_axis_has_room_for_the_budget_and_what_is_marked() -> None:
     assert ttl_charts.top_of(picture(), 0.05, [300.0, 720.0]) == pytest.approx(0.1)
     assert ttl_charts.top_of(picture(), 0.02, [300.0, 1500.0]) == pytest.approx(1.25 * 0.09)
     assert ttl_charts.top_of(picture(), 0.02, [3000.0]) == pytest.approx(0.04), "not known there"
+
+
+def unknown(**more: Any) -> TtlAdvice:
+    """Advice from so short a time that the gain alone is promised."""
+    return advice(is_level_known=False, confidence="low", **more)
+
+
+def test_of_a_level_that_is_not_known_the_gain_and_the_range_are_said() -> None:
+    text = ttl_words.answer(NAME, study(picture(unknown(level=Ends(0.704, 0.851)))))
+    assert text == (
+        "Entries of `ns` live **5 min**. With **12 min** the cache would serve **17 points more** "
+        "of all reads; what share that comes to moves with the traffic, **about 70 % to 86 %**; "
+        "about **2.7 %** instead of 1.1 % would be outdated; the source would run 4.2 min an hour "
+        "less."
+    )
+    assert "cannot be told yet" in ttl_words.answer(NAME, study(picture(unknown(level=None))))
+    assert "cannot be told yet" in ttl_words.answer(
+        NAME, study(picture(unknown(level=Ends(0.1, 0.95))))
+    ), "ends so far apart say nothing"
+    shorter = replace(unknown(), present=promise(3))
+    assert "**7 points less** of all reads" in ttl_words.answer(NAME, study(picture(shorter)))
+    as_many = replace(unknown(), present=replace(promise(1), hit_rate=0.7801))
+    assert "**as many** of all reads" in ttl_words.answer(NAME, study(picture(as_many)))
+
+
+def test_a_ttl_that_is_well_promises_no_level_that_is_not_known() -> None:
+    found = study(picture(replace(unknown(), advised=promise(1))))
+    assert (
+        "**no other life is a better trade**: what share of reads the cache serves moves with the "
+        "traffic, **about 70 % to 86 %**; about 1.1 %"
+    ) in ttl_words.answer(NAME, found)
+
+
+def test_how_far_off_it_may_be_is_a_range() -> None:
+    text = ttl_words.grounds(advice())
+    assert "over as long again, a hit rate of 70 % to 86 % is likely" in text
+    assert "a change of +12 points to +20 points" in text
+    assert "The traffic decides the level" not in text
+    assert ttl_words.grounds(unknown()).endswith(
+        "The traffic decides the level; the change is what the TTL does."
+    )
+    assert "change of" not in ttl_words.grounds(advice(1, 1))
+    assert "cannot be told yet" in ttl_words.grounds(advice(level=None))
+
+
+def test_hit_rates_that_are_tried_out_are_those_of_the_time_watched() -> None:
+    assert "those of the time watched" in ttl_words.of_time_watched(study(picture(unknown())))
+    assert ttl_words.of_time_watched(study()) == ""
