@@ -131,8 +131,7 @@ class Cache:
     def _register(self, function: Function) -> None:
         with self._lock:
             there = self._functions.get(function.namespace)
-            # The same function may come again: its module was run anew.
-            if there is not None and there.label != function.label:
+            if there is not None and not function.is_again(there):
                 raise ValueError(
                     f"namespace {function.namespace!r} belongs to {there.label} already; "
                     f"give {function.label} one of its own"

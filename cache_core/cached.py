@@ -57,6 +57,21 @@ class Function:
             is_async=inspect.iscoroutinefunction(source),
         )
 
+    def is_again(self, there: Function) -> bool:
+        """Whether this is the function that was `there`, as its module was run anew.
+
+        Streamlit runs a script anew for each visitor and click, always as `__main__`, and somebody
+        may have renamed the function meanwhile. So names alone tell neither that two are the same
+        nor that they differ: functions of one run share their globals, of two runs their file.
+        """
+        own, other = inspect.unwrap(self.source), inspect.unwrap(there.source)
+        try:
+            same_run = own.__globals__ is other.__globals__
+            same_file = own.__code__.co_filename == other.__code__.co_filename
+        except AttributeError:  # an object that is called; it has a name
+            return self.label == there.label
+        return self.label == there.label if same_run else same_file
+
     @staticmethod
     def models_of(source: Callable[..., Any]) -> dict[str, type]:
         """Dataclasses and other models named by a function's return annotation."""

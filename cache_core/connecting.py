@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from cache_core.cache import Cache
 from cache_core.events import Recorder
+from cache_core.extras import install
 from cache_core.guard import GuardedStore
+from cache_core.logs import log
 from cache_core.settings import Settings, load_settings
 from cache_core.stores import Store, open_store
 from cache_core.telemetry import Companion, SharedRecorder
@@ -40,8 +42,16 @@ def _read_logs(settings: Settings, store: Store) -> Companion | None:
     if not settings.log_reads:
         return None
     # Here, as it needs numpy, which takes longer to load than all else together.
-    from cache_core.insight.read_logs import ReadLogs
-
+    try:
+        from cache_core.insight.read_logs import ReadLogs
+    except ImportError:
+        log.info(
+            "reads_not_logged",
+            "reads are not logged, so there will be no advice on TTLs: that needs numpy; %s, or "
+            "set LOG_READS=false",
+            install("frames"),
+        )
+        return None
     return ReadLogs(store)
 
 

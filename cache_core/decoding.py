@@ -50,8 +50,10 @@ class Decoder:
             return parsed.replace(tzinfo=zone_of(value.get("z")), fold=value.get("f", 0))
         if name == "model":
             return self._model(self._models[value["c"]], value["v"])
-        from cache_core import frames
-
+        try:
+            from cache_core import frames
+        except ImportError as exc:
+            raise UndecodableError(f"what a {name} needs is not installed here") from exc
         return frames.decode(name, value["v"], self)
 
     def _model(self, kind: Any, fields: Any) -> Any:

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
+from cache_core.extras import install
 from cache_core.models import Models, is_model, is_named_tuple, is_pydantic, model_name
 from cache_core.parts import Buffer
 
@@ -135,8 +136,11 @@ class Encoder:
         if self._models.get(model_name(kind)) is kind:
             return self._model(kind, value)
         if kind.__module__.partition(".")[0] in ("numpy", "pandas"):
-            from cache_core import frames
-
+            try:
+                from cache_core import frames
+            except ImportError as exc:
+                kept = f"to have arrays and frames kept, {install('frames')}"
+                raise UncacheableError(f"it holds a {model_name(kind)}; {kept}") from exc
             return self._wrap(*frames.encode(value, self))
         hint = (
             "; name it in the function's return annotation to have it kept"

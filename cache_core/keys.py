@@ -64,6 +64,11 @@ def entries_start(namespace: str) -> str:
     return f"e:{namespace}:"
 
 
+def all_entries_start() -> str:
+    """What the keys of all entries begin with."""
+    return "e:"
+
+
 def generations_start() -> str:
     """What the keys of all generations begin with."""
     return "g:"
@@ -201,13 +206,17 @@ class _Canonical:
 
     def _table(self, value: Any, name: bytes) -> None:
         import numpy as np
-        import pandas as pd
 
         self._part(b"n", name)
         if isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "biufcmMSU":
             self._part(b"n", f"{value.dtype.str}{value.shape}".encode())
             self._part(b"n", value.tobytes())
-        elif isinstance(value, pd.DataFrame):
+            return
+        if isinstance(value, (np.ndarray, np.generic)):
+            self._refuse(value)
+        import pandas as pd  # arrays are used where there are no frames
+
+        if isinstance(value, pd.DataFrame):
             self._axis(value.columns)
             self._axis(value.index)
             for at in range(value.shape[1]):

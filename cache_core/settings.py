@@ -171,11 +171,12 @@ def load_settings(**given: object) -> Settings:
         raise ValueError(problem_of(exc)) from None
 
 
-def settings_with(secrets: Mapping[str, Any]) -> Settings:
+def settings_with(secrets: Mapping[str, Any], **given: object) -> Settings:
     """Settings from the environment, and from `secrets` where it says nothing.
 
     Args:
         secrets: values by the name of a field, in small letters or in capitals; others are ignored.
+        given: win over both.
     Raises: ValueError as `load_settings` does.
     """
     chosen = {
@@ -184,7 +185,7 @@ def settings_with(secrets: Mapping[str, Any]) -> Settings:
         for spelled in (name, name.upper())
         if spelled in secrets and name.upper() not in os.environ
     }
-    return load_settings(**chosen)
+    return load_settings(**{**chosen, **given})
 
 
 def read_secrets(files: Iterable[Path] = SECRETS_FILES) -> dict[str, Any]:

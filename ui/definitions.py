@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from cache_core.streamlit.meanings import MEANINGS
+
 Group = Literal["Cache", "Targets", "Store", "Instructions"]
 
 
@@ -19,8 +21,7 @@ class Definition:
 
 
 _ALL = (
-    Definition("Hit rate", "Cache", "%",
-        "Share of lookups answered from the cache, fresh or stale."),
+    Definition("Hit rate", "Cache", "%", MEANINGS["Hit rate"]),
     Definition("Lookups", "Cache", "reads",
         "Reads that asked the cache: hits, misses and those whose source raised. Reads that went "
         "past it, with the store down or caching off, are not among them."),
@@ -32,13 +33,9 @@ _ALL = (
         "Share of served reads that a copy in the process answered, without the store."),
     Definition("Runs of the source", "Cache", "runs",
         "How often the function behind the cache ran for a reader."),
-    Definition("From cache", "Cache", "time",
-        "Median time of a read that the cache answered, the store's round trip included."),
-    Definition("From source", "Cache", "time",
-        "Median time the function behind the cache took when it had to run."),
-    Definition("Time saved", "Cache", "time",
-        "Sum over reads answered from the cache: what the source took when it computed the entry, "
-        "less what the read took."),
+    Definition("From cache", "Cache", "time", MEANINGS["From cache"]),
+    Definition("From source", "Cache", "time", MEANINGS["From source"]),
+    Definition("Time saved", "Cache", "time", MEANINGS["Time saved"]),
     Definition("Kept longer", "Cache", "%",
         "Where a policy keeps entries by use: share of the computed entries that were given a "
         "life above the TTL, as they were asked for again and stayed the same."),

@@ -8,14 +8,25 @@ from typing import cast
 
 import streamlit as st
 
-from cache_core.stores import StoreError, StoreRejectedError
+from cache_core.stores import StoreError
+from cache_core.streamlit.states import draw_problem, draw_stamp, draw_unread, store_name
 from cache_core.telemetry import WINDOWS, Figures, GroupFigures, Window, WindowName
-from ui import words
 from ui.access import draw_role
 from ui.app import App, get_app
 from ui.navigation import require_entry
 from ui.session_view import FIELDS, checked
 from ui.visitors import current_visitor
+
+__all__ = [
+    "ALL",
+    "STORE_PROBLEM",
+    "Frame",
+    "draw_frame",
+    "draw_stamp",
+    "draw_title",
+    "live",
+    "open_page",
+]
 
 ALL = "all"
 STORE_PROBLEM = "store_problem"
@@ -23,7 +34,6 @@ _WINDOW = "1h"
 _VIEW = "view_kept_last"
 _FIRST_VIEW = {"window": _WINDOW, "namespace": ALL, "live": "off"}
 _LIVE: dict[str, float | None] = {"off": None, "10s": 10.0, "30s": 30.0, "60s": 60.0}
-_STORE_NAMES = {"memory": "Memory", "redis": "Redis", "upstash": "Upstash"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +65,10 @@ class Frame:
             return self.figures_or_raise(back)
         except StoreError as exc:
             if st.session_state.get(STORE_PROBLEM) is None:
-                _draw_problem(self.app, exc)  # it began after the head of the page was drawn
-            st.info(
-                "The figures are kept in the store, so they cannot be read now. What is counted "
-                "meanwhile is kept here and handed over when the store answers again.",
-                icon=":material/hourglass_empty:",
-            )
+                draw_problem(
+                    self.app.cache.store, exc
+                )  # it began after the head of the page was drawn
+            draw_unread()
             return None
 
 
@@ -140,37 +148,7 @@ def draw_title(title: str, question: str, frame: Frame | None = None) -> None:
     st.caption(f"{question}{span}{which}")
     problem = st.session_state.get(STORE_PROBLEM)
     if problem is not None:
-        _draw_problem(get_app(), problem)
-
-
-def _draw_problem(app: App, problem: StoreError) -> None:
-    """What is wrong with the store, what that means, and what to do."""
-    name = _STORE_NAMES.get(app.cache.store.kind, app.cache.store.kind)
-    meaning = "Pages work from their source, without the cache."
-    if isinstance(problem, StoreRejectedError):
-        text = (
-            f"**{name} refuses.** {meaning} Check the token or password and the rights that come "
-            f"with it, then restart the app.\n\n:small[{problem}]"
-        )
-    else:
-        text = (
-            f"**{name} is out of reach.** {meaning} It is asked again every second, and used again "
-            f"as soon as it answers.\n\n:small[{problem}]"
-        )
-    st.error(text, icon=":material/cloud_off:")
-
-
-def draw_stamp(figures: Figures) -> None:
-    """How fresh the figures are, and from how many processes."""
-    if figures.data_to_s is None:
-        return
-    behind_s = figures.end_s - figures.data_to_s
-    text = f"last read counted {words.clock(figures.data_to_s)}, {words.ago(max(behind_s, 0))}"
-    counted = words.plural(figures.replicas, "process", "processes")
-    text += f" · {counted} counted, others up to 5 s late"
-    if figures.unreadable:
-        text += f" · {words.plural(figures.unreadable, 'contribution')} not readable"
-    st.caption(text)
+        draw_problem(get_app().cache.store, problem)
 
 
 def live(frame: Frame, draw: Callable[[], None], key: str) -> None:
@@ -183,7 +161,7 @@ def live(frame: Frame, draw: Callable[[], None], key: str) -> None:
         try:
             draw()
         except StoreError as exc:
-            _draw_problem(frame.app, exc)
+            draw_problem(frame.app.cache.store, exc)
 
     st.fragment(guarded, run_every=frame.live_s, key=key)()
 
@@ -211,7 +189,7 @@ def _draw_connections(app: App, live_s: float | None) -> None:
 
 def _draw_store(app: App) -> None:
     """How the store is doing; drawn again while live, as the last reading found it."""
-    kind = _STORE_NAMES.get(app.cache.store.kind, app.cache.store.kind)
+    kind = store_name(app.cache.store)
     if not app.cache.is_on:
         st.badge(f"{kind}: caching is off", icon=":material/toggle_off:", color="gray")
     elif app.store_problem is not None:

@@ -85,10 +85,7 @@ def _ask_clear(frame: Frame, actor: Actor, namespace: str, plan: WarmPlan | None
     def confirm() -> None:
         _forget_pending()
         then = plan if st.session_state.get("then_warm") else None
-        try:
-            start_clear(frame.app, namespace, actor, then)
-        except NotAllowedError as exc:
-            st.toast(str(exc), icon=":material/lock:")
+        start_clear(frame.app, namespace, actor, then)
 
     st.button(
         f"Clear {namespace}",
@@ -127,10 +124,7 @@ def _ask_warm(frame: Frame, actor: Actor, plan: WarmPlan) -> None:
 
     def confirm() -> None:
         _forget_pending()
-        try:
-            start_warm(frame.app, plan, actor, concurrency)
-        except NotAllowedError as exc:
-            st.toast(str(exc), icon=":material/lock:")
+        start_warm(frame.app, plan, actor, concurrency)
 
     st.button(
         f"Warm {number}",

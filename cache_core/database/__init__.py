@@ -1,5 +1,12 @@
 """The SQL database beside the cache: learning data, figures of the past, what operators did."""
 
+from cache_core.extras import missing
+
+try:
+    import sqlalchemy  # noqa: F401
+except ImportError as exc:
+    raise missing("a database needs SQLAlchemy", "app") from exc
+
 from cache_core.database.opening import DatabaseError, open_database
 from cache_core.database.tables import (
     Base,

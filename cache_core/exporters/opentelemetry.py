@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from cache_core.events import Cause, Incident, Operation, Outcome, ReadEvent, change
 from cache_core.exporters.labels import BUCKETS_S, NamespaceLabels
 from cache_core.exporters.watched import DROPPED, IS_DOWN, LOST, PENDING, WatchedCaches
+from cache_core.extras import missing
 
 try:
     from opentelemetry import metrics, trace
@@ -27,9 +28,7 @@ try:
         SpanMaker,
     )
 except ImportError as exc:
-    raise ImportError(
-        'OpenTelemetryRecorder needs opentelemetry-api: pip install "opentelemetry-api>=1.38"'
-    ) from exc
+    raise missing("OpenTelemetryRecorder needs opentelemetry-api", "otel") from exc
 
 if TYPE_CHECKING:
     from cache_core.cache import Cache

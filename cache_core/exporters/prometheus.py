@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from cache_core.events import Cause, Incident, Outcome, ReadEvent, change
 from cache_core.exporters.labels import BUCKETS_S, NamespaceLabels
 from cache_core.exporters.watched import DROPPED, IS_DOWN, LOST, PENDING, WatchedCaches
+from cache_core.extras import missing
 
 try:
     from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, Metric
@@ -17,9 +18,7 @@ try:
     from prometheus_client.exposition import choose_encoder
     from prometheus_client.registry import Collector
 except ImportError as exc:
-    raise ImportError(
-        'PrometheusRecorder needs prometheus-client: pip install "prometheus-client>=0.23"'
-    ) from exc
+    raise missing("PrometheusRecorder needs prometheus-client", "prometheus") from exc
 
 if TYPE_CHECKING:
     from cache_core.cache import Cache

@@ -1,5 +1,12 @@
 """What operators do to a cache: look after its health, clear it, warm it, tune its ttls."""
 
+from cache_core.extras import missing
+
+try:
+    import sqlalchemy  # noqa: F401
+except ImportError as exc:
+    raise missing("what operators did is kept with SQLAlchemy", "app") from exc
+
 from cache_core.operations.access import (
     Actor,
     Admission,
@@ -20,11 +27,14 @@ from cache_core.operations.auto_tuning import AutoTuner
 from cache_core.operations.clearing import (
     ClearPreview,
     ClearReport,
+    TagPreview,
     clear,
     clear_entry,
     clear_tag,
     entry_named,
     preview_clear,
+    preview_clear_entry,
+    preview_clear_tag,
     tag_in_audit,
 )
 from cache_core.operations.deploys import DEPLOY, note_start
@@ -59,6 +69,7 @@ __all__ = [
     "Jobs",
     "NotAllowedError",
     "StoreHealth",
+    "TagPreview",
     "WarmPlan",
     "WarmReport",
     "admit",
@@ -73,6 +84,8 @@ __all__ = [
     "is_password_right",
     "note_start",
     "preview_clear",
+    "preview_clear_entry",
+    "preview_clear_tag",
     "put_back_tuned",
     "record_outcome",
     "replay_upload",

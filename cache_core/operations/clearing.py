@@ -8,11 +8,13 @@ from dataclasses import dataclass
 
 from cache_core import keys
 from cache_core.cache import Cache
+from cache_core.call import tags_in
 from cache_core.logs import log
 from cache_core.operations.access import Actor, require_operator
 from cache_core.operations.audit import AuditLog
 
 COUNT_LIMIT = 10_000
+LOOKED_AT = 2_000  # entries, each read whole, for a tag
 
 Progress = Callable[[int], None]
 ShouldStop = Callable[[], bool]
@@ -26,6 +28,15 @@ class ClearPreview:
 
     namespace: str
     entries: int
+    is_partial: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TagPreview:
+    """Entries that carry a tag, among those `looked_at`; `is_partial` when there are others."""
+
+    entries: int
+    looked_at: int
     is_partial: bool
 
 
@@ -46,6 +57,33 @@ def preview_clear(cache: Cache, namespace: str, limit: int = COUNT_LIMIT) -> Cle
         if len(found) > limit:
             return ClearPreview(namespace, limit, is_partial=True)
     return ClearPreview(namespace, len(found), is_partial=False)
+
+
+def preview_clear_entry(cache: Cache, key: str) -> ClearPreview:
+    """Whether the entry of that key is there: 1 or 0. Raises ValueError, StoreError."""
+    entry_key, namespace = entry_named(cache, key)
+    (found,) = cache.store.get_many([entry_key])
+    return ClearPreview(namespace, 0 if found is None else 1, is_partial=False)
+
+
+def preview_clear_tag(cache: Cache, tag: str, limit: int = LOOKED_AT) -> TagPreview:
+    """Count the stored entries that carry a tag, looking at `limit` entries at most.
+
+    No index says who carries a tag, so entries are looked into: costly, for people, not for loops.
+    Raises: ValueError for an empty tag; StoreError.
+    """
+    wanted = keys.tag_digest(_checked_tag(tag))
+    seen: set[str] = set()
+    found = 0
+    for batch in cache.store.scan(keys.all_entries_start()):
+        fresh = [key for key in dict.fromkeys(batch) if key not in seen][: limit - len(seen)]
+        raws = cache.store.get_many(fresh) if fresh else []
+        for key, raw in zip(fresh, raws, strict=True):
+            found += wanted in tags_in({key: raw})
+        seen.update(fresh)
+        if len(seen) >= limit:
+            return TagPreview(found, len(seen), is_partial=True)
+    return TagPreview(found, len(seen), is_partial=False)
 
 
 def clear(
@@ -103,14 +141,19 @@ def clear_tag(cache: Cache, tag: str, actor: Actor, audit: AuditLog) -> None:
     Tags may name people, so the audit shows a hash of it: `tag_in_audit`.
     Raises: NotAllowedError for a viewer; ValueError for an empty tag.
     """
-    if not tag.strip():
-        raise ValueError("which tag? Give its name as the cached function does, e.g. user:42")
+    _checked_tag(tag)
     shown = tag_in_audit(tag)
     with audit.deed(actor, "clear tag", shown) as deed:
         require_operator(actor, "Clearing a tag")
         cache.invalidate_tags([tag])
         deed.after = "no entry that carries it is served any more"
     log.audit("cleared_tag", "%s cleared %s", actor.name, shown, actor=actor.name)
+
+
+def _checked_tag(tag: str) -> str:
+    if not tag.strip():
+        raise ValueError("which tag? Give its name as the cached function does, e.g. user:42")
+    return tag
 
 
 def tag_in_audit(tag: str) -> str:

@@ -11,6 +11,14 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
+from cache_core.extras import missing
+
+try:
+    import hiredis  # noqa: F401
+    import redis  # noqa: F401
+except ImportError as exc:
+    raise missing("a redis+cluster:// store needs redis-py with its parser", "redis") from exc
+
 from cache_core.stores.arguments import checked_start
 from cache_core.stores.asking import Asking
 from cache_core.stores.base import (

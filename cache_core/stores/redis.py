@@ -11,13 +11,13 @@ import weakref
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
+from cache_core.extras import missing
+
 try:
     import hiredis  # noqa: F401
     import redis
 except ImportError as exc:
-    raise ImportError(
-        "a redis:// store needs redis-py with its parser: pip install 'redis[hiredis]>=8,<9'"
-    ) from exc
+    raise missing("a redis:// store needs redis-py with its parser", "redis") from exc
 
 from cache_core.stores.arguments import checked_start
 from cache_core.stores.asking import Asking

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
+from cache_core.extras import missing
+
 try:
     import anyio  # noqa: F401  # httpcore's, for coroutines
+    import certifi  # noqa: F401
     import httpcore  # noqa: F401
 except ImportError as exc:
-    raise ImportError(
-        "an https:// store needs httpcore: pip install 'httpcore[asyncio]>=1.0.9,<1.1'"
-    ) from exc
+    raise missing("an https:// store needs httpcore and certifi", "upstash") from exc
 
 from cache_core.stores.arguments import checked_start
 from cache_core.stores.asking import Asking

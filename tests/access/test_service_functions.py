@@ -201,6 +201,7 @@ def test_an_operator_may_and_is_in_the_audit(world: World, name: str) -> None:
     assert told == {("ada@example.org", "done")}
 
 
+_PAGES = ("pages", "ui", "cache_core/streamlit")
 _ACTS_UNCHECKED = {
     "after_import", "forget_entry", "import_file", "invalidate", "invalidate_many",
     "invalidate_tags", "put_fields", "put_many", "read_trace", "record_outcome", "refresh",
@@ -210,7 +211,7 @@ _ACTS_UNCHECKED = {
 
 @pytest.mark.parametrize(
     "path",
-    sorted([*ROOT.glob("pages/*.py"), *ROOT.glob("ui/*.py")]),
+    sorted(path for folder in _PAGES for path in ROOT.glob(f"{folder}/*.py")),
     ids=lambda path: f"{path.parent.name}/{path.name}",
 )
 def test_pages_change_nothing_but_through_those_functions(path: Path) -> None:

@@ -6,7 +6,15 @@ import pytest
 
 from cache_core import Cache
 from cache_core.cached import CachedFunction
-from cache_core.operations import AuditLog, NotAllowedError, clear, is_password_right, preview_clear
+from cache_core.operations import (
+    AuditLog,
+    NotAllowedError,
+    clear,
+    is_password_right,
+    preview_clear,
+    preview_clear_entry,
+    preview_clear_tag,
+)
 from cache_core.stores import Store
 from tests.cache.helpers import absolute
 from tests.operations.helpers import OPERATOR, VIEWER
@@ -33,6 +41,24 @@ def test_a_preview_ends_at_its_limit_and_says_so(cache: Cache, audit: AuditLog) 
     filled(cache, 20)
     preview = preview_clear(cache, "ns", limit=5)
     assert (preview.entries, preview.is_partial) == (5, True)
+
+
+def test_a_preview_of_a_tag_counts_the_entries_that_carry_it(cache: Cache) -> None:
+    function = cache.cached("ns", ttl_s=60, tags=lambda x: [f"parity:{x % 2}"])(absolute)
+    function.read_many([(number,) for number in range(7)])
+    filled(cache, 3, "ns.untagged")
+    preview = preview_clear_tag(cache, "parity:0")
+    assert (preview.entries, preview.looked_at, preview.is_partial) == (4, 10, False)
+    assert preview_clear_tag(cache, "parity:2").entries == 0
+    partial = preview_clear_tag(cache, "parity:0", limit=5)
+    assert (partial.looked_at, partial.is_partial) == (5, True)
+
+
+def test_a_preview_of_an_entry_says_whether_it_is_there(cache: Cache) -> None:
+    function = filled(cache, 2)
+    preview = preview_clear_entry(cache, function.key(1))
+    assert (preview.namespace, preview.entries) == ("ns", 1)
+    assert preview_clear_entry(cache, function.key(2)).entries == 0
 
 
 def test_a_clear_removes_the_entries_of_its_namespace_alone(

@@ -155,11 +155,12 @@ def test_importing_the_stores_loads_no_driver() -> None:
 @pytest.mark.parametrize(
     ("module", "url", "advice"),
     [
-        ("redis", "redis://host/0", "pip install 'redis[hiredis]"),
-        ("hiredis", "redis://host/0", "pip install 'redis[hiredis]"),
-        ("httpcore", "https://host.example", "pip install 'httpcore[asyncio]"),
-        ("anyio", "https://host.example", "pip install 'httpcore[asyncio]"),
-        ("certifi", "https://host.example", "pip install 'httpcore[asyncio]"),
+        ("redis", "redis://host/0", 'pip install "cache-core[redis]"'),
+        ("hiredis", "redis://host/0", 'pip install "cache-core[redis]"'),
+        ("redis", "redis+cluster://host/0", 'pip install "cache-core[redis]"'),
+        ("httpcore", "https://host.example", 'pip install "cache-core[upstash]"'),
+        ("anyio", "https://host.example", 'pip install "cache-core[upstash]"'),
+        ("certifi", "https://host.example", 'pip install "cache-core[upstash]"'),
     ],
 )
 def test_a_missing_driver_says_what_to_install(module: str, url: str, advice: str) -> None:
