@@ -1,6 +1,7 @@
 """The SQL database beside the cache: learning data, figures of the past, what operators did."""
 
-from cache_core.database.opening import DatabaseError, open_database
+from cache_core.database.errors import DatabaseError, NewerDatabaseError
+from cache_core.database.opening import open_database
 from cache_core.database.tables import (
     Base,
     UtcDateTime,
@@ -12,6 +13,7 @@ from cache_core.database.tables import (
 __all__ = [
     "Base",
     "DatabaseError",
+    "NewerDatabaseError",
     "UtcDateTime",
     "from_microseconds",
     "open_database",

@@ -6,14 +6,14 @@ import sqlite3
 import time
 from pathlib import Path
 
-from sqlalchemy import Engine, create_engine, event, func, inspect, make_url, select
+from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
 
-from cache_core.database.tables import Base
-from cache_core.stores.base import CacheCoreError
+from cache_core.database.errors import DatabaseError, NewerDatabaseError
+from cache_core.database.upgrading import bring_up_to_date
 
 # How long a writer waits for another one before SQLite says "database is locked".
 _BUSY_TIMEOUT_S = 15.0
@@ -29,16 +29,10 @@ _PRAGMAS = (
     "journal_size_limit=67108864",
     "temp_store=MEMORY",
 )
-# Any number that no other program takes for its advisory lock.
-_CREATING_LOCK = 6_021_405_077
-
-
-class DatabaseError(CacheCoreError):
-    """The database cannot be opened or is damaged. The message names it without its password."""
 
 
 def open_database(url: str) -> Engine:
-    """Open the database and create the tables that are missing.
+    """Open the database and bring its tables to this program's version.
 
     Args:
         url: an SQLAlchemy URL, `sqlite:///data/learning.db` or `postgresql://user:...@host/name`.
@@ -54,23 +48,12 @@ def open_database(url: str) -> Engine:
     except (NoSuchModuleError, ImportError) as exc:
         raise DatabaseError(f"no driver for {shown}: use sqlite:/// or postgresql://") from exc
     try:
-        _create_tables(engine)
-    except (SQLAlchemyError, OSError) as exc:
+        bring_up_to_date(engine)
+    except (DatabaseError, SQLAlchemyError, OSError) as exc:
         engine.dispose()
-        raise DatabaseError(f"cannot open the database {shown}: {_reason(exc)}") from exc
+        kind = NewerDatabaseError if isinstance(exc, NewerDatabaseError) else DatabaseError
+        raise kind(f"cannot open the database {shown}: {_reason(exc)}") from exc
     return engine
-
-
-def _create_tables(engine: Engine) -> None:
-    """Create the missing tables, one process at a time: several replicas may start at once."""
-    if set(Base.metadata.tables) <= set(inspect(engine).get_table_names()):
-        return
-    with engine.begin() as connection:
-        if engine.dialect.name == "sqlite":
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-        else:
-            connection.execute(select(func.pg_advisory_xact_lock(_CREATING_LOCK)))
-        Base.metadata.create_all(connection)
 
 
 def _parse(url: str) -> URL:
