@@ -13,11 +13,11 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
 
 from cache_core.database.errors import DatabaseError, NewerDatabaseError
+from cache_core.database.pooling import Pool, server_engine
 from cache_core.database.upgrading import bring_up_to_date
 
 # How long a writer waits for another one before SQLite says "database is locked".
 _BUSY_TIMEOUT_S = 15.0
-_CONNECT_TIMEOUT_S = 5
 _SWITCH_RETRY_S = 0.02
 _PRAGMAS = (
     # After a power cut the last chunk of an import may be missing, never half there.
@@ -31,12 +31,16 @@ _PRAGMAS = (
 )
 
 
-def open_database(url: str) -> Engine:
+_POOL = Pool()
+
+
+def open_database(url: str, pool: Pool = _POOL) -> Engine:
     """Open the database and bring its tables to this program's version.
 
     Args:
         url: an SQLAlchemy URL, `sqlite:///data/learning.db` or `postgresql://user:...@host/name`.
             The folder of an SQLite file is created.
+        pool: connections to a server.
     Returns: an engine that threads may share.
     Raises: DatabaseError when it cannot be reached, read, or is not a database; ValueError when
         the URL is not one. Neither message holds a password.
@@ -44,7 +48,11 @@ def open_database(url: str) -> Engine:
     parsed = _parse(url)
     shown = parsed.render_as_string(hide_password=True)
     try:
-        engine = _sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _server(parsed)
+        engine = (
+            _sqlite(parsed)
+            if parsed.get_backend_name() == "sqlite"
+            else server_engine(parsed, pool)
+        )
     except (NoSuchModuleError, ImportError) as exc:
         raise DatabaseError(f"no driver for {shown}: use sqlite:/// or postgresql://") from exc
     try:
@@ -86,15 +94,6 @@ def _sqlite(url: URL) -> Engine:
     )
     event.listen(engine, "connect", _set_pragmas)
     return engine
-
-
-def _server(url: URL) -> Engine:
-    return create_engine(
-        url,
-        pool_pre_ping=True,
-        hide_parameters=True,
-        connect_args={"connect_timeout": _CONNECT_TIMEOUT_S},
-    )
 
 
 def _set_pragmas(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:

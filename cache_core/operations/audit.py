@@ -21,10 +21,9 @@ from sqlalchemy import Engine, Index, Select, String, Text, delete, func, insert
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapped, mapped_column
 
-from cache_core.database import Base, UtcDateTime, row_id
+from cache_core.database import REPLICA_MAX, Base, UtcDateTime, replica_name, row_id
 from cache_core.logs import in_short, log
 from cache_core.operations.access import Actor, NotAllowedError
-from cache_core.operations.replicas import REPLICA_MAX, replica_name
 from cache_core.stores.base import CacheCoreError
 
 Result = Literal["begun", "done", "stopped", "refused", "failed"]

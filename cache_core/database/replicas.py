@@ -1,4 +1,4 @@
-"""What a process is called where people read who did something."""
+"""What a process is called where people read who did something, or whose a connection is."""
 
 from __future__ import annotations
 
