@@ -17,6 +17,7 @@ from cache_core.operations.auto_tune_deeds import (
     undo_retune,
 )
 from cache_core.operations.auto_tuning import AutoTuner
+from cache_core.operations.claims import TakenError
 from cache_core.operations.clearing import (
     ClearPreview,
     ClearReport,
@@ -58,6 +59,7 @@ __all__ = [
     "Jobs",
     "NotAllowedError",
     "StoreHealth",
+    "TakenError",
     "WarmPlan",
     "WarmReport",
     "admit",
