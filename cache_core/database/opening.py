@@ -45,23 +45,29 @@ def open_database(url: str, pool: Pool = _POOL) -> Engine:
     Raises: DatabaseError when it cannot be reached, read, or is not a database; ValueError when
         the URL is not one. Neither message holds a password.
     """
-    parsed = _parse(url)
-    shown = parsed.render_as_string(hide_password=True)
-    try:
-        engine = (
-            _sqlite(parsed)
-            if parsed.get_backend_name() == "sqlite"
-            else server_engine(parsed, pool)
-        )
-    except (NoSuchModuleError, ImportError) as exc:
-        raise DatabaseError(f"no driver for {shown}: use sqlite:/// or postgresql://") from exc
+    engine = unopened(url, pool)
     try:
         bring_up_to_date(engine)
     except (DatabaseError, SQLAlchemyError, OSError) as exc:
         engine.dispose()
         kind = NewerDatabaseError if isinstance(exc, NewerDatabaseError) else DatabaseError
+        shown = engine.url.render_as_string(hide_password=True)
         raise kind(f"cannot open the database {shown}: {_reason(exc)}") from exc
     return engine
+
+
+def unopened(url: str, pool: Pool = _POOL) -> Engine:
+    """As `open_database`, but nothing is asked of the database yet: its tables stay as they are.
+
+    Raises: DatabaseError when there is no driver for it; ValueError when the URL is not one.
+    """
+    parsed = _parse(url)
+    try:
+        is_file = parsed.get_backend_name() == "sqlite"
+        return _sqlite(parsed) if is_file else server_engine(parsed, pool)
+    except (NoSuchModuleError, ImportError) as exc:
+        shown = parsed.render_as_string(hide_password=True)
+        raise DatabaseError(f"no driver for {shown}: use sqlite:/// or postgresql://") from exc
 
 
 def _parse(url: str) -> URL:

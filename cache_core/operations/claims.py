@@ -37,12 +37,17 @@ class Claim:
     due: float = 0.0
 
     def __post_init__(self) -> None:
-        self.due = self.monotonic() + HOLD_S / 3
+        self.due = self.monotonic() + self.every_s
+
+    @property
+    def every_s(self) -> float:
+        """How often `renew` should be called, at least."""
+        return HOLD_S / 3
 
     def renew(self) -> None:
         """Keep the mark. Failing is of no consequence."""
         if self.monotonic() >= self.due:
-            self.due = self.monotonic() + HOLD_S / 3
+            self.due = self.monotonic() + self.every_s
             self._settle(HOLD_S)
 
     def drop(self) -> None:

@@ -11,7 +11,7 @@ from cache_core.cached import CachedFunction
 from cache_core.logs import log
 from cache_core.operations.access import Actor, require_operator
 from cache_core.operations.audit import AuditLog, Deed
-from cache_core.operations.claims import HOLD_S, Claim, claimed
+from cache_core.operations.claims import Claim, claimed
 from cache_core.stores.base import CacheCoreError
 
 CONCURRENCY_MAX = 8
@@ -110,7 +110,7 @@ def _warm(
                 waiting.clear()
             while waiting and len(running) < concurrency:
                 running.add(pool.submit(plan.function.warm, *waiting.pop()))
-            done, running = wait(running, HOLD_S / 3, return_when=FIRST_COMPLETED)
+            done, running = wait(running, claim.every_s, return_when=FIRST_COMPLETED)
             claim.renew()
             for future in done:
                 if (error := future.exception()) is not None:

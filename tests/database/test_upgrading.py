@@ -14,6 +14,7 @@ from sqlalchemy import Engine, event, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from cache_core.database import DatabaseError, NewerDatabaseError, open_database
+from cache_core.database.__main__ import main as command_line
 from cache_core.database.upgrading import (
     HEAD,
     SCRIPTS,
@@ -235,3 +236,21 @@ def test_processes_that_start_at_once_make_the_tables_once(
     assert [(process.communicate()[1], process.returncode) for process in started] == [(b"", 0)] * 3
     with open_engine(database_url).connect() as connection:
         assert differences(connection) == []
+
+
+def test_the_command_line_tells_and_changes_the_version(
+    database_url: str, capsys: pytest.CaptureFixture[str], open_engine: Callable[[str], Engine]
+) -> None:
+    def run(*arguments: str) -> tuple[int, str]:
+        code = command_line([*arguments, "--database", database_url])
+        output = capsys.readouterr()
+        return code, output.out + output.err
+
+    code, told = run("status")
+    assert (code, "none, or from before" in told) == (1, True)
+    assert run("upgrade") == (0, f"tables   {HEAD}\nprogram  {HEAD}\n")
+    assert run("status")[0] == 0
+    assert run("take-back", "0002") == (0, f"tables   0002\nprogram  {HEAD}\n")
+    code, told = run("take-back", "9001")
+    assert (code, told) == (2, f"error: no version before {HEAD}: 9001\n")
+    assert version_of(open_engine(database_url)) == HEAD

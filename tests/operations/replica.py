@@ -11,8 +11,9 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from unittest.mock import patch
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
 from cache_core import Cache, connect
 from cache_core.database import open_database, replica_name
@@ -24,10 +25,9 @@ from cache_core.operations import (
     claims,
     clear,
     warm,
-    warming,
 )
-from cache_core.telemetry import archive
 from cache_core.telemetry.archive import Archive
+from cache_core.telemetry.saved_rows import mark_added_up
 from tests.servers.places import StorePlace
 
 ENTRIES = 12
@@ -82,7 +82,7 @@ def _say(what: object) -> None:
 def _warm(cache: Cache, audit: AuditLog, log: Path, who: str, hold_s: str, waits: str) -> None:
     """Warm ENTRIES entries, each of which leaves a line in the log when it is computed. With
     `waits` say so when the first is computed, and wait for a line."""
-    claims.HOLD_S = warming.HOLD_S = float(hold_s)
+    claims.HOLD_S = float(hold_s)
 
     @cache.cached("ns", ttl_s=600)
     def entry(number: int) -> int:
@@ -109,21 +109,18 @@ def _clear_for_ever(cache: Cache, audit: AuditLog) -> None:
         _say(number)
 
 
-def _archive(cache: Cache, url: str, now_s: str, where: str) -> None:
+def _archive(cache: Cache, engine: Engine, now_s: str, where: str) -> None:
     """One round, as if it were `now_s`. With `hang`, until everything is written but the commit."""
-    engine = open_database(url)
-    if where == "hang":
-        marks = archive.mark_added_up
 
-        def hang(connection: Connection, hours: Sequence[int]) -> None:
-            marks(connection, hours)
-            _say("uncommitted")
-            sys.stdin.readline()
+    def hang(connection: Connection, hours: Sequence[int]) -> None:
+        mark_added_up(connection, hours)
+        _say("uncommitted")
+        sys.stdin.readline()
 
-        archive.mark_added_up = hang
-    done = Archive(cache.store, engine, clock=lambda: float(now_s)).bring_up_to_date()
+    last = hang if where == "hang" else mark_added_up
+    with patch("cache_core.telemetry.archive.mark_added_up", last):
+        done = Archive(cache.store, engine, clock=lambda: float(now_s)).bring_up_to_date()
     _say(f"{done.hours} hours")
-    engine.dispose()
 
 
 def main(deed: Sequence[str]) -> None:
@@ -139,7 +136,7 @@ def main(deed: Sequence[str]) -> None:
             case ["clear"]:
                 _clear_for_ever(cache, audit)
             case ["archive", now_s, where]:
-                _archive(cache, url, now_s, where)
+                _archive(cache, engine, now_s, where)
             case ["name"]:
                 _say(replica_name())
             case _:

@@ -213,12 +213,10 @@ def test_a_turn_is_taken_by_one(store: Store, open_same_store: OpenSameStore, cl
     assert next_round(replicas[::-1]) == 1
 
 
-def test_replicas_whose_clocks_differ_make_one_change_too(
-    clock: Clock, sqlite_engine: Engine
-) -> None:
+def test_replicas_whose_clocks_differ_make_one_change_too(clock: Clock, engine: Engine) -> None:
     """Each takes a turn of its own; the audit tells the second one that it rests."""
     store = MemoryStore()
-    one, other = (Replica(store, clock, AuditLog(sqlite_engine, clock)) for _ in range(2))
+    one, other = (Replica(store, clock, AuditLog(engine, clock)) for _ in range(2))
     read_until_advised([one])
     other.tuner._clock = lambda: clock.now + 300
     assert other.tuner.run_once() is not None
@@ -230,9 +228,9 @@ def test_replicas_whose_clocks_differ_make_one_change_too(
 
 
 def test_a_ttl_that_a_person_chose_stands_until_it_is_set_back(
-    clock: Clock, sqlite_engine: Engine
+    clock: Clock, engine: Engine
 ) -> None:
-    audit = AuditLog(sqlite_engine, clock)
+    audit = AuditLog(engine, clock)
     replica = Replica(MemoryStore(), clock, audit)
     retune(replica.cache, "ns", 90.0, OPERATOR, audit)
     for _ in range(6):
@@ -329,9 +327,9 @@ def test_viewers_undo_nothing(clock: Clock) -> None:
 
 
 def test_the_switch_holds_on_the_other_replica_until_it_is_allowed_again(
-    two_stores: list[Store], sqlite_engine: Engine, clock: Clock
+    two_stores: list[Store], engine: Engine, clock: Clock
 ) -> None:
-    replicas = [Replica(store, clock, AuditLog(sqlite_engine, clock)) for store in two_stores]
+    replicas = [Replica(store, clock, AuditLog(engine, clock)) for store in two_stores]
     audit = replicas[0].audit
     stop_auto_tune(replicas[0].cache, OPERATOR, audit, clock=clock)
     for _ in range(6):
@@ -440,10 +438,10 @@ def test_a_store_that_is_down_is_survived_and_said(
     assert "auto_tune_failed" in {vars(one).get("cache_event") for one in caplog.records}
 
 
-def test_without_the_audit_nothing_is_changed(clock: Clock, sqlite_engine: Engine) -> None:
+def test_without_the_audit_nothing_is_changed(clock: Clock, engine: Engine) -> None:
     """Nobody could tell what people chose."""
-    replica = Replica(MemoryStore(), clock, AuditLog(sqlite_engine, clock))
-    with sqlite_engine.begin() as connection:
+    replica = Replica(MemoryStore(), clock, AuditLog(engine, clock))
+    with engine.begin() as connection:
         connection.execute(text("ALTER TABLE audit RENAME TO away"))
     for _ in range(6):
         read_for(1, [replica])
