@@ -91,10 +91,10 @@ def verdict_of(replica: Replica) -> tuple[float | None, str]:
 
 
 def test_a_ttl_that_is_too_short_is_raised_step_by_step_to_the_bound(
-    two_stores: list[Store], engine: Engine, clock: Clock
+    two_stores: list[Store], sqlite_engine: Engine, clock: Clock
 ) -> None:
     store, _ = two_stores
-    audit = AuditLog(engine, clock)
+    audit = AuditLog(sqlite_engine, clock)
     replica = Replica(store, clock, audit, Policy(ttl_s=TTL_S, ttl_max_s=200, jitter=0))
     read_until_advised([replica])
     first, *_ = ttls_of(audit)
@@ -172,10 +172,10 @@ def test_a_policy_opts_out(clock: Clock, policy: Policy, why: str) -> None:
 
 
 def test_two_tuners_make_one_change_which_counts_for_both(
-    two_stores: list[Store], engine: Engine, clock: Clock
+    two_stores: list[Store], sqlite_engine: Engine, clock: Clock
 ) -> None:
     """With a database in common, as AuditLogs of two processes have it."""
-    replicas = [Replica(store, clock, AuditLog(engine, clock)) for store in two_stores]
+    replicas = [Replica(store, clock, AuditLog(sqlite_engine, clock)) for store in two_stores]
     for _ in range(HOURS_MAX):
         read_for(1, replicas)
         clock.advance(EVERY_S)
@@ -275,9 +275,9 @@ def test_a_person_who_retunes_during_a_round_wins(
 
 
 def test_undoing_goes_back_one_step_and_rests_for_a_day(
-    store: Store, engine: Engine, clock: Clock
+    store: Store, sqlite_engine: Engine, clock: Clock
 ) -> None:
-    audit = AuditLog(engine, clock)
+    audit = AuditLog(sqlite_engine, clock)
     replica = Replica(store, clock, audit)
     for ttl_s in (120.0, 240.0):
         retune(replica.cache, "ns", ttl_s, AUTO_TUNE, audit, why="it gains")
@@ -327,9 +327,9 @@ def test_viewers_undo_nothing(clock: Clock) -> None:
 
 
 def test_the_switch_holds_on_the_other_replica_until_it_is_allowed_again(
-    two_stores: list[Store], engine: Engine, clock: Clock
+    two_stores: list[Store], sqlite_engine: Engine, clock: Clock
 ) -> None:
-    replicas = [Replica(store, clock, AuditLog(engine, clock)) for store in two_stores]
+    replicas = [Replica(store, clock, AuditLog(sqlite_engine, clock)) for store in two_stores]
     audit = replicas[0].audit
     stop_auto_tune(replicas[0].cache, OPERATOR, audit, clock=clock)
     for _ in range(6):
@@ -378,9 +378,9 @@ def test_whatever_stands_in_its_place_stops_it(store: Store, clock: Clock, forei
 
 
 def test_all_that_was_tuned_is_put_back_and_nothing_else(
-    store: Store, engine: Engine, clock: Clock
+    store: Store, sqlite_engine: Engine, clock: Clock
 ) -> None:
-    audit = AuditLog(engine, clock)
+    audit = AuditLog(sqlite_engine, clock)
     replica = Replica(store, clock, audit)
     for name in ("tuned", "chosen", "untouched"):
         replica.cache.cached(name, policy=POLICY)(lambda: 1)
