@@ -9,6 +9,7 @@ import pytest
 
 from cache_core.database import open_database
 from cache_core.database.upgrading import HEAD, bring_up_to_date
+from tests.cache.helpers import until
 from tests.database.legacy import later_scripts
 from tests.pages.conftest import OpenApp, texts
 from tests.servers.postgres import PostgresServer
@@ -41,6 +42,7 @@ def test_a_page_says_so_while_the_database_is_away_and_is_back_with_it(
     assert not at.exception
     assert (AWAY in texts(at)) == says_so
     postgres_server.accept(postgres_url)
+    assert until(app.archiver.run_once)  # the page tells of its last round, too
     at.run()
     assert not at.exception
     assert AWAY not in texts(at)
