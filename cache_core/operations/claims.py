@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 import orjson
 
 from cache_core.database import replica_name
-from cache_core.operations.access import Actor
 from cache_core.stores.base import CacheCoreError, LeaseWrite, Put, Store, StoreError
 
 HOLD_S = 30.0
@@ -60,15 +59,15 @@ class Claim:
 
 
 @contextmanager
-def claimed(store: Store, verb: str, what: str, actor: Actor) -> Iterator[Claim]:
-    """Mark that `actor` is at it, e.g. ("warming", "dashboard.stats"), while the block runs.
+def claimed(store: Store, verb: str, what: str, who: str) -> Iterator[Claim]:
+    """Mark that `who` is at it, e.g. ("warming", "dashboard.stats"), while the block runs.
 
     A store that does not answer marks nothing and stops nothing.
 
     Raises: TakenError if somebody else's mark is there.
     """
     key = f"j:{verb}:{what}"
-    told = {"by": actor.name, "on": replica_name(), "at_s": time.time(), "of": secrets.token_hex(8)}
+    told = {"by": who, "on": replica_name(), "at_s": time.time(), "of": secrets.token_hex(8)}
     claim = Claim(store, key, orjson.dumps(told))
     holder: bytes | None = None
     with suppress(StoreError):

@@ -67,7 +67,7 @@ def warm(
         raise ValueError(f"concurrency is 1 to {CONCURRENCY_MAX}, not {concurrency}")
     with audit.deed(actor, "warm", plan.namespace, f"{len(plan.arguments):,} planned") as deed:
         require_operator(actor, f"Warming {plan.namespace}")
-        with claimed(plan.function.store, "warming", plan.namespace, actor) as claim:
+        with claimed(plan.function.store, "warming", plan.namespace, actor.name) as claim:
             report = _warm(plan, concurrency, progress, should_stop, claim)
         _tell(deed, report)
     log.audit(
