@@ -18,6 +18,7 @@ from cache_core.policy import Policy
 
 if TYPE_CHECKING:
     from cache_core.cache import Cache
+    from cache_core.stores.base import Store
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -106,6 +107,11 @@ class _Cached:
         self._cache = cache
         self._function = function
         self._calls = function.calls(cache.store.prefix)
+
+    @property
+    def store(self) -> Store:
+        """Where answers are kept."""
+        return self._cache.store
 
     @property
     def namespace(self) -> str:

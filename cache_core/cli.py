@@ -27,7 +27,7 @@ from cache_core.cli_parts import (
 )
 from cache_core.cli_replay import add_replay
 from cache_core.connecting import connect
-from cache_core.database import open_database
+from cache_core.database import open_database, pool_of
 from cache_core.learning.errors import MissingColumnsError
 from cache_core.learning.importer import import_file
 from cache_core.learning.report import ImportProgress, ImportReport
@@ -107,7 +107,8 @@ def _import(options: argparse.Namespace) -> int:
     # Both before the import: what will not do is said while nothing is done. The cache connects
     # to nothing yet.
     with connect(settings) as cache:
-        engine = open_database(options.database or settings.database_url.get_secret_value())
+        url = options.database or settings.database_url.get_secret_value()
+        engine = open_database(url, pool_of(settings))
         try:
             return _import_into(engine, cache, options, mapping)
         finally:

@@ -96,6 +96,14 @@ class Settings(BaseSettings):
     cache_timeout_s: float = Field(default=1.0, gt=0)
     cache_connect_timeout_s: float = Field(default=0.5, gt=0)
     database_url: SecretStr = SecretStr(DEFAULT_DATABASE_URL)
+    # Connections of this process to a PostgreSQL server; `cache_core.database.Pool` says of what.
+    database_pool_size: int = Field(default=5, ge=1)
+    database_pool_overflow: int = Field(default=5, ge=0)
+    database_pool_timeout_s: float = Field(default=5.0, gt=0)
+    database_pool_recycle_s: float = Field(default=1_800.0, ge=1)
+    database_statement_timeout_s: float = Field(default=60.0, ge=0)
+    database_lock_timeout_s: float = Field(default=10.0, ge=0)
+    database_pgbouncer: bool = False
     # Which keys are read when, as 32 bits of each key's digest, bounded: what advice on TTLs needs.
     log_reads: bool = True
     # Share of reads that advice on TTLs lets be answered with outdated data.

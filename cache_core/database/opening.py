@@ -6,18 +6,18 @@ import sqlite3
 import time
 from pathlib import Path
 
-from sqlalchemy import Engine, create_engine, event, func, inspect, make_url, select
+from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
 
-from cache_core.database.tables import Base
-from cache_core.stores.base import CacheCoreError
+from cache_core.database.errors import DatabaseError, NewerDatabaseError
+from cache_core.database.pooling import Pool, server_engine
+from cache_core.database.upgrading import bring_up_to_date
 
 # How long a writer waits for another one before SQLite says "database is locked".
 _BUSY_TIMEOUT_S = 15.0
-_CONNECT_TIMEOUT_S = 5
 _SWITCH_RETRY_S = 0.02
 _PRAGMAS = (
     # After a power cut the last chunk of an import may be missing, never half there.
@@ -29,48 +29,45 @@ _PRAGMAS = (
     "journal_size_limit=67108864",
     "temp_store=MEMORY",
 )
-# Any number that no other program takes for its advisory lock.
-_CREATING_LOCK = 6_021_405_077
 
 
-class DatabaseError(CacheCoreError):
-    """The database cannot be opened or is damaged. The message names it without its password."""
+_POOL = Pool()
 
 
-def open_database(url: str) -> Engine:
-    """Open the database and create the tables that are missing.
+def open_database(url: str, pool: Pool = _POOL) -> Engine:
+    """Open the database and bring its tables to this program's version.
 
     Args:
         url: an SQLAlchemy URL, `sqlite:///data/learning.db` or `postgresql://user:...@host/name`.
             The folder of an SQLite file is created.
+        pool: connections to a server.
     Returns: an engine that threads may share.
     Raises: DatabaseError when it cannot be reached, read, or is not a database; ValueError when
         the URL is not one. Neither message holds a password.
     """
-    parsed = _parse(url)
-    shown = parsed.render_as_string(hide_password=True)
+    engine = unopened(url, pool)
     try:
-        engine = _sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _server(parsed)
-    except (NoSuchModuleError, ImportError) as exc:
-        raise DatabaseError(f"no driver for {shown}: use sqlite:/// or postgresql://") from exc
-    try:
-        _create_tables(engine)
-    except (SQLAlchemyError, OSError) as exc:
+        bring_up_to_date(engine)
+    except (DatabaseError, SQLAlchemyError, OSError) as exc:
         engine.dispose()
-        raise DatabaseError(f"cannot open the database {shown}: {_reason(exc)}") from exc
+        kind = NewerDatabaseError if isinstance(exc, NewerDatabaseError) else DatabaseError
+        shown = engine.url.render_as_string(hide_password=True)
+        raise kind(f"cannot open the database {shown}: {_reason(exc)}") from exc
     return engine
 
 
-def _create_tables(engine: Engine) -> None:
-    """Create the missing tables, one process at a time: several replicas may start at once."""
-    if set(Base.metadata.tables) <= set(inspect(engine).get_table_names()):
-        return
-    with engine.begin() as connection:
-        if engine.dialect.name == "sqlite":
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-        else:
-            connection.execute(select(func.pg_advisory_xact_lock(_CREATING_LOCK)))
-        Base.metadata.create_all(connection)
+def unopened(url: str, pool: Pool = _POOL) -> Engine:
+    """As `open_database`, but nothing is asked of the database yet: its tables stay as they are.
+
+    Raises: DatabaseError when there is no driver for it; ValueError when the URL is not one.
+    """
+    parsed = _parse(url)
+    try:
+        is_file = parsed.get_backend_name() == "sqlite"
+        return _sqlite(parsed) if is_file else server_engine(parsed, pool)
+    except (NoSuchModuleError, ImportError) as exc:
+        shown = parsed.render_as_string(hide_password=True)
+        raise DatabaseError(f"no driver for {shown}: use sqlite:/// or postgresql://") from exc
 
 
 def _parse(url: str) -> URL:
@@ -103,15 +100,6 @@ def _sqlite(url: URL) -> Engine:
     )
     event.listen(engine, "connect", _set_pragmas)
     return engine
-
-
-def _server(url: URL) -> Engine:
-    return create_engine(
-        url,
-        pool_pre_ping=True,
-        hide_parameters=True,
-        connect_args={"connect_timeout": _CONNECT_TIMEOUT_S},
-    )
 
 
 def _set_pragmas(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:

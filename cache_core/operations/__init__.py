@@ -24,6 +24,7 @@ from cache_core.operations.auto_tune_deeds import (
     undo_retune,
 )
 from cache_core.operations.auto_tuning import AutoTuner
+from cache_core.operations.claims import TakenError
 from cache_core.operations.clearing import (
     ClearPreview,
     ClearReport,
@@ -70,6 +71,7 @@ __all__ = [
     "NotAllowedError",
     "StoreHealth",
     "TagPreview",
+    "TakenError",
     "WarmPlan",
     "WarmReport",
     "admit",

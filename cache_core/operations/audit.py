@@ -1,7 +1,9 @@
 """What operators did, and what was refused: kept in the database, begun before each deed.
 
-A deed that never ended (its process died) stays `begun`. Writing never stops a deed: what the
-database does not take is kept in this process, and said in the log.
+The row of a deed is committed before the deed begins, so that no deed is without one, whenever its
+process dies; one that never ended stays `begun`. Writing never stops a deed: what the database does
+not take is kept in this process, and said in the log. Rows are in the order in which the database
+took them, which is the same for all replicas.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from sqlalchemy import Engine, Index, Select, String, Text, delete, func, insert
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapped, mapped_column
 
-from cache_core.database import Base, UtcDateTime, row_id
+from cache_core.database import REPLICA_MAX, Base, UtcDateTime, replica_name, row_id
 from cache_core.logs import in_short, log
 from cache_core.operations.access import Actor, NotAllowedError
 from cache_core.stores.base import CacheCoreError
@@ -51,13 +53,17 @@ class AuditRow(Base):
     after: Mapped[str] = mapped_column(Text)
     result: Mapped[str] = mapped_column(String(20))
     detail: Mapped[str] = mapped_column(Text)
+    replica: Mapped[str] = mapped_column(
+        String(REPLICA_MAX), default=replica_name, server_default=""
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class AuditRecord:
-    """Who did what to what, when, and with what result; `before` and `after` in words.
+    """Who did what to what, when, where, and with what result; `before` and `after` in words.
 
-    `ended` is None while the deed goes on. `is_kept`: False for what only this process knows.
+    `ended` is None while the deed goes on. `replica`: the process that did it, as machine:number;
+    "" where an earlier version wrote it. `is_kept`: False for what only this process knows.
     """
 
     at: datetime
@@ -70,6 +76,7 @@ class AuditRecord:
     result: Result = "begun"
     detail: str = ""
     ended: datetime | None = None
+    replica: str = field(default_factory=replica_name)
     is_kept: bool = True
 
 
@@ -143,18 +150,19 @@ class AuditLog:
         """
         with self._lock:
             unwritten = list(self._unwritten)
-        found = [
+        here = [
             one
             for one in unwritten
             if (since is None or one.at >= since) and (until is None or one.at <= until)
             if scope in (None, one.scope)
         ]
-        if self.engine is not None:
-            try:
-                found += self._read(self.engine, limit, since, until, scope)
-            except SQLAlchemyError as exc:
-                raise AuditUnreadableError(in_short(exc), _newest(found, limit)) from exc
-        return _newest(found, limit)
+        if self.engine is None:
+            return _newest([], here, limit)
+        try:
+            kept = self._read(self.engine, limit, since, until, scope)
+        except SQLAlchemyError as exc:
+            raise AuditUnreadableError(in_short(exc), _newest([], here, limit)) from exc
+        return _newest(kept, here, limit)
 
     def _read(
         self,
@@ -171,7 +179,7 @@ class AuditLog:
             query = query.where(AuditRow.at <= until)
         if scope is not None:
             query = query.where(AuditRow.scope == scope)
-        query = query.order_by(AuditRow.at.desc(), AuditRow.id.desc()).limit(limit)
+        query = query.order_by(AuditRow.id.desc()).limit(limit)
         return _records(engine, query)
 
     def last_done(self, deeds: Collection[str]) -> dict[str, AuditRecord]:
@@ -188,7 +196,7 @@ class AuditLog:
             try:
                 found += _records(self.engine, _SELECT.where(AuditRow.id.in_(newest)))
             except SQLAlchemyError as exc:
-                raise AuditUnreadableError(in_short(exc), _newest(found, len(found))) from exc
+                raise AuditUnreadableError(in_short(exc), found) from exc
         return {one.scope: one for one in sorted(found, key=lambda record: record.at)}
 
     # Writing
@@ -275,5 +283,11 @@ def _records(engine: Engine, query: Select[Any]) -> list[AuditRecord]:
     return [AuditRecord(**dict(zip(_COLUMNS, row, strict=True))) for row in rows]
 
 
-def _newest(records: list[AuditRecord], limit: int) -> list[AuditRecord]:
-    return sorted(records, key=lambda record: record.at, reverse=True)[:limit]
+def _newest(kept: list[AuditRecord], here: list[AuditRecord], limit: int) -> list[AuditRecord]:
+    """Those of the database as it numbered them, newest first, for the clocks of machines differ;
+    those known here among them by their time."""
+    found = list(kept)
+    for one in here:
+        before = (at for at, other in enumerate(found) if other.at <= one.at)
+        found.insert(next(before, len(found)), one)
+    return found[:limit]

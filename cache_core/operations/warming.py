@@ -11,6 +11,7 @@ from cache_core.cached import CachedFunction
 from cache_core.logs import log
 from cache_core.operations.access import Actor, require_operator
 from cache_core.operations.audit import AuditLog, Deed
+from cache_core.operations.claims import Claim, claimed
 from cache_core.stores.base import CacheCoreError
 
 CONCURRENCY_MAX = 8
@@ -53,19 +54,21 @@ def warm(
     progress: Progress = lambda done, total: None,
     should_stop: ShouldStop = lambda: False,
 ) -> WarmReport:
-    """Compute every call of the plan that is not fresh.
+    """Compute every call of the plan that is not fresh; one replica at a time warms a namespace.
 
     Args:
         concurrency: sources that run at the same time, 1 to CONCURRENCY_MAX.
         progress: told (done, total) on the caller's thread.
         should_stop: asked before each further call; those under way are finished.
-    Raises: NotAllowedError for a viewer; ValueError if the concurrency is out of range.
+    Raises: NotAllowedError for a viewer; ValueError if the concurrency is out of range; TakenError,
+        which says by whom, if the namespace is being warmed already.
     """
     if not 1 <= concurrency <= CONCURRENCY_MAX:
         raise ValueError(f"concurrency is 1 to {CONCURRENCY_MAX}, not {concurrency}")
     with audit.deed(actor, "warm", plan.namespace, f"{len(plan.arguments):,} planned") as deed:
         require_operator(actor, f"Warming {plan.namespace}")
-        report = _warm(plan, concurrency, progress, should_stop)
+        with claimed(plan.function.store, "warming", plan.namespace, actor.name) as claim:
+            report = _warm(plan, concurrency, progress, should_stop, claim)
         _tell(deed, report)
     log.audit(
         "warmed",
@@ -89,7 +92,11 @@ def _tell(deed: Deed, report: WarmReport) -> None:
 
 
 def _warm(
-    plan: WarmPlan, concurrency: int, progress: Progress, should_stop: ShouldStop
+    plan: WarmPlan,
+    concurrency: int,
+    progress: Progress,
+    should_stop: ShouldStop,
+    claim: Claim,
 ) -> WarmReport:
     waiting = list(reversed(plan.arguments))
     running: set[Future[bool]] = set()
@@ -103,7 +110,8 @@ def _warm(
                 waiting.clear()
             while waiting and len(running) < concurrency:
                 running.add(pool.submit(plan.function.warm, *waiting.pop()))
-            done, running = wait(running, return_when=FIRST_COMPLETED)
+            done, running = wait(running, claim.every_s, return_when=FIRST_COMPLETED)
+            claim.renew()
             for future in done:
                 if (error := future.exception()) is not None:
                     failed += 1

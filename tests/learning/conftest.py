@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from tests.databases import engine, postgresql_url, sqlite_engine
+from tests.databases import database_url, engine, sqlite_engine
 
 NOW = datetime(2026, 8, 1, 12, tzinfo=UTC)
 
-__all__ = ["NOW", "engine", "postgresql_url", "sqlite_engine"]
+__all__ = ["NOW", "database_url", "engine", "sqlite_engine"]

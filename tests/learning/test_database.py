@@ -8,10 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine, text
 
 from cache_core.database import (
-    Base,
     DatabaseError,
     from_microseconds,
     open_database,
@@ -91,19 +90,6 @@ def test_a_change_is_counted_with_the_rows_it_is_of_or_not_at_all(engine: Engine
     assert count_changes(engine) == before + 1
 
 
-def test_a_database_from_before_changes_were_counted_gets_the_count(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/learning.db"
-    engine = open_database(url)
-    import_rows(engine, [row()])
-    with engine.begin() as connection:
-        connection.execute(text("DROP TABLE data_changes"))
-    engine.dispose()
-    engine = open_database(url)
-    import_rows(engine, [row("boris")])
-    assert (count_changes(engine), outcome_count(engine)) == (1, 2)
-    engine.dispose()
-
-
 def test_microseconds_and_times_turn_into_each_other() -> None:
     at = datetime(2026, 7, 1, 1, 2, 3, 456_789, tzinfo=UTC)
     assert from_microseconds(to_microseconds(at)) == at
@@ -171,19 +157,9 @@ def test_views_on_a_damaged_database_raise_no_silent_figures(tmp_path: Path) -> 
     engine.dispose()
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_replicas_that_start_at_once_make_the_tables_once(
-    kind: str, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
-    url = f"sqlite:///{tmp_path}/learning.db"
-    if kind == "postgresql":
-        url = request.getfixturevalue("postgresql_url")
-        plain = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
-        Base.metadata.drop_all(plain)
-        plain.dispose()
-
+def test_replicas_that_start_at_once_make_the_tables_once(database_url: str) -> None:
     def start(_replica: int) -> int:
-        engine = open_database(url)
+        engine = open_database(database_url)
         added = ensure_sample(engine, NOW)
         engine.dispose()
         return added

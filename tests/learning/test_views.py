@@ -22,10 +22,10 @@ BORIS = "Fix the boat engine now"
 
 
 @pytest.fixture
-def views(store_place: StorePlace, sqlite_engine: Engine) -> Iterator[LearningViews]:
+def views(store_place: StorePlace, engine: Engine) -> Iterator[LearningViews]:
     """Views on a store of each kind over two users in two categories, all entries warm."""
     import_rows(
-        sqlite_engine,
+        engine,
         [
             row("ada", ADA, "writing"),
             row("ada", "Write a poem about kites", "writing"),
@@ -34,7 +34,7 @@ def views(store_place: StorePlace, sqlite_engine: Engine) -> Iterator[LearningVi
         ],
     )
     with Cache(store_place.open(), recorder=NoRecorder()) as cache:
-        found = LearningViews(cache, sqlite_engine)
+        found = LearningViews(cache, engine)
         _outcomes(found)
         yield found
 
@@ -143,25 +143,23 @@ def test_an_outcome_of_somebody_else_in_the_category_changes_the_comparison(
     assert [read.outcome for read in composed.reads] == ["hit", "miss"]
 
 
-def test_an_import_touches_everything(views: LearningViews, sqlite_engine: Engine) -> None:
-    views.after_import(import_rows(sqlite_engine, [row("dora", "Plan a trip", "travel")]))
+def test_an_import_touches_everything(views: LearningViews, engine: Engine) -> None:
+    views.after_import(import_rows(engine, [row("dora", "Plan a trip", "travel")]))
     assert _missed(views) == set(_outcomes(views))
 
 
 def test_an_import_that_added_nothing_leaves_the_entries(
-    views: LearningViews, sqlite_engine: Engine
+    views: LearningViews, engine: Engine
 ) -> None:
     rows = [row("dora", "Plan a trip", "travel")]
-    views.after_import(import_rows(sqlite_engine, rows))
+    views.after_import(import_rows(engine, rows))
     _outcomes(views)
-    views.after_import(import_rows(sqlite_engine, rows))
+    views.after_import(import_rows(engine, rows))
     assert _missed(views) == set()
 
 
-def test_an_import_by_somebody_else_is_noticed_once(
-    views: LearningViews, sqlite_engine: Engine
-) -> None:
-    import_rows(sqlite_engine, [row("dora", "Plan a trip", "travel")])
+def test_an_import_by_somebody_else_is_noticed_once(views: LearningViews, engine: Engine) -> None:
+    import_rows(engine, [row("dora", "Plan a trip", "travel")])
     assert _missed(views) == set()
     assert views.notice_changes()
     assert _missed(views) == set(_outcomes(views))
@@ -171,23 +169,23 @@ def test_an_import_by_somebody_else_is_noticed_once(
 
 
 def test_what_is_no_change_by_somebody_else_invalidates_nothing(
-    views: LearningViews, sqlite_engine: Engine
+    views: LearningViews, engine: Engine
 ) -> None:
     rows = [row("dora", "Plan a trip", "travel")]
-    views.after_import(import_rows(sqlite_engine, rows))
-    import_rows(sqlite_engine, rows)
+    views.after_import(import_rows(engine, rows))
+    import_rows(engine, rows)
     views.record_outcome("ada", ADA, "writing", 0.0, NOW)
     assert not views.notice_changes()
 
 
-def test_each_replica_notices_for_itself(sqlite_engine: Engine) -> None:
+def test_each_replica_notices_for_itself(engine: Engine) -> None:
     with (
         Cache(open_store("memory://"), recorder=NoRecorder()) as one,
         Cache(open_store("memory://"), recorder=NoRecorder()) as other,
     ):
-        replicas = [LearningViews(one, sqlite_engine), LearningViews(other, sqlite_engine)]
+        replicas = [LearningViews(one, engine), LearningViews(other, engine)]
         assert [views.stats(None).outcomes for views in replicas] == [0, 0]
-        replicas[0].after_import(import_rows(sqlite_engine, [row()]))
+        replicas[0].after_import(import_rows(engine, [row()]))
         assert [views.notice_changes() for views in replicas] == [False, True]
         assert [views.stats(None).outcomes for views in replicas] == [1, 1]
 
@@ -210,12 +208,10 @@ def test_users_and_texts_are_not_written_in_keys(views: LearningViews) -> None:
     assert "poem" not in views.near.key(ADA)
 
 
-def test_the_warm_plan_makes_the_first_reads_hits(
-    store_place: StorePlace, sqlite_engine: Engine
-) -> None:
-    ensure_sample(sqlite_engine, NOW)
+def test_the_warm_plan_makes_the_first_reads_hits(store_place: StorePlace, engine: Engine) -> None:
+    ensure_sample(engine, NOW)
     with Cache(store_place.open(), recorder=NoRecorder()) as cache:
-        views = LearningViews(cache, sqlite_engine)
+        views = LearningViews(cache, engine)
         for function, calls in views.warm_plan().values():
             for arguments in calls:
                 function.warm(*arguments)

@@ -8,15 +8,15 @@ from sqlalchemy import Engine
 from cache_core.operations import AuditLog
 from tests.cache.conftest import cache, clock, events, open_cache, ticking_cache
 from tests.cache.helpers import Clock
-from tests.databases import engine, postgresql_url, sqlite_engine
+from tests.databases import database_url, engine, sqlite_engine
 
 __all__ = [
     "cache",
     "clock",
+    "database_url",
     "engine",
     "events",
     "open_cache",
-    "postgresql_url",
     "sqlite_engine",
     "ticking_cache",
 ]

@@ -91,10 +91,10 @@ def verdict_of(replica: Replica) -> tuple[float | None, str]:
 
 
 def test_a_ttl_that_is_too_short_is_raised_step_by_step_to_the_bound(
-    two_stores: list[Store], engine: Engine, clock: Clock
+    two_stores: list[Store], sqlite_engine: Engine, clock: Clock
 ) -> None:
     store, _ = two_stores
-    audit = AuditLog(engine, clock)
+    audit = AuditLog(sqlite_engine, clock)
     replica = Replica(store, clock, audit, Policy(ttl_s=TTL_S, ttl_max_s=200, jitter=0))
     read_until_advised([replica])
     first, *_ = ttls_of(audit)
@@ -172,10 +172,10 @@ def test_a_policy_opts_out(clock: Clock, policy: Policy, why: str) -> None:
 
 
 def test_two_tuners_make_one_change_which_counts_for_both(
-    two_stores: list[Store], engine: Engine, clock: Clock
+    two_stores: list[Store], sqlite_engine: Engine, clock: Clock
 ) -> None:
     """With a database in common, as AuditLogs of two processes have it."""
-    replicas = [Replica(store, clock, AuditLog(engine, clock)) for store in two_stores]
+    replicas = [Replica(store, clock, AuditLog(sqlite_engine, clock)) for store in two_stores]
     for _ in range(HOURS_MAX):
         read_for(1, replicas)
         clock.advance(EVERY_S)
@@ -213,12 +213,10 @@ def test_a_turn_is_taken_by_one(store: Store, open_same_store: OpenSameStore, cl
     assert next_round(replicas[::-1]) == 1
 
 
-def test_replicas_whose_clocks_differ_make_one_change_too(
-    clock: Clock, sqlite_engine: Engine
-) -> None:
+def test_replicas_whose_clocks_differ_make_one_change_too(clock: Clock, engine: Engine) -> None:
     """Each takes a turn of its own; the audit tells the second one that it rests."""
     store = MemoryStore()
-    one, other = (Replica(store, clock, AuditLog(sqlite_engine, clock)) for _ in range(2))
+    one, other = (Replica(store, clock, AuditLog(engine, clock)) for _ in range(2))
     read_until_advised([one])
     other.tuner._clock = lambda: clock.now + 300
     assert other.tuner.run_once() is not None
@@ -230,9 +228,9 @@ def test_replicas_whose_clocks_differ_make_one_change_too(
 
 
 def test_a_ttl_that_a_person_chose_stands_until_it_is_set_back(
-    clock: Clock, sqlite_engine: Engine
+    clock: Clock, engine: Engine
 ) -> None:
-    audit = AuditLog(sqlite_engine, clock)
+    audit = AuditLog(engine, clock)
     replica = Replica(MemoryStore(), clock, audit)
     retune(replica.cache, "ns", 90.0, OPERATOR, audit)
     for _ in range(6):
@@ -277,9 +275,9 @@ def test_a_person_who_retunes_during_a_round_wins(
 
 
 def test_undoing_goes_back_one_step_and_rests_for_a_day(
-    store: Store, engine: Engine, clock: Clock
+    store: Store, sqlite_engine: Engine, clock: Clock
 ) -> None:
-    audit = AuditLog(engine, clock)
+    audit = AuditLog(sqlite_engine, clock)
     replica = Replica(store, clock, audit)
     for ttl_s in (120.0, 240.0):
         retune(replica.cache, "ns", ttl_s, AUTO_TUNE, audit, why="it gains")
@@ -380,9 +378,9 @@ def test_whatever_stands_in_its_place_stops_it(store: Store, clock: Clock, forei
 
 
 def test_all_that_was_tuned_is_put_back_and_nothing_else(
-    store: Store, engine: Engine, clock: Clock
+    store: Store, sqlite_engine: Engine, clock: Clock
 ) -> None:
-    audit = AuditLog(engine, clock)
+    audit = AuditLog(sqlite_engine, clock)
     replica = Replica(store, clock, audit)
     for name in ("tuned", "chosen", "untouched"):
         replica.cache.cached(name, policy=POLICY)(lambda: 1)
@@ -440,10 +438,10 @@ def test_a_store_that_is_down_is_survived_and_said(
     assert "auto_tune_failed" in {vars(one).get("cache_event") for one in caplog.records}
 
 
-def test_without_the_audit_nothing_is_changed(clock: Clock, sqlite_engine: Engine) -> None:
+def test_without_the_audit_nothing_is_changed(clock: Clock, engine: Engine) -> None:
     """Nobody could tell what people chose."""
-    replica = Replica(MemoryStore(), clock, AuditLog(sqlite_engine, clock))
-    with sqlite_engine.begin() as connection:
+    replica = Replica(MemoryStore(), clock, AuditLog(engine, clock))
+    with engine.begin() as connection:
         connection.execute(text("ALTER TABLE audit RENAME TO away"))
     for _ in range(6):
         read_for(1, [replica])

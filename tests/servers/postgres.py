@@ -28,14 +28,30 @@ class PostgresServer:
     def new_database(self) -> str:
         """URL of an empty database, in SQLAlchemy's form; gone with the server."""
         name = f"test_{uuid4().hex}"
+        self._run(f"CREATE DATABASE {name}")
+        return self._url.set(database=name).render_as_string(hide_password=False)
+
+    def refuse(self, url: str) -> None:
+        """End all connections to a database and let nobody in, as while its server is away."""
+        name = sqlalchemy.make_url(url).database
+        self._run(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        self._run(
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
+            f" WHERE datname = '{name}'"
+        )
+
+    def accept(self, url: str) -> None:
+        """Let connections in again."""
+        self._run(f"ALTER DATABASE {sqlalchemy.make_url(url).database} ALLOW_CONNECTIONS true")
+
+    def _run(self, statement: str) -> None:
         # CREATE DATABASE refuses to run inside a transaction.
         engine = sqlalchemy.create_engine(self._url, isolation_level="AUTOCOMMIT")
         try:
             with engine.connect() as connection:
-                connection.execute(sqlalchemy.text(f"CREATE DATABASE {name}"))
+                connection.execute(sqlalchemy.text(statement))
         finally:
             engine.dispose()
-        return self._url.set(database=name).render_as_string(hide_password=False)
 
     def stop(self) -> None:
         self._server.cleanup()

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.databases import engine, postgresql_url, sqlite_engine
+from tests.databases import database_url, engine, sqlite_engine
 
-__all__ = ["engine", "postgresql_url", "sqlite_engine"]
+__all__ = ["database_url", "engine", "sqlite_engine"]

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import Engine, func, inspect, select, text
 
 from cache_core.database import open_database
+from cache_core.database.upgrading import VERSION_TABLE, take_back
 from cache_core.stores import Store, StoreUnavailableError
 from cache_core.stores.memory import MemoryStore
 from cache_core.telemetry import SharedRecorder, merged
@@ -266,8 +267,10 @@ def test_hours_past_their_time_are_dropped_with_what_was_saved(
 def as_a_version_before(engine: Engine) -> None:
     """Leave what a version before the table would have: no table, and no groups in the counts that
     are kept of each replica."""
+    take_back(engine, "0002")
     with engine.begin() as connection:
         connection.execute(text("DROP TABLE history_saved"))
+        connection.execute(text(f"DROP TABLE {VERSION_TABLE}"))  # nor were versions kept
         rows = connection.execute(text("SELECT hour, namespace, parts FROM history_counts")).all()
         for hour, namespace, parts in rows:
             connection.execute(
