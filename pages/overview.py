@@ -2,66 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import streamlit as st
 
-from cache_core.insight.ratings import Rated, Rating, rate, rate_all, targets
-from cache_core.telemetry import Counts, Figures, merged
+from cache_core.insight.overview import health_sentence, overall_rating, totals_of
+from cache_core.insight.ratings import rate_all, targets
+from cache_core.telemetry import Figures, merged
 from ui import cards, charts, words
 from ui.advice_block import draw_top_advice
 from ui.drawing import draw_chart, side_by_side
 from ui.events import events_in, said
 from ui.export import draw_export
-from ui.frame import Frame, draw_stamp, draw_title, live, open_page
+from ui.frame import draw_stamp, draw_title, live, open_page
 from ui.namespace_cards import draw_cards
 from ui.report import Part
 
 frame = open_page()
 limits = frame.app.thresholds
-_RATED: tuple[Rating, ...] = ("Excellent", "Good", "Fair", "Poor")
-
-
-def overall_rating(overall: Counts, rated: dict[str, Rated]) -> Rated:
-    """The rating of all reads together, but never better than the best namespace."""
-    verdict = rate(overall, limits)
-    words_found = [one.rating for one in rated.values() if one.rating in _RATED]
-    if verdict.rating in _RATED and words_found:
-        best = min(words_found, key=_RATED.index)
-        if _RATED.index(best) > _RATED.index(verdict.rating):
-            return replace(verdict, rating=best)
-    return verdict
-
-
-def health_sentence(overall: Rated, rated: dict[str, Rated], counts: Counts) -> str:
-    """What the page is asked for, in one or two sentences."""
-    bypassed = counts.number("bypass")
-    past = (
-        f" {words.count(bypassed)} of {words.plural(counts.reads, 'read')} went past it, with the "
-        "store out of reach or caching off."
-        if bypassed
-        else ""
-    )
-    if overall.rating == "Unreachable":
-        return f"**The cache was hardly used in this window.**{past}"
-    if overall.rating == "Not enough data":
-        return f"**Too early to say:** {overall.weakest}.{past}"
-    share = words.percent(counts.hit_rate)
-    sentence = f"**{overall.rating}: {share} of lookups are answered from the cache.**{past}"
-    bad = {name: one for name, one in rated.items() if one.rating in ("Fair", "Poor")}
-    if bad:
-        name, worst = max(bad.items(), key=lambda item: _RATED.index(item[1].rating))
-        others = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
-        return f"{sentence} Look at `{name}`{others}: {worst.weakest}."
-    good = sum(one.rating in ("Excellent", "Good") for one in rated.values())
-    return f"{sentence} All {good} rated namespaces do well." if good > 1 else sentence
-
-
-def chosen(figures: Figures, frame: Frame) -> dict[str, Counts]:
-    """Totals of the chosen namespace, or of all."""
-    if frame.namespace is None:
-        return figures.totals
-    return {name: counts for name, counts in figures.totals.items() if name == frame.namespace}
 
 
 def draw() -> None:
@@ -69,15 +25,15 @@ def draw() -> None:
     figures = frame.figures()
     if figures is None:
         return
-    totals = chosen(figures, frame)
+    totals = totals_of(figures, frame.namespace)
     if not totals:
         draw_empty(figures)
         return
     earlier = frame.figures(back=1)
-    before = chosen(earlier, frame) if earlier else {}
+    before = totals_of(earlier, frame.namespace) if earlier else {}
     overall = merged(totals.values())
     rated = rate_all(totals, limits)
-    verdict = overall_rating(overall, rated)
+    verdict = overall_rating(overall, rated, limits)
     with st.container(horizontal=True, vertical_alignment="center"):
         cards.draw_rating(verdict)
         st.markdown(health_sentence(verdict, rated, overall))
@@ -147,13 +103,13 @@ def draw_empty(figures: Figures) -> None:
 
 def report(figures: Figures) -> tuple[str, list[Part]]:
     """The page as a report: its sentence, charts and tables."""
-    totals = chosen(figures, frame)
+    totals = totals_of(figures, frame.namespace)
     rated = rate_all(totals, limits)
     overall = merged(totals.values())
     events = events_in(frame.app, figures, frame.namespace)
     rates = charts.hit_rate_frame(figures, frame.namespace)
     times = charts.response_frame(figures, frame.namespace)
-    return health_sentence(overall_rating(overall, rated), rated, overall), [
+    return health_sentence(overall_rating(overall, rated, limits), rated, overall), [
         Part(
             "Hit rate",
             charts.hit_rate_chart(rates, limits, events),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
+from cache_core.insight.overview import worst_first
 from cache_core.insight.ratings import Rated, Target
 from cache_core.telemetry import MISS_CAUSES, Counts
 from ui import words
@@ -69,7 +70,7 @@ def namespace_frame(
 ) -> pd.DataFrame:
     """A row per namespace, worst rating first, ready to be shown."""
     rows = []
-    for name in sorted(totals, key=lambda name: (-badness(rated[name].rating), name)):
+    for name in worst_first(rated):
         counts = totals[name]
         earlier = before[name].hit_rate if name in before else None
         change = None
@@ -90,11 +91,6 @@ def namespace_frame(
             }
         )
     return pd.DataFrame(rows)
-
-
-def badness(rating: str) -> int:
-    """Poor and Unreachable are the highest, then Fair, Good, Excellent; unrated ones the lowest."""
-    return -1 if rating == "Not enough data" else list(words.RATING_ICONS).index(rating)
 
 
 def _misses(counts: Counts) -> str:

@@ -17,7 +17,7 @@ from cache_core.stores.base import CacheCoreError
 
 # How long a writer waits for another one before SQLite says "database is locked".
 _BUSY_TIMEOUT_S = 15.0
-_CONNECT_TIMEOUT_S = 5
+CONNECT_TIMEOUT_S = 5
 _SWITCH_RETRY_S = 0.02
 _PRAGMAS = (
     # After a power cut the last chunk of an import may be missing, never half there.
@@ -47,7 +47,7 @@ def open_database(url: str) -> Engine:
     Raises: DatabaseError when it cannot be reached, read, or is not a database; ValueError when
         the URL is not one. Neither message holds a password.
     """
-    parsed = _parse(url)
+    parsed = parsed_url(url)
     shown = parsed.render_as_string(hide_password=True)
     try:
         engine = _sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _server(parsed)
@@ -57,7 +57,7 @@ def open_database(url: str) -> Engine:
         _create_tables(engine)
     except (SQLAlchemyError, OSError) as exc:
         engine.dispose()
-        raise DatabaseError(f"cannot open the database {shown}: {_reason(exc)}") from exc
+        raise DatabaseError(f"cannot open the database {shown}: {reason_of(exc)}") from exc
     return engine
 
 
@@ -73,7 +73,8 @@ def _create_tables(engine: Engine) -> None:
         Base.metadata.create_all(connection)
 
 
-def _parse(url: str) -> URL:
+def parsed_url(url: str) -> URL:
+    """The URL with the driver we use. ValueError, which repeats nothing of it, if it is none."""
     try:
         parsed = make_url(url)
     except ArgumentError:
@@ -110,7 +111,7 @@ def _server(url: URL) -> Engine:
         url,
         pool_pre_ping=True,
         hide_parameters=True,
-        connect_args={"connect_timeout": _CONNECT_TIMEOUT_S},
+        connect_args={"connect_timeout": CONNECT_TIMEOUT_S},
     )
 
 
@@ -143,7 +144,8 @@ def _switch_to_wal(cursor: DBAPICursor) -> None:
             return
 
 
-def _reason(exc: Exception) -> str:
-    """The driver's own words, first line; PostgreSQL's never repeat the password."""
+def reason_of(exc: Exception) -> str:
+    """Why a database refused: the driver's own words, first line; PostgreSQL's never repeat the
+    password."""
     original = getattr(exc, "orig", None) or exc
     return str(original).strip().partition("\n")[0]

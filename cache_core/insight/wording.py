@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 
 def seconds(duration_s: float) -> str:
     """0.0004 as "400 µs", 0.0384 as "38 ms", 90 as "90 s", 252 as "4.2 min", 9000 as "2.5 h"."""
@@ -58,3 +60,13 @@ def plural(count: float, one: str, many: str = "") -> str:
     """ "1 read", "2 reads"."""
     shown = number(count)
     return f"{shown} {one if shown == '1' else many or one + 's'}"
+
+
+def percent(part: float | None, digits: int = 0) -> str:
+    """0.613 as "61 %"; a dash for None."""
+    return "–" if part is None else f"{part * 100:.{digits}f} %"
+
+
+def without_marks(sentence: str) -> str:
+    """A page's sentence without its marks of bold and code, for where nothing draws them."""
+    return re.sub(r"\*\*|`|\\(?=[^A-Za-z0-9\s])", "", sentence)

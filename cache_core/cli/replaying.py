@@ -8,15 +8,9 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from cache_core.cli_parts import (
-    ALL_IN,
-    NOTHING_DONE,
-    SOME_BAD,
-    bad_row_lines,
-    mapping_of,
-    progress_line,
-    stop_on_interrupt,
-)
+from cache_core.cli.parts import ALL_DONE, INTERRUPTED, NOTHING_DONE, SOME_DONE
+from cache_core.cli.rows import bad_row_lines, mapping_of
+from cache_core.cli.terminal import progress_line, stop_on_interrupt
 from cache_core.insight.replay_tables import rows_of_report, trace_facts
 from cache_core.insight.trace import Trace, read_trace
 from cache_core.insight.trace_replay import ReplayReport, replay_trace
@@ -46,17 +40,13 @@ exit codes:
   1  some rows are bad, the file ended too soon, or the replay was stopped; the figures are of the
      others
   2  nothing was replayed: wrong options, unreadable file, no good row
+  130  interrupted twice, so there are no figures
 """
 
 
-def add_replay(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Put the command into the parser."""
-    parser = commands.add_parser(
-        "replay",
-        help="replay a recorded trace through the cache",
-        description=_HELP,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def prepare(parser: argparse.ArgumentParser) -> None:
+    """Put options and help into the command's parser."""
+    parser.description = _HELP
     parser.add_argument("file", metavar="TRACE", help="the file to replay")
     parser.add_argument(
         "--map",
@@ -159,14 +149,14 @@ def _replay(options: argparse.Namespace) -> int:
             )
     except KeyboardInterrupt:
         print("interrupted, so there are no figures", file=sys.stderr)
-        return NOTHING_DONE
+        return INTERRUPTED
     if options.json:
         print(json.dumps(_plain(report), ensure_ascii=False), flush=True)
     else:
         print("\n".join(_words(report)), flush=True)
     if not report.replayed:
         return NOTHING_DONE
-    return SOME_BAD if report.stopped or trace.rows_bad or trace.problem else ALL_IN
+    return SOME_DONE if report.stopped or trace.rows_bad or trace.problem else ALL_DONE
 
 
 def _plain(report: ReplayReport) -> dict[str, object]:
