@@ -64,6 +64,11 @@ def entries_start(namespace: str) -> str:
     return f"e:{namespace}:"
 
 
+def all_entries_start() -> str:
+    """What the keys of all entries begin with."""
+    return "e:"
+
+
 def generations_start() -> str:
     """What the keys of all generations begin with."""
     return "g:"

@@ -20,11 +20,13 @@ from cache_core.operations.auto_tuning import AutoTuner
 from cache_core.operations.clearing import (
     ClearPreview,
     ClearReport,
+    TagPreview,
     clear,
     clear_entry,
     clear_tag,
     entry_named,
     preview_clear,
+    preview_clear_tag,
     tag_in_audit,
 )
 from cache_core.operations.deploys import DEPLOY, note_start
@@ -35,7 +37,7 @@ from cache_core.operations.recording import import_records, record_outcome
 from cache_core.operations.replaying import replay_upload
 from cache_core.operations.retuning import retune, ttl_now_s
 from cache_core.operations.tuned_ttls import UNDO
-from cache_core.operations.warming import WarmPlan, WarmReport, warm
+from cache_core.operations.warming import WarmPlan, WarmReport, warm, warm_plans
 
 __all__ = [
     "DEPLOY",
@@ -58,6 +60,7 @@ __all__ = [
     "Jobs",
     "NotAllowedError",
     "StoreHealth",
+    "TagPreview",
     "WarmPlan",
     "WarmReport",
     "admit",
@@ -72,6 +75,7 @@ __all__ = [
     "is_password_right",
     "note_start",
     "preview_clear",
+    "preview_clear_tag",
     "put_back_tuned",
     "record_outcome",
     "replay_upload",
@@ -82,4 +86,5 @@ __all__ = [
     "ttl_now_s",
     "undo_retune",
     "warm",
+    "warm_plans",
 ]
