@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
 from typing import Any
 
-from cache_core.cli.parts import ALL_DONE, INTERRUPTED, NOTHING_DONE, SOME_DONE
+from cache_core.cli.parts import ALL_DONE, INTERRUPTED, NOTHING_DONE, SOME_DONE, aligned
 from cache_core.cli.rows import bad_row_lines, mapping_of
 from cache_core.cli.terminal import progress_line, stop_on_interrupt
 from cache_core.insight.replay_tables import rows_of_report, trace_facts
@@ -215,9 +214,7 @@ def _table(report: ReplayReport) -> list[str]:
         "TTL", "reads", "hit rate", "best", "outdated", "cold", "expired", "invalidated",
         "commands", "source runs", "at best", "source time", "saved", "at best",
     ]  # fmt: skip
-    rows = [heading, *map(_cells, rows_of_report(report))]
-    widths = [max(len(row[at]) for row in rows) for at in range(len(heading))]
-    return [_line(row, widths) for row in rows]
+    return aligned([heading, *map(_cells, rows_of_report(report))], left=0)
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
@@ -233,10 +230,6 @@ def _cells(row: dict[str, Any]) -> list[str]:
         f"{row['best_source_runs']:,}",
         *(_time(row[name]) for name in ("source_s", "saved_s", "best_saved_s")),
     ]
-
-
-def _line(row: Sequence[str], widths: Sequence[int]) -> str:
-    return "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
 
 
 def _share(share: float | None) -> str:
