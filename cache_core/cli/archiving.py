@@ -1,4 +1,8 @@
-"""The archive command: closed hours of the figures into the database, once."""
+"""The archive command: closed hours of the figures into the database, once.
+
+The lease spares crons that start together the work; that an hour is archived once does not hang on
+it (`telemetry.archive`).
+"""
 
 from __future__ import annotations
 

@@ -87,9 +87,9 @@ def _words(read: Read, findings: Sequence[Finding]) -> list[str]:
             rows.append(("", "", f"mend: {one.mend}"))
     counted = Counter(one.verdict for one in findings)
     return [
-        *aligned([(one.name, one.value, one.source) for one in read.told], left=3),
+        *aligned([(one.name, one.value, one.source) for one in read.told], left=range(3)),
         "",
-        *aligned(rows, left=3),
+        *aligned(rows, left=range(3)),
         "",
         f"{plural(counted['problem'], 'problem')}, {plural(counted['warning'], 'warning')}, "
         f"{counted['ok']} ok",

@@ -144,7 +144,7 @@ def _words(plain: dict[str, Any], cache: Cache) -> list[str]:
         told.append(("", database["problem"]))
     elif not database["is_made"]:
         told.append(("", "not there yet: it is made when the app starts"))
-    return [plain["status"], *(f"  {line}" for line in aligned(told, left=2))]
+    return [plain["status"], *(f"  {line}" for line in aligned(told, left=(0, 1)))]
 
 
 def _breaker(state: str) -> str:

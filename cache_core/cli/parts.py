@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -86,12 +86,12 @@ def show(options: argparse.Namespace, plain: dict[str, Any], lines: Sequence[str
         print("\n".join(lines), flush=True)
 
 
-def aligned(rows: Sequence[Sequence[str]], *, left: int = 1) -> list[str]:
-    """Cells in columns: the first `left` begin at the left, the others end at the right."""
+def aligned(rows: Sequence[Sequence[str]], *, left: Collection[int] = (0,)) -> list[str]:
+    """Cells in columns: those numbered in `left` begin at the left, the others end at the right."""
     widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
     return [
         "  ".join(
-            cell.ljust(width) if at < left else cell.rjust(width)
+            cell.ljust(width) if at in left else cell.rjust(width)
             for at, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in rows

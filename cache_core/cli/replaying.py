@@ -214,7 +214,7 @@ def _table(report: ReplayReport) -> list[str]:
         "TTL", "reads", "hit rate", "best", "outdated", "cold", "expired", "invalidated",
         "commands", "source runs", "at best", "source time", "saved", "at best",
     ]  # fmt: skip
-    return aligned([heading, *map(_cells, rows_of_report(report))], left=0)
+    return aligned([heading, *map(_cells, rows_of_report(report))], left=())
 
 
 def _cells(row: dict[str, Any]) -> list[str]:

@@ -102,9 +102,9 @@ def _words(found: Found, cache: Cache, namespace: str | None, thresholds: Thresh
     return [
         *lines,
         "",
-        *aligned(_table(found), left=2),
+        *aligned(_table(found), left=(0, 1, 8)),
         "",
-        *aligned([_target_cells(one) for one in targets(found.overall, thresholds)], left=4),
+        *aligned([_target_cells(one) for one in targets(found.overall, thresholds)], left=range(4)),
     ]
 
 
@@ -123,7 +123,7 @@ def _head(found: Found, cache: Cache, namespace: str | None) -> list[str]:
     ]
     if figures.data_to_s is not None:
         lines.append(("", f"last at {_moment(figures.data_to_s)}; {who_counted(figures)}"))
-    return [f"  {line}" for line in aligned(lines, left=2)]
+    return [f"  {line}" for line in aligned(lines, left=(0, 1))]
 
 
 def _table(found: Found) -> list[list[str]]:
