@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import streamlit as st
-from sqlalchemy.exc import SQLAlchemyError
 
 from cache_core.operations import (
     NotAllowedError,
@@ -11,11 +10,11 @@ from cache_core.operations import (
     clear_entry,
     clear_tag,
     tag_in_audit,
+    warm_plans,
 )
 from cache_core.stores import StoreError
 from ui import words
 from ui.access import current_actor, draw_sign_in, has_actions
-from ui.app import App
 from ui.audit_table import draw_audit
 from ui.auto_tune_block import draw_auto_tune
 from ui.frame import STORE_PROBLEM, draw_title, open_page
@@ -28,20 +27,6 @@ _SAID = "said_of_single_clear"
 frame = open_page()
 app = frame.app
 actor = current_actor(app)
-
-
-def plans(app: App) -> dict[str, WarmPlan]:
-    """What can be warmed, by namespace."""
-    if app.views is None:
-        return {}
-    try:
-        planned = app.views.warm_plan()
-    except SQLAlchemyError:  # the audit says so
-        return {}
-    return {
-        namespace: WarmPlan(function, arguments)
-        for namespace, (function, arguments) in planned.items()
-    }
 
 
 def why_not() -> str | None:
@@ -163,7 +148,7 @@ def draw_one() -> None:
 draw_title("Operations", "Clear what is wrong, warm what will be asked for.")
 if actor.role != "operator":
     draw_sign_in(app)
-warmable = plans(app)
+warmable = {} if app.views is None else warm_plans(app.views)
 draw_pending(frame, actor, warmable)
 
 jobs = jobs_of_operators(app)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import streamlit as st
 
+from cache_core.insight.overview import health_sentence, overall_rating, totals_of
 from cache_core.insight.ratings import rate_all, targets
-from cache_core.streamlit.verdict import health_sentence, overall_rating
-from cache_core.telemetry import Counts, Figures, merged
+from cache_core.telemetry import Figures, merged
 from ui import cards, charts, words
 from ui.advice_block import draw_top_advice
 from ui.drawing import draw_chart, side_by_side
 from ui.events import events_in, said
 from ui.export import draw_export
-from ui.frame import Frame, draw_stamp, draw_title, live, open_page
+from ui.frame import draw_stamp, draw_title, live, open_page
 from ui.namespace_cards import draw_cards
 from ui.report import Part
 
@@ -20,24 +20,17 @@ frame = open_page()
 limits = frame.app.thresholds
 
 
-def chosen(figures: Figures, frame: Frame) -> dict[str, Counts]:
-    """Totals of the chosen namespace, or of all."""
-    if frame.namespace is None:
-        return figures.totals
-    return {name: counts for name, counts in figures.totals.items() if name == frame.namespace}
-
-
 def draw() -> None:
     """The page's figures; drawn again while live."""
     figures = frame.figures()
     if figures is None:
         return
-    totals = chosen(figures, frame)
+    totals = totals_of(figures, frame.namespace)
     if not totals:
         draw_empty(figures)
         return
     earlier = frame.figures(back=1)
-    before = chosen(earlier, frame) if earlier else {}
+    before = totals_of(earlier, frame.namespace) if earlier else {}
     overall = merged(totals.values())
     rated = rate_all(totals, limits)
     verdict = overall_rating(overall, rated, limits)
@@ -110,7 +103,7 @@ def draw_empty(figures: Figures) -> None:
 
 def report(figures: Figures) -> tuple[str, list[Part]]:
     """The page as a report: its sentence, charts and tables."""
-    totals = chosen(figures, frame)
+    totals = totals_of(figures, frame.namespace)
     rated = rate_all(totals, limits)
     overall = merged(totals.values())
     events = events_in(frame.app, figures, frame.namespace)

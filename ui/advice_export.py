@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 
+from cache_core.insight.files import iso
 from cache_core.insight.recommendations import Action
 from ui import words
 from ui.advice import Told, advise
-from ui.export import Content, iso
+from ui.export import Content
 from ui.frame import Frame
 from ui.report import Part
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from cache_core.insight.files import Origin
 from cache_core.operations import AuditRecord, AuditUnreadableError
 from ui import words
 from ui.app import App
-from ui.export import Content, Origin, draw_files
+from ui.export import Content, draw_files
 from ui.report import Part
 
 _SHOWN = 200

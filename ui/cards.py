@@ -8,10 +8,9 @@ import pandas as pd
 import streamlit as st
 
 from cache_core.insight.ratings import Target
-from cache_core.streamlit.cards import badness, draw_headline, draw_rating, namespace_frame
+from cache_core.streamlit.cards import draw_headline, draw_rating, namespace_frame
 
 __all__ = [
-    "badness",
     "draw_headline",
     "draw_rating",
     "draw_targets",

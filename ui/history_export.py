@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pandas as pd
 
+from cache_core.insight.files import iso
 from cache_core.insight.tables import counts_table
 from cache_core.telemetry.history import History
 from cache_core.thresholds import Thresholds
 from ui import charts, history_charts, history_frames
-from ui.export import Content, iso
+from ui.export import Content
 from ui.history_span import Span
 from ui.history_totals import sentence, totals_frame
 from ui.report import Part

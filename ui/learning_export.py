@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from cache_core.insight.files import Origin
 from cache_core.learning.analysis import Analysis
 from cache_core.learning.dashboard import DashboardStats, NamedEstimate
 from cache_core.learning.intervals import Estimate
@@ -26,7 +27,7 @@ from ui import (
     words,
 )
 from ui.app import get_app
-from ui.export import Content, Origin, draw_files
+from ui.export import Content, draw_files
 from ui.report import Part
 
 _FIGURES = "a row per week, category or user"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
+from cache_core.insight.overview import worst_first
 from cache_core.insight.ratings import Rated
 from cache_core.telemetry import Counts, Figures
 from ui import words
-from ui.cards import badness, draw_rating
+from ui.cards import draw_rating
 from ui.definitions import meaning
 from ui.frame import Frame
 
@@ -23,7 +24,7 @@ def draw_cards(
     rated: dict[str, Rated],
 ) -> None:
     """Those of `totals`, the worst rated first, at most SHOWN_MAX of them."""
-    order = sorted(totals, key=lambda name: (-badness(rated[name].rating), name))
+    order = worst_first(rated)
     with st.grid(4, min_column_width=220):
         for name in order[:SHOWN_MAX]:
             _draw_card(frame, figures, name, before.get(name), rated[name])

@@ -118,7 +118,7 @@ def _ask_warm(frame: Frame, actor: Actor, plan: WarmPlan) -> None:
     st.caption(
         "How long a source takes was not measured in this window, so no time can be told."
         if source_s is None
-        else f"About {words.duration(source_s * -(-number // concurrency))}, at "
+        else f"About {words.duration(plan.about_s(source_s, concurrency))}, at "
         f"{words.duration(source_s)} each; it can be stopped at any time."
     )
 

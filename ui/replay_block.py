@@ -6,6 +6,7 @@ from typing import BinaryIO
 
 import streamlit as st
 
+from cache_core.insight.files import Origin
 from cache_core.insight.trace import FIELDS
 from cache_core.insight.trace_replay import ReplayReport
 from cache_core.insight.unreachable_best import best_in_words
@@ -16,7 +17,7 @@ from ui import replay_frames, words
 from ui.access import draw_sign_in
 from ui.app import App
 from ui.drawing import draw_chart
-from ui.export import Content, Origin, draw_files
+from ui.export import Content, draw_files
 from ui.import_form import draw_bad_rows
 from ui.job_list import draw_stop
 from ui.learning_frames import plain

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from cache_core.insight.files import Origin
 from cache_core.insight.pictures import Study
 from cache_core.insight.ttl_terms import Promise, TtlPicture
 from cache_core.insight.ttl_what_if import what_if
 from ui import ttl_charts, ttl_words, words
-from ui.export import Content, Origin, origin_in_store
+from ui.export import Content, origin_in_store
 from ui.frame import Frame
 from ui.report import Part
 from ui.ttl_what_if_block import report_frames

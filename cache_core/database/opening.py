@@ -52,7 +52,7 @@ def open_database(url: str, pool: Pool = _POOL) -> Engine:
         engine.dispose()
         kind = NewerDatabaseError if isinstance(exc, NewerDatabaseError) else DatabaseError
         shown = engine.url.render_as_string(hide_password=True)
-        raise kind(f"cannot open the database {shown}: {_reason(exc)}") from exc
+        raise kind(f"cannot open the database {shown}: {reason_of(exc)}") from exc
     return engine
 
 
@@ -61,7 +61,7 @@ def unopened(url: str, pool: Pool = _POOL) -> Engine:
 
     Raises: DatabaseError when there is no driver for it; ValueError when the URL is not one.
     """
-    parsed = _parse(url)
+    parsed = parsed_url(url)
     try:
         is_file = parsed.get_backend_name() == "sqlite"
         return _sqlite(parsed) if is_file else server_engine(parsed, pool)
@@ -70,7 +70,8 @@ def unopened(url: str, pool: Pool = _POOL) -> Engine:
         raise DatabaseError(f"no driver for {shown}: use sqlite:/// or postgresql://") from exc
 
 
-def _parse(url: str) -> URL:
+def parsed_url(url: str) -> URL:
+    """The URL with the driver we use. ValueError, which repeats nothing of it, if it is none."""
     try:
         parsed = make_url(url)
     except ArgumentError:
@@ -131,7 +132,8 @@ def _switch_to_wal(cursor: DBAPICursor) -> None:
             return
 
 
-def _reason(exc: Exception) -> str:
-    """The driver's own words, first line; PostgreSQL's never repeat the password."""
+def reason_of(exc: Exception) -> str:
+    """Why a database refused: the driver's own words, first line; PostgreSQL's never repeat the
+    password."""
     original = getattr(exc, "orig", None) or exc
     return str(original).strip().partition("\n")[0]

@@ -17,7 +17,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 from cache_core.database.replicas import replica_name
 from cache_core.settings import Settings
 
-_CONNECT_TIMEOUT_S = 5
+CONNECT_TIMEOUT_S = 5
 # A machine that is gone says nothing: its connections are given up after some twenty seconds.
 _KEEP_ALIVE = {
     "keepalives_idle": 10,
@@ -81,7 +81,7 @@ def server_engine(url: URL, pool: Pool) -> Engine:
 
 def _connect_args(url: URL, pool: Pool) -> dict[str, Any]:
     arguments: dict[str, Any] = {
-        "connect_timeout": _CONNECT_TIMEOUT_S,
+        "connect_timeout": CONNECT_TIMEOUT_S,
         # The URL may say another.
         "fallback_application_name": f"cache-core {replica_name()}"[:63],
         **_KEEP_ALIVE,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 
 def seconds(duration_s: float) -> str:
@@ -71,3 +72,13 @@ def plural(count: float, one: str, many: str = "") -> str:
     """ "1 read", "2 reads"."""
     shown = number(count)
     return f"{shown} {one if shown == '1' else many or one + 's'}"
+
+
+def percent(part: float | None, digits: int = 0) -> str:
+    """0.613 as "61 %"; a dash for None."""
+    return "–" if part is None else f"{part * 100:.{digits}f} %"
+
+
+def without_marks(sentence: str) -> str:
+    """A page's sentence without its marks of bold and code, for where nothing draws them."""
+    return re.sub(r"\*\*|`|\\(?=[^A-Za-z0-9\s])", "", sentence)

@@ -47,7 +47,7 @@ from cache_core.operations.replaying import replay_upload
 from cache_core.operations.retuning import retune, ttl_now_s
 from cache_core.operations.starting import start_clear, start_warm
 from cache_core.operations.tuned_ttls import UNDO
-from cache_core.operations.warming import WarmPlan, WarmReport, warm
+from cache_core.operations.warming import WarmPlan, WarmReport, warm, warm_plans
 
 __all__ = [
     "DEPLOY",
@@ -100,4 +100,5 @@ __all__ = [
     "ttl_now_s",
     "undo_retune",
     "warm",
+    "warm_plans",
 ]

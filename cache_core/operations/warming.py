@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cache_core.cached import CachedFunction
+from cache_core.learning.views import LearningViews
 from cache_core.logs import log
 from cache_core.operations.access import Actor, require_operator
 from cache_core.operations.audit import AuditLog, Deed
@@ -31,6 +32,23 @@ class WarmPlan:
     def namespace(self) -> str:
         """Namespace of the function."""
         return self.function.namespace
+
+    def about_s(self, source_s: float, concurrency: int) -> float:
+        """How long it takes if nothing is fresh and a source takes `source_s`, seconds."""
+        return source_s * -(-len(self.arguments) // concurrency)
+
+    def fresh(self) -> int:
+        """How many of the calls are fresh now: one round trip, nothing is computed."""
+        reads = self.function.fetch_ahead(self.arguments, lambda number: False)
+        return sum(read is not None and read.outcome == "hit" for read in reads)
+
+
+def warm_plans(views: LearningViews) -> dict[str, WarmPlan]:
+    """What of the learning system can be warmed, by namespace. Raises SQLAlchemyError."""
+    return {
+        namespace: WarmPlan(function, arguments)
+        for namespace, (function, arguments) in views.warm_plan().items()
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,13 +79,17 @@ class Touch:
 
 @dataclass(frozen=True, slots=True)
 class StoreInfo:
-    """What a store says of itself; None where it does not report a figure."""
+    """What a store says of itself; None where it does not report a figure.
+
+    `eviction`: which entries go when it is full, as Redis calls it: `noeviction`, `allkeys-lru` …
+    """
 
     version: str | None = None
     used_bytes: int | None = None
     limit_bytes: int | None = None
     keys: int | None = None
     evicted: int | None = None
+    eviction: str | None = None
 
 
 class Store(Protocol):

@@ -84,6 +84,7 @@ def summed(infos: Sequence[StoreInfo]) -> StoreInfo:
         limit_bytes=total([info.limit_bytes for info in infos]),
         keys=total([info.keys for info in infos]),
         evicted=total([info.evicted for info in infos]),
+        eviction=infos[0].eviction if len({info.eviction for info in infos}) == 1 else None,
     )
 
 

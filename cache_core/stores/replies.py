@@ -80,6 +80,7 @@ def parsed_info(text: str, database: int = 0) -> StoreInfo:
         limit_bytes=_figure(found.get("max_data_size" if upstash else "maxmemory")) or None,
         keys=keys,
         evicted=_figure(found.get("evicted_keys")),
+        eviction=found.get("maxmemory_policy"),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from cache_core.insight.overview import worst_first
 from cache_core.insight.ratings import Rated
 from cache_core.streamlit import words
 from cache_core.streamlit.meanings import MEANINGS
@@ -67,7 +68,7 @@ def namespace_frame(
 ) -> pd.DataFrame:
     """A row per namespace, worst rating first, ready to be shown."""
     rows = []
-    for name in sorted(totals, key=lambda name: (-badness(rated[name].rating), name)):
+    for name in worst_first(rated):
         counts = totals[name]
         earlier = before[name].hit_rate if name in before else None
         change = None
@@ -88,11 +89,6 @@ def namespace_frame(
             }
         )
     return pd.DataFrame(rows)
-
-
-def badness(rating: str) -> int:
-    """Poor and Unreachable are the highest, then Fair, Good, Excellent; unrated ones the lowest."""
-    return -1 if rating == "Not enough data" else list(words.RATING_ICONS).index(rating)
 
 
 def _misses(counts: Counts) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from cache_core.cache import Cache
+from cache_core.insight.overview import health_sentence, overall_rating
 from cache_core.insight.ratings import rate_all
 from cache_core.stores import StoreError
 from cache_core.streamlit import words
@@ -12,7 +13,6 @@ from cache_core.streamlit.cards import draw_headline, draw_rating, namespace_fra
 from cache_core.streamlit.connection import CacheConnection
 from cache_core.streamlit.parts import cache_of, parts_of
 from cache_core.streamlit.states import draw_problem, draw_stamp, draw_unread
-from cache_core.streamlit.verdict import health_sentence, overall_rating
 from cache_core.telemetry import WINDOWS, Figures, Window, WindowName, merged
 from cache_core.thresholds import Thresholds
 

@@ -66,9 +66,10 @@ _ONLY_ROW = 1
 
 @dataclass(frozen=True, slots=True)
 class Archived:
-    """What one round did. `hours`: read from the store. `reset`: the store was found cleared."""
+    """What one round did. `hours`: read; `counted`: with reads in them; `reset`: store cleared."""
 
     hours: int
+    counted: int
     reset: bool
 
 
@@ -117,16 +118,16 @@ class Archive:
         first, rest = due[:_HOURS_AT_ONCE], due[_HOURS_AT_ONCE:]
         marks, *raws = self._store.get_fields([LATE_HOURS_KEY, *map(hour_key, first)])
         was_reset = _MARK not in marks and self._note_reset(now_s, checked_s)
-        self._take(first, raws, now_s)
+        counted = self._take(first, raws, now_s)
         rest += [hour for hour in _late(marks, checked_s) if hour not in due]
         for at in range(0, len(rest), _HOURS_AT_ONCE):
             hours = rest[at : at + _HOURS_AT_ONCE]
-            self._take(hours, self._store.get_fields(list(map(hour_key, hours))), now_s)
+            counted += self._take(hours, self._store.get_fields(list(map(hour_key, hours))), now_s)
         self._add_up_old(now_s)
         if first or rest:
             self._drop_old(now_s)
         self._leave_mark(marks, now_s)
-        return Archived(len(first) + len(rest), was_reset)
+        return Archived(len(first) + len(rest), counted, was_reset)
 
     # Which hours
 
@@ -191,19 +192,20 @@ class Archive:
 
     # Writing
 
-    def _take(self, hours: Sequence[int], raws: Sequence[dict[str, bytes]], now_s: float) -> None:
-        """Join what the store holds of hours with what is archived of them, in one transaction."""
+    def _take(self, hours: Sequence[int], raws: Sequence[dict[str, bytes]], now_s: float) -> int:
+        """Join what the store holds of hours with what is archived of them, in one transaction;
+        in how many of them something was counted."""
         if not hours:
-            return
+            return 0
+        held = [held_in_store(raw) for raw in raws]
         with self._engine.begin() as connection:
             known = locked(connection, sorted(hours))
             archived = read_parts(connection, hours)
-            for hour, raw in zip(hours, raws, strict=True):
-                self._join(
-                    connection, known[hour], archived.get(hour, {}), held_in_store(raw), now_s
-                )
+            for hour, found in zip(hours, held, strict=True):
+                self._join(connection, known[hour], archived.get(hour, {}), found, now_s)
             mark_added_up(connection, [hour for hour in hours if now_s >= settled_s(hour)])
         self._checked_here |= dict.fromkeys(hours, now_s)
+        return sum(bool(found.parts) for found in held)
 
     def _join(
         self,

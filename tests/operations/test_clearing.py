@@ -9,7 +9,9 @@ from cache_core.cached import CachedFunction
 from cache_core.operations import (
     AuditLog,
     NotAllowedError,
+    TagPreview,
     clear,
+    clear_tag,
     is_password_right,
     preview_clear,
     preview_clear_entry,
@@ -113,3 +115,20 @@ def test_a_password_is_right_only_if_one_is_set_and_equal(
     given: str, expected: str, is_right: bool
 ) -> None:
     assert is_password_right(given, expected) is is_right
+
+
+def test_a_preview_of_a_tag_tells_those_that_carry_it_still(cache: Cache, audit: AuditLog) -> None:
+    """On every kind of store; what a clear made void does not count, whatever room it takes."""
+
+    @cache.cached("tagged", ttl_s=60, tags=lambda number: ["odd"] if number % 2 else ["even"])
+    def function(number: int) -> int:
+        return number
+
+    for number in (1, 2, 3):
+        function(number)
+    assert preview_clear_tag(cache, "odd") == TagPreview(2, 3, is_partial=False)
+    assert preview_clear_tag(cache, "odd", limit=2).is_partial
+    assert preview_clear_tag(cache, "odd", limit=2).looked_at == 2
+    clear_tag(cache, "odd", OPERATOR, audit)
+    assert preview_clear_tag(cache, "odd").entries == 0
+    assert preview_clear_tag(cache, "even").entries == 1

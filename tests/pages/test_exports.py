@@ -11,13 +11,14 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from cache_core.insight.files import Origin
 from cache_core.operations import Actor
 from tests.learning.data import import_rows, row
 from tests.pages.conftest import Files, OpenApp, texts
 from tests.pages.test_learning import TEXT, analyse, look_at
 from tests.pages.test_recommendations import count
 from ui.app import App
-from ui.export import Content, Origin, to_csv
+from ui.export import Content, to_csv
 
 Running = Callable[[], App]
 ADDRESS = "ada.lovelace@example.org"

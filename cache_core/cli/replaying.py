@@ -5,18 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
 from typing import Any
 
-from cache_core.cli_parts import (
-    ALL_IN,
-    NOTHING_DONE,
-    SOME_BAD,
-    bad_row_lines,
-    mapping_of,
-    progress_line,
-    stop_on_interrupt,
-)
+from cache_core.cli.parts import ALL_DONE, INTERRUPTED, NOTHING_DONE, SOME_DONE, aligned
+from cache_core.cli.rows import bad_row_lines, mapping_of
+from cache_core.cli.terminal import progress_line, stop_on_interrupt
 from cache_core.insight.replay_tables import rows_of_report, trace_facts
 from cache_core.insight.trace import Trace, read_trace
 from cache_core.insight.trace_replay import ReplayReport, replay_trace
@@ -46,17 +39,13 @@ exit codes:
   1  some rows are bad, the file ended too soon, or the replay was stopped; the figures are of the
      others
   2  nothing was replayed: wrong options, unreadable file, no good row
+  130  interrupted twice, so there are no figures
 """
 
 
-def add_replay(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Put the command into the parser."""
-    parser = commands.add_parser(
-        "replay",
-        help="replay a recorded trace through the cache",
-        description=_HELP,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def prepare(parser: argparse.ArgumentParser) -> None:
+    """Put options and help into the command's parser."""
+    parser.description = _HELP
     parser.add_argument("file", metavar="TRACE", help="the file to replay")
     parser.add_argument(
         "--map",
@@ -159,14 +148,14 @@ def _replay(options: argparse.Namespace) -> int:
             )
     except KeyboardInterrupt:
         print("interrupted, so there are no figures", file=sys.stderr)
-        return NOTHING_DONE
+        return INTERRUPTED
     if options.json:
         print(json.dumps(_plain(report), ensure_ascii=False), flush=True)
     else:
         print("\n".join(_words(report)), flush=True)
     if not report.replayed:
         return NOTHING_DONE
-    return SOME_BAD if report.stopped or trace.rows_bad or trace.problem else ALL_IN
+    return SOME_DONE if report.stopped or trace.rows_bad or trace.problem else ALL_DONE
 
 
 def _plain(report: ReplayReport) -> dict[str, object]:
@@ -225,9 +214,7 @@ def _table(report: ReplayReport) -> list[str]:
         "TTL", "reads", "hit rate", "best", "outdated", "cold", "expired", "invalidated",
         "commands", "source runs", "at best", "source time", "saved", "at best",
     ]  # fmt: skip
-    rows = [heading, *map(_cells, rows_of_report(report))]
-    widths = [max(len(row[at]) for row in rows) for at in range(len(heading))]
-    return [_line(row, widths) for row in rows]
+    return aligned([heading, *map(_cells, rows_of_report(report))], left=())
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
@@ -243,10 +230,6 @@ def _cells(row: dict[str, Any]) -> list[str]:
         f"{row['best_source_runs']:,}",
         *(_time(row[name]) for name in ("source_s", "saved_s", "best_saved_s")),
     ]
-
-
-def _line(row: Sequence[str], widths: Sequence[int]) -> str:
-    return "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
 
 
 def _share(share: float | None) -> str:

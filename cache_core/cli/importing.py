@@ -1,41 +1,26 @@
-"""The command line: thin, over the same functions as the pages.
-
-Progress goes to standard error, results to standard output. Each command is a function from its
-options to an exit code, put into the parser by its own `_add_...`.
-"""
+"""The import command: outcomes of instructions from a file."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import shlex
 import sys
-from collections.abc import Sequence
 from dataclasses import asdict
 
 from sqlalchemy import Engine
 
 from cache_core.cache import Cache
-from cache_core.cli_parts import (
-    ALL_IN,
-    NOTHING_DONE,
-    SOME_BAD,
-    bad_row_lines,
-    mapping_of,
-    progress_line,
-    stop_on_interrupt,
-)
-from cache_core.cli_replay import add_replay
+from cache_core.cli.parts import ALL_DONE, NOTHING_DONE, SOME_DONE, app_settings
+from cache_core.cli.rows import bad_row_lines, mapping_of
+from cache_core.cli.terminal import progress_line, stop_on_interrupt
 from cache_core.connecting import connect
 from cache_core.database import open_database, pool_of
-from cache_core.learning.errors import MissingColumnsError
 from cache_core.learning.importer import import_file
 from cache_core.learning.report import ImportProgress, ImportReport
 from cache_core.learning.tags import EVERYTHING
-from cache_core.settings import problem_of, read_secrets, settings_with
 from cache_core.stores.base import CacheCoreError
 
-_IMPORT_HELP = """\
+_HELP = """\
 Import outcomes of instructions from CSV, JSON lines or Parquet, with or without gzip.
 The same row is never counted twice: importing a file again adds only what is new.
 
@@ -56,36 +41,9 @@ exit codes:
 """
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command. Returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m cache_core", description="The cache's and the learning system's commands."
-    )
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    _add_import(commands)
-    add_replay(commands)
-    options = parser.parse_args(arguments)
-    try:
-        code: int = options.run(options)
-    except MissingColumnsError as exc:
-        print(f"error: {exc}. {_map_hint(exc)}", file=sys.stderr)
-        return NOTHING_DONE
-    except (CacheCoreError, ImportError) as exc:
-        print(f"error: {exc}", file=sys.stderr)
-        return NOTHING_DONE
-    except ValueError as exc:
-        print(f"error: {problem_of(exc)}", file=sys.stderr)
-        return NOTHING_DONE
-    return code
-
-
-def _add_import(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = commands.add_parser(
-        "import",
-        help="import outcomes from a file",
-        description=_IMPORT_HELP,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def prepare(parser: argparse.ArgumentParser) -> None:
+    """Put options and help into the command's parser."""
+    parser.description = _HELP
     parser.add_argument("file", metavar="FILE", help="the file to import")
     parser.add_argument(
         "--database", metavar="URL", help="the database; by default DATABASE_URL says where"
@@ -103,7 +61,7 @@ def _add_import(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def _import(options: argparse.Namespace) -> int:
     mapping = mapping_of(options.map, "instruction=prompt")
-    settings = settings_with(read_secrets())
+    settings = app_settings()
     # Both before the import: what will not do is said while nothing is done. The cache connects
     # to nothing yet.
     with connect(settings) as cache:
@@ -131,7 +89,7 @@ def _import_into(
         # Pressed twice: there is no report, but chunks may be in.
         print("interrupted; import the file again to go on", file=sys.stderr)
         _forget_answers(cache)
-        return SOME_BAD
+        return SOME_DONE
     places = _places(engine, cache)
     if options.json:
         print(json.dumps(asdict(report) | places, ensure_ascii=False), flush=True)
@@ -153,8 +111,8 @@ def _exit_code(report: ImportReport) -> int:
     if report.rows_added + report.rows_already_there == 0:
         return NOTHING_DONE
     if report.rows_bad or report.stopped or report.problem:
-        return SOME_BAD
-    return ALL_IN
+        return SOME_DONE
+    return ALL_DONE
 
 
 def _forget_answers(cache: Cache) -> None:
@@ -189,11 +147,6 @@ def _words(report: ImportReport, places: dict[str, str]) -> str:
         lines.append(f"  problem: {report.problem}")
     lines += bad_row_lines(report.rows_bad, report.bad_reasons, report.bad_rows)
     return "\n".join(lines)
-
-
-def _map_hint(exc: MissingColumnsError) -> str:
-    example = f"{exc.missing[0]}={exc.found[0]}" if exc.found else f"{exc.missing[0]}=COLUMN"
-    return f"Say which column holds what with --map, for example --map {shlex.quote(example)}"
 
 
 def _told(progress: ImportProgress) -> str:

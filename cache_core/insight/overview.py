@@ -1,16 +1,35 @@
-"""How all namespaces together are doing, in a word and in a sentence."""
+"""How the cache does over a window, in a rating and a sentence: the Overview page's answer."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
 
-from cache_core.insight.ratings import Rated, Rating, rate
-from cache_core.streamlit import words
-from cache_core.telemetry import Counts
-from cache_core.thresholds import Thresholds
+from cache_core.insight.ratings import Rated, Rating, Thresholds, rate
+from cache_core.insight.wording import percent, plural
+from cache_core.telemetry import Counts, Figures
 
 _RATED: tuple[Rating, ...] = ("Excellent", "Good", "Fair", "Poor")
+_WORST_FIRST: tuple[Rating, ...] = (
+    "Unreachable",
+    "Poor",
+    "Fair",
+    "Good",
+    "Excellent",
+    "Not enough data",
+)
+
+
+def totals_of(figures: Figures, namespace: str | None) -> dict[str, Counts]:
+    """Totals of one namespace, or of all."""
+    if namespace is None:
+        return figures.totals
+    return {name: counts for name, counts in figures.totals.items() if name == namespace}
+
+
+def worst_first(rated: Mapping[str, Rated]) -> list[str]:
+    """Namespaces by rating, those that need looking at first and the unrated ones last."""
+    return sorted(rated, key=lambda name: (_WORST_FIRST.index(rated[name].rating), name))
 
 
 def overall_rating(
@@ -27,10 +46,10 @@ def overall_rating(
 
 
 def health_sentence(overall: Rated, rated: Mapping[str, Rated], counts: Counts) -> str:
-    """Whether the cache does well, and where to look if not, in one or two sentences."""
+    """What the page is asked for, in one or two sentences; Markdown of bold and code."""
     bypassed = counts.number("bypass")
     past = (
-        f" {words.count(bypassed)} of {words.plural(counts.reads, 'read')} went past it, with the "
+        f" {bypassed:,} of {plural(counts.reads, 'read')} went past it, with the "
         "store out of reach or caching off."
         if bypassed
         else ""
@@ -39,8 +58,10 @@ def health_sentence(overall: Rated, rated: Mapping[str, Rated], counts: Counts) 
         return f"**The cache was hardly used in this window.**{past}"
     if overall.rating == "Not enough data":
         return f"**Too early to say:** {overall.weakest}.{past}"
-    share = words.percent(counts.hit_rate)
-    sentence = f"**{overall.rating}: {share} of lookups are answered from the cache.**{past}"
+    sentence = (
+        f"**{overall.rating}: {percent(counts.hit_rate)} of lookups are answered from the "
+        f"cache.**{past}"
+    )
     bad = {name: one for name, one in rated.items() if one.rating in ("Fair", "Poor")}
     if bad:
         name, worst = max(bad.items(), key=lambda item: _RATED.index(item[1].rating))

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from cache_core.cli import main
+from tests.cli.terminals import a_terminal
 
 REPOSITORY = Path(__file__).parents[2]
 TRACE = "time,key,value\n0,a,x\n5,a,x\n9,a,y\n20,a,y\n21,b,x\n"
@@ -112,22 +113,22 @@ def test_a_ttl_that_is_no_number_is_told(trace: str, capsys: pytest.CaptureFixtu
 
 
 def test_an_interrupted_replay_in_real_time_tells_the_figures_so_far(tmp_path: Path) -> None:
-    """The second row comes after a day; progress on standard error says that it has begun."""
+    """The second row comes after a day; progress, which a terminal gets, says that it has begun."""
     (tmp_path / "long.csv").write_text("time,key\n0,a\n86400,a\n")
     options = ["--speed", "1", "--ttl", "60", "--json"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "cache_core", "replay", "long.csv", *options],
-        cwd=tmp_path,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(REPOSITORY)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stderr is not None
-    assert "1 of 2 rows replayed" in process.stderr.readline()
-    process.send_signal(signal.SIGINT)
-    output, errors = process.communicate(timeout=60)
-    assert output, errors
+    with a_terminal() as terminal:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "cache_core", "replay", "long.csv", *options],
+            cwd=tmp_path,
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(REPOSITORY)},
+            stdout=subprocess.PIPE,
+            stderr=terminal.inside,
+            text=True,
+        )
+        terminal.wait_for("1 of 2 rows replayed")
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=60)
+    assert output
     report = json.loads(output)
     assert process.returncode == 1
     assert report["stopped"]
