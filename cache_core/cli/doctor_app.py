@@ -100,7 +100,8 @@ def look_at_database(settings: Settings) -> Iterator[Finding]:
             "are made when it is opened",
         )
     else:
-        yield ok("database", f"{state.address} can be written and has its tables")
+        version = f", of version {state.version}" if state.version else ""
+        yield ok("database", f"{state.address} can be written and has its tables{version}")
     parsed = make_url(url)
     path = parsed.database
     if parsed.get_backend_name() == "sqlite" and path and not Path(path).is_absolute():
