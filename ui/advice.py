@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import streamlit as st
 from sqlalchemy.exc import SQLAlchemyError
@@ -36,13 +36,17 @@ SEVERITY_COLORS = {"High": "red", "Medium": "orange", "Low": "blue"}
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Advice for a page. `shown`: not put aside. `unread`: what could not be asked, in words."""
+    """Advice for a page. `shown`: not put aside. `unread`: what could not be asked, in words.
+
+    `is_early`: what each TTL would give is still being worked out, so nothing is said of TTLs.
+    """
 
     advice: Advice
     shown: tuple[Recommendation, ...]
     dismissed: tuple[Dismissal, ...]
     info: StoreInfo | None
     unread: tuple[str, ...]
+    is_early: bool = False
 
 
 def advise(frame: Frame, figures: Figures, *, may_wait: bool = True) -> Told:
@@ -54,7 +58,7 @@ def advise(frame: Frame, figures: Figures, *, may_wait: bool = True) -> Told:
     app = frame.app
     unread: list[str] = []
     before = retuned_s = info = None
-    found: Pictures = {}
+    found: Pictures | None = {}
     try:
         before = frame.figures_or_raise(back=1)
         retuned_s = app.retuned_s(frame.age_s)
@@ -74,9 +78,13 @@ def advise(frame: Frame, figures: Figures, *, may_wait: bool = True) -> Told:
         info=info,
         deeds=deeds,
         thresholds=app.thresholds,
-        pictures=found,
+        pictures=found or {},
     )
     advice = recommend(measured, frame.namespace)
+    if found is None:
+        # What counters alone say of a TTL would soon be replaced by another number.
+        later = tuple(one for one in advice.recommendations if one.rule != "longer_ttl")
+        advice = replace(advice, recommendations=later)
     dismissed: tuple[Dismissal, ...] = ()
     try:
         dismissed = tuple(app.dismissals.current())
@@ -84,7 +92,7 @@ def advise(frame: Frame, figures: Figures, *, may_wait: bool = True) -> Told:
         unread.append(f"which advice was dismissed cannot be read ({in_short(exc)}), so all shows")
     aside = {(one.rule, one.namespace) for one in dismissed}
     shown = tuple(one for one in advice.recommendations if (one.rule, one.namespace) not in aside)
-    return Told(advice, shown, dismissed, info, tuple(unread))
+    return Told(advice, shown, dismissed, info, tuple(unread), is_early=found is None)
 
 
 def top_three(told: Told) -> tuple[Recommendation, ...]:
@@ -92,12 +100,12 @@ def top_three(told: Told) -> tuple[Recommendation, ...]:
     return told.shown[:3]
 
 
-def _pictures(app: App, may_wait: bool) -> Pictures:
-    """What each TTL would give. Raises StoreError."""
+def _pictures(app: App, may_wait: bool) -> Pictures | None:
+    """What each TTL would give; None while that is worked out. Raises StoreError."""
     if may_wait:
         return app.pictures(_PICTURES_AGE_S)
     found = app.studies_at_hand(_PICTURES_AGE_S)
-    return {name: study.picture for name, study in (found or {}).items()}
+    return None if found is None else {name: study.picture for name, study in found.items()}
 
 
 @st.cache_data(ttl="30s", max_entries=8, show_spinner=False)

@@ -11,6 +11,9 @@ from ui.advice import SEVERITY_COLORS, SEVERITY_ICONS, Told, advise, top_three
 from ui.frame import ALL, Frame
 
 PAGE = "pages/recommendations.py"
+EARLY = (
+    ":material/hourglass_empty: What other TTLs would give is being worked out: look again soon."
+)
 
 
 def draw_top_advice(frame: Frame, figures: Figures) -> None:
@@ -20,7 +23,9 @@ def draw_top_advice(frame: Frame, figures: Figures) -> None:
         st.markdown("**What to do**")
         for one in top_three(told):
             draw_line(one)
-        if not told.shown:
+        if told.is_early:
+            st.caption(EARLY)
+        elif not told.shown:
             st.caption(nothing(told))
         more = len(told.shown) - len(top_three(told))
         st.page_link(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -230,4 +231,25 @@ def test_the_overview_says_that_all_is_fine(open_app: OpenApp, running: Running)
     open_app()
     count(running(), 40, "hit")
     running().forget_figures()
+    running().studies()
     assert "Everything measured is fine (1 namespace looked at)" in texts(open_app("overview"))
+
+
+def test_the_overview_says_nothing_of_ttls_while_they_are_worked_out(
+    open_advice: Callable[..., AppTest],
+    open_app: OpenApp,
+    running: Running,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    open_advice()
+    go_on = threading.Event()
+    worked_out = running()._read_studies
+    monkeypatch.setattr(running()._studies, "_make", lambda: worked_out() if go_on.wait(60) else {})
+    running().forget_figures()
+    at = open_app("overview")
+    assert "is being worked out" in texts(at)
+    assert "The source fails" in texts(at)
+    assert "would do" not in texts(at)
+    go_on.set()
+    running().studies()
+    assert "50 min would do" in texts(open_app("overview"))
