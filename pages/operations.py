@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import streamlit as st
+from sqlalchemy.exc import SQLAlchemyError
 
 from cache_core.operations import (
     NotAllowedError,
@@ -27,6 +28,16 @@ _SAID = "said_of_single_clear"
 frame = open_page()
 app = frame.app
 actor = current_actor(app)
+
+
+def plans() -> dict[str, WarmPlan]:
+    """What can be warmed, by namespace."""
+    if app.views is None:
+        return {}
+    try:
+        return warm_plans(app.views)
+    except SQLAlchemyError:  # the audit says so
+        return {}
 
 
 def why_not() -> str | None:
@@ -148,7 +159,7 @@ def draw_one() -> None:
 draw_title("Operations", "Clear what is wrong, warm what will be asked for.")
 if actor.role != "operator":
     draw_sign_in(app)
-warmable = {} if app.views is None else warm_plans(app.views)
+warmable = plans()
 draw_pending(frame, actor, warmable)
 
 jobs = jobs_of_operators(app)

@@ -18,12 +18,12 @@ def _desk(app: App) -> Desk:
 
 def start_clear(app: App, namespace: str, actor: Actor, then: WarmPlan | None = None) -> None:
     """Clear a namespace in the background, and warm it afterwards if a plan says with what."""
-    job_list.start_clear(_desk(app), namespace, actor, then)
+    job_list.begin_clear(_desk(app), namespace, actor, then)
 
 
 def start_warm(app: App, plan: WarmPlan, actor: Actor, concurrency: int) -> None:
     """Warm a namespace in the background."""
-    job_list.start_warm(_desk(app), plan, actor, concurrency)
+    job_list.begin_warm(_desk(app), plan, actor, concurrency)
 
 
 def jobs_of_operators(app: App) -> list[Job]:

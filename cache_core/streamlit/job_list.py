@@ -23,7 +23,7 @@ from cache_core.streamlit.parts import Desk
 VERBS = starting.VERBS
 
 
-def start_clear(desk: Desk, namespace: str, actor: Actor, then: WarmPlan | None = None) -> None:
+def begin_clear(desk: Desk, namespace: str, actor: Actor, then: WarmPlan | None = None) -> None:
     """Clear a namespace in the background, and warm it afterwards if a plan says with what."""
     try:
         starting.start_clear(
@@ -39,7 +39,7 @@ def start_clear(desk: Desk, namespace: str, actor: Actor, then: WarmPlan | None 
         st.toast(str(exc), icon=":material/lock:")
 
 
-def start_warm(desk: Desk, plan: WarmPlan, actor: Actor, concurrency: int) -> None:
+def begin_warm(desk: Desk, plan: WarmPlan, actor: Actor, concurrency: int) -> None:
     """Warm a namespace in the background."""
     try:
         starting.start_warm(

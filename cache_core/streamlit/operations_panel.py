@@ -25,11 +25,11 @@ from cache_core.streamlit import words
 from cache_core.streamlit.connection import CacheConnection
 from cache_core.streamlit.form import Form
 from cache_core.streamlit.job_list import (
+    begin_clear,
+    begin_warm,
     draw_jobs,
     draw_stop,
     jobs_of_operators,
-    start_clear,
-    start_warm,
 )
 from cache_core.streamlit.parts import Desk, cache_of, parts_of
 from cache_core.telemetry import WINDOWS
@@ -184,7 +184,7 @@ class _Panel:
         )
         self.form.forget_count()
         st.session_state[self.form.name("typed")] = ""
-        start_clear(self.desk, namespace, self.actor, then)
+        begin_clear(self.desk, namespace, self.actor, then)
 
     def _draw_tag(self) -> None:
         tag = st.text_input("Tag", key=self.form.name("tag"), placeholder="user:42").strip()
@@ -266,7 +266,7 @@ class _Panel:
             icon=":material/local_fire_department:",
             disabled=self.form.obstacle is not None or not number,
             help=self.form.obstacle,
-            on_click=start_warm,
+            on_click=begin_warm,
             args=(self.desk, plan, self.actor, concurrency),
             key=self.form.name("warm"),
         )
