@@ -208,23 +208,26 @@ class Cache:
 
     def forget_entry(self, namespace: str, entry_key: str) -> None:
         """Remove one entry and its lease: one round trip."""
-        self._forget(invalidation.of_entry(namespace, entry_key))
+        self.forget(invalidation.of_entry(namespace, entry_key))
 
     def invalidate_tags(self, tags: Iterable[str]) -> None:
         """Forget every entry that carries one of the tags: one round trip, however many entries.
 
         Also those being computed right now, here or in any process.
         """
-        self._forget(invalidation.of_tags(tags))
+        self.forget(invalidation.of_tags(tags))
 
     def clear(self, namespace: str) -> None:
         """Forget every entry of a namespace: one round trip, however many."""
-        self._forget(invalidation.of_namespace(namespace))
+        self.forget(invalidation.of_namespace(namespace))
 
-    def _forget(self, what: Invalidation) -> None:
-        if what.removed:
-            with self.forgetting(what):
-                self.store.forget(what.removed)
+    def forget(self, what: Invalidation) -> bool:
+        """Carry out an invalidation: one round trip. False if the store did not answer: then it
+        holds in this process, and for others as soon as the store answers."""
+        if not what.removed:
+            return True
+        with self.forgetting(what):
+            return self.store.forget(what.removed)
 
     @contextlib.contextmanager
     def forgetting(self, what: Invalidation) -> Iterator[None]:

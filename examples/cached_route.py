@@ -1,6 +1,6 @@
 """A Starlette app whose products are cached for a minute, and forgotten when one is changed.
 
-python examples/cached_route.py     then ask http://127.0.0.1:8000/products/7 twice
+uvicorn --app-dir examples cached_route:app     then ask http://127.0.0.1:8000/products/7 twice
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ def has_actions() -> bool:
 
 def is_bound_to_loopback() -> bool:
     """Whether only this machine reaches the server: not behind a proxy on it, which tells."""
-    is_forwarded = any(st.context.headers.get(name) for name in FORWARDED)
+    is_forwarded = any(name in st.context.headers for name in FORWARDED)
     return st.get_option("server.address") in LOOPBACK and not is_forwarded
 
 

@@ -225,7 +225,6 @@ class App:
         with self._lock:
             if self.views is not None or time.monotonic() - self._tried_s < _WAIT_BEFORE_RETRY_S:
                 return
-            self._tried_s = time.monotonic()
             try:
                 if self.engine is None:
                     url = self.settings.database_url.get_secret_value()
@@ -243,6 +242,9 @@ class App:
                 self.database_problem = str(exc)
             except SQLAlchemyError as exc:  # it was there, and is gone before all was done
                 self.database_problem = str(getattr(exc, "orig", None) or exc)
+            finally:
+                # From now: who waited meanwhile need not wait for a try of his own.
+                self._tried_s = time.monotonic()
 
     def data_label(self) -> str:
         """Where the learning data comes from, in words."""

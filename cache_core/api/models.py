@@ -14,8 +14,10 @@ from cache_core.learning.models import CATEGORY_MAX_CHARS, USER_NAME_MAX_CHARS
 from cache_core.learning.progress import LearningMetrics as Metrics
 from cache_core.learning.rows import TEXT_MAX_CHARS
 
-UserName = Annotated[str, Field(min_length=1, max_length=USER_NAME_MAX_CHARS)]
-CategoryName = Annotated[str, Field(min_length=1, max_length=CATEGORY_MAX_CHARS)]
+# PostgreSQL keeps no NUL in a text.
+_NO_NUL = r"^[^\x00]*$"
+UserName = Annotated[str, Field(min_length=1, max_length=USER_NAME_MAX_CHARS, pattern=_NO_NUL)]
+CategoryName = Annotated[str, Field(min_length=1, max_length=CATEGORY_MAX_CHARS, pattern=_NO_NUL)]
 InstructionText = Annotated[str, Field(min_length=1, max_length=TEXT_MAX_CHARS)]
 
 

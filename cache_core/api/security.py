@@ -107,13 +107,13 @@ def is_this_machine(scope: Scope) -> bool:
     """Whether a request comes from this machine, by itself: through no proxy, and not on behalf of
     a page that somebody else serves."""
     headers = Headers(scope=scope)
-    if not _is_loopback(_place(scope)) or any(headers.get(name) for name in FORWARDED):
+    if not _is_loopback(_place(scope)) or any(name in headers for name in FORWARDED):
         return False
     host = headers.get("host", "")
     if _name_of(f"//{host}") not in LOOPBACK:
         return False
     origin = headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != host:
+    if origin is not None and _netloc_of(origin) != host:
         return False
     return headers.get("sec-fetch-site", "none") in ("none", "same-origin")
 
@@ -135,6 +135,13 @@ def _is_loopback(address: str) -> bool:
         return False
     mapped = getattr(found, "ipv4_mapped", None)
     return bool((mapped or found).is_loopback)
+
+
+def _netloc_of(url: str) -> str | None:
+    try:
+        return urlsplit(url).netloc
+    except ValueError:
+        return None
 
 
 def _name_of(url: str) -> str | None:

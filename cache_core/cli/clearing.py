@@ -109,17 +109,24 @@ def _clear(options: argparse.Namespace) -> int:
 def _do(asked: _Asked, cache: Cache, settings: Settings) -> tuple[str, bool, bool]:
     """What was done, whether it was stopped, and whether the audit knows of it."""
     engine = _audit_database(settings)
+    audit = AuditLog(engine)
     try:
-        done, is_stopped = asked.do(AuditLog(engine))
+        done, is_stopped = asked.do(audit)
+    except StoreUnavailableError as exc:
+        raise _lost(cache) if cache.pending_invalidations else exc from exc
     finally:
         if engine is not None:
             engine.dispose()
     if cache.pending_invalidations:
-        # This process ends, and would take with it what waits for the store.
-        raise StoreUnavailableError(
-            f"{cache.store.address} did not answer, so nothing was cleared: try again"
-        )
-    return done, is_stopped, engine is not None
+        raise _lost(cache)
+    return done, is_stopped, not audit.has_unwritten
+
+
+def _lost(cache: Cache) -> StoreUnavailableError:
+    """This process ends, and takes with it what waits for the store."""
+    return StoreUnavailableError(
+        f"{cache.store.address} did not answer, so nothing was cleared: try again"
+    )
 
 
 def _audit_database(settings: Settings) -> Engine | None:

@@ -79,6 +79,9 @@ def _try_to_write(connection: Connection, table: str) -> None:
     """Ask for all that writing needs: rights, and a disk and a server that take it."""
     if connection.dialect.name == "sqlite":
         connection.execute(text("BEGIN IMMEDIATE"))
+    else:
+        # Behind a migration it would wait for as long as that takes.
+        connection.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_WAIT_S:g}s'"))
     connection.execute(delete(Base.metadata.tables[table]).where(false()))
 
 

@@ -153,7 +153,7 @@ def _name(value: Any, what: str, limit: int) -> str:
             name.encode()
         except UnicodeEncodeError:
             raise RowError("not UTF-8 text") from None
-    elif "\x00" in name:
+    if "\x00" in name:
         raise RowError(f"a NUL character in the {what}")
     return name
 

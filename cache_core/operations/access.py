@@ -13,7 +13,14 @@ from cache_core.emails import same_email
 from cache_core.stores.base import CacheCoreError
 
 # What proxies put before a request they pass on, and the names of this machine.
-FORWARDED = ("X-Forwarded-For", "Forwarded", "X-Real-Ip", "X-Forwarded-Host", "Via")
+FORWARDED = (
+    "X-Forwarded-For",
+    "Forwarded",
+    "X-Real-Ip",
+    "X-Forwarded-Host",
+    "X-Forwarded-Proto",
+    "Via",
+)
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 Role = Literal["viewer", "operator"]

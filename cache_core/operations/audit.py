@@ -250,6 +250,12 @@ class AuditLog:
         with self._lock:
             self._unwritten.append(replace(record, is_kept=False))
 
+    @property
+    def has_unwritten(self) -> bool:
+        """Whether deeds are known to this process only."""
+        with self._lock:
+            return bool(self._unwritten)
+
     def _prune_now_and_then(self) -> None:
         """Drop the oldest beyond KEPT_MAX."""
         with self._lock:

@@ -6,12 +6,13 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cache_core import keys
+from cache_core import invalidation, keys
 from cache_core.cache import Cache
 from cache_core.envelope import DamagedEntryError, seal_of, unpack
 from cache_core.logs import log
 from cache_core.operations.access import Actor, require_operator
 from cache_core.operations.audit import AuditLog
+from cache_core.stores.base import StoreUnavailableError
 
 COUNT_LIMIT = 10_000
 TAG_LOOK_LIMIT = 2_000  # entries are read for it, not only counted
@@ -160,14 +161,23 @@ def clear_tag(cache: Cache, tag: str, actor: Actor, audit: AuditLog) -> None:
     """Void every entry that carries a tag: one command, however many.
 
     Tags may name people, so the audit shows a hash of it: `tag_in_audit`.
-    Raises: NotAllowedError for a viewer; ValueError for an empty tag.
+    Raises: NotAllowedError for a viewer; ValueError for an empty tag; StoreUnavailableError if the
+        store did not answer, when other processes are told once it does.
     """
     shown = tag_in_audit(_checked_tag(tag))
     with audit.deed(actor, "clear tag", shown) as deed:
         require_operator(actor, "Clearing a tag")
-        cache.invalidate_tags([tag])
+        if not cache.forget(invalidation.of_tags([tag])):
+            raise _put_off(cache)
         deed.after = "no entry that carries it is served any more"
     log.audit("cleared_tag", "%s cleared %s", actor.name, shown, actor=actor.name)
+
+
+def _put_off(cache: Cache) -> StoreUnavailableError:
+    return StoreUnavailableError(
+        f"{cache.store.address} did not answer: this process serves it no more, others are told as "
+        "soon as the store answers"
+    )
 
 
 def tag_in_audit(tag: str) -> str:
@@ -190,7 +200,8 @@ def clear_entry(cache: Cache, key: str, actor: Actor, audit: AuditLog) -> bool:
     with audit.deed(actor, "clear entry", namespace, before=key.strip()) as deed:
         require_operator(actor, f"Clearing an entry of {namespace}")
         (found,) = cache.store.get_many([entry_key])
-        cache.forget_entry(namespace, entry_key)
+        if not cache.forget(invalidation.of_entry(namespace, entry_key)):
+            raise _put_off(cache)
         deed.after = "removed" if found is not None else "it was not there"
     log.audit(
         "cleared_entry", "%s cleared %s", actor.name, key, namespace=namespace, actor=actor.name

@@ -67,9 +67,13 @@ class Throttle:
             return True
 
     def succeeded(self, place: str) -> None:
-        """The password was right: give the place its tries back, and know it."""
+        """The password was right: give that try back, and know the place.
+
+        Not the others: whoever knows one of two secrets would guess the other without end.
+        """
         with self._lock:
-            self._places.pop(place, None)
+            if place in self._places:
+                self._places[place].tries += 1
             self._known[place] = None
             self._known.move_to_end(place)
             _forget_oldest(self._known)

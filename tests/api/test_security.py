@@ -8,6 +8,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from cache_core.api.problems import Problem
 from cache_core.api.security import Doorman
 from cache_core.operations.sign_in import TRIES, TRY_EVERY_S, Throttle
 from cache_core.settings import Settings, load_settings
@@ -47,6 +48,9 @@ OWN_PAGE = {"headers": {"Origin": "http://localhost:8501", "Sec-Fetch-Site": "sa
         (DEMO, {"place": ""}, 403, 403),
         (DEMO, PROXIED, 403, 403),
         (DEMO, {"headers": {"Forwarded": "for=10.0.0.1"}}, 403, 403),
+        (DEMO, {"headers": {"X-Forwarded-For": ""}}, 403, 403),  # the proxy's own may come second
+        (DEMO, {"headers": {"X-Forwarded-Proto": "https"}}, 403, 403),
+        (DEMO, {"headers": {"Origin": "http://["}}, 403, 403),
         (DEMO, REBOUND, 403, 403),
         (DEMO, {"host": "localhost.rebound.example"}, 403, 403),
         (DEMO, {"host": "[::1"}, 403, 403),
@@ -193,3 +197,20 @@ def test_no_other_site_is_let_in_by_cors(make_world: MakeWorld) -> None:
     answer = world.ask(CLEAR, method="OPTIONS", headers=asking)
     assert answer.status_code == 403
     assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+def test_who_knows_one_token_does_not_guess_the_other_without_end() -> None:
+    doorman = Doorman(lambda: False, Throttle(Clock()))
+    settings = with_tokens()
+
+    def status(token: str) -> int:
+        headers = [(b"authorization", f"Bearer {token}".encode())]
+        try:
+            doorman.admit({"type": "http", "headers": headers, "client": (AFAR, 1)}, settings)
+        except Problem as exc:
+            return exc.status_code
+        return 200
+
+    seen = [status(token) for number in range(50) for token in (READ, f"guess {number}")]
+    assert seen.count(401) == TRIES
+    assert seen.count(429) > 50

@@ -11,13 +11,14 @@ from cache_core.operations import (
     NotAllowedError,
     TagPreview,
     clear,
+    clear_entry,
     clear_tag,
     is_password_right,
     preview_clear,
     preview_clear_entry,
     preview_clear_tag,
 )
-from cache_core.stores import Store
+from cache_core.stores import Store, StoreUnavailableError
 from tests.cache.helpers import absolute
 from tests.operations.helpers import OPERATOR, VIEWER
 
@@ -132,3 +133,20 @@ def test_a_preview_of_a_tag_tells_those_that_carry_it_still(cache: Cache, audit:
     clear_tag(cache, "odd", OPERATOR, audit)
     assert preview_clear_tag(cache, "odd").entries == 0
     assert preview_clear_tag(cache, "even").entries == 1
+
+
+@pytest.mark.parametrize("what", ["tag", "entry"])
+def test_a_clear_that_reached_nobody_else_is_no_success(
+    cache: Cache, audit: AuditLog, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    function = cache.cached("numbers", ttl_s=60, tags=["odd"])(absolute)
+    key = function.read(1).key
+
+    def unheard(self: object, keys: object) -> int:
+        raise StoreUnavailableError("the line was cut")
+
+    monkeypatch.setattr("cache_core.guard.GuardedStore._remove_now", unheard)
+    deed, scope = (clear_tag, "odd") if what == "tag" else (clear_entry, key)
+    with pytest.raises(StoreUnavailableError, match="others are told as soon as the store answers"):
+        deed(cache, scope, OPERATOR, audit)
+    assert audit.recent(1)[0].result == "failed"
