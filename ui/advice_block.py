@@ -23,7 +23,7 @@ def draw_top_advice(frame: Frame, figures: Figures) -> None:
         st.markdown("**What to do**")
         for one in top_three(told):
             draw_line(one)
-        if told.is_early:
+        if told.is_early and told.advice.looked_at:
             st.caption(EARLY)
         elif not told.shown:
             st.caption(nothing(told))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from cache_core.insight.wording import plural, seconds
+from cache_core.insight.wording import percent, plural, seconds
 
 __all__ = [
     "DASH",
@@ -48,11 +48,6 @@ RATING_COLORS = {
     "Not enough data": "gray",
     "Unreachable": "red",
 }
-
-
-def percent(share: float | None, digits: int = 0) -> str:
-    """0.613 as "61 %"; a dash for None."""
-    return DASH if share is None else f"{share * 100:.{digits}f} %"
 
 
 def points(change: float | None) -> str | None:
