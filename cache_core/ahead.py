@@ -60,7 +60,9 @@ def _computed(answer: Answer) -> Read[Any] | None:
     """What was computed elsewhere meanwhile is there; what went past the store is not."""
     if answer.read.outcome == "bypass":
         return None
-    return answer.read if answer.ran_s is not None else replace(answer.read, outcome="hit")
+    if answer.ran_s is not None:
+        return answer.read
+    return replace(answer.read, outcome="hit", cause=None)
 
 
 def _ignore() -> None:

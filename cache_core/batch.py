@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from cache_core.batch_source import Computed, SourceMany, ask_sources
@@ -61,7 +60,7 @@ class Batch:
         for at, call in enumerate(self._calls):
             if at not in answers:
                 answers[at] = yield from self._path.resolve(call, looks[at], self._known[at])
-        return [replace(answers[at], cause=cause) for at, cause in enumerate(causes)]
+        return [answers[at].because(cause) for at, cause in enumerate(causes)]
 
     def _lead(self, led: dict[int, Flight], looks: list[Look]) -> Steps[None]:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, Literal, TypeVar
 
 from cache_core import envelope, keys
@@ -28,8 +28,10 @@ class Read(Generic[T]):
     """A value and how it was come by.
 
     `outcome`: hit, stale, miss, or bypass (caching off, or the store out of reach). `age_s`:
-    seconds since its source began. `ttl_left_s`: seconds it stays fresh, 0 if stale or not kept.
-    `source_s`: seconds its source took, now or back then. `key`: the entry's name in the store.
+    seconds since its source began. `ttl_left_s`: seconds it stays fresh, 0 if it was not kept;
+    below 0 it has been stale for that long. `source_s`: seconds its source took, now or back then.
+    `key`: the entry's name in the store. `cause`: why it missed: cold, expired, invalidated,
+    damaged or version; None of any other outcome.
     """
 
     value: T
@@ -38,6 +40,7 @@ class Read(Generic[T]):
     ttl_left_s: float
     source_s: float
     key: str
+    cause: Cause | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,14 +193,19 @@ class Answer:
     """A read, and the entry from which others who waited for it make copies of their own.
 
     `stored`: whether the store took the entry just now. `ran_s`: seconds the source ran for this
-    read, None if it did not. `cause`: why the read missed, if it did.
+    read, None if it did not.
     """
 
     read: Read[Any]
     entry: Entry | None = None
     stored: bool = False
     ran_s: float | None = None
-    cause: Cause | None = None
+
+    def because(self, cause: Cause) -> Answer:
+        """The same, with the cause of the miss if it is one."""
+        if self.read.outcome != "miss":
+            return self
+        return replace(self, read=replace(self.read, cause=cause))
 
 
 class SourceTimeoutError(CacheCoreError):
@@ -207,7 +215,7 @@ class SourceTimeoutError(CacheCoreError):
 def fresh_left_s(call: Call, entry: Entry, now_s: float) -> float:
     """Seconds an entry stays fresh if nobody reads it; a sliding one has just been read."""
     left_s = entry.fresh_until_s - now_s
-    return call.policy.ttl_s if math.isinf(left_s) else max(left_s, 0.0)
+    return call.policy.ttl_s if math.isinf(left_s) else left_s
 
 
 def served(call: Call, look: Look, outcome: Outcome, now_s: float) -> Answer:
@@ -215,6 +223,8 @@ def served(call: Call, look: Look, outcome: Outcome, now_s: float) -> Answer:
     entry = look.before
     assert entry is not None, "only an entry that was found is served"
     left_s = fresh_left_s(call, entry, now_s)
+    if outcome != "stale":
+        left_s = max(left_s, 0.0)  # it was fresh when it was looked at
     age_s = max(now_s - entry.created_s, 0.0)
     return Answer(Read(look.value, outcome, age_s, left_s, entry.source_s, call.full_key), entry)
 

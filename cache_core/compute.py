@@ -140,7 +140,9 @@ class Compute:
         self, call: Call, value: object, entry: Entry | None, source_s: float, stored: bool
     ) -> Answer:
         """The answer a source's value gives."""
-        left_s = fresh_left_s(call, entry, self._timing.clock()) if entry and stored else 0.0
+        left_s = 0.0
+        if entry and stored:
+            left_s = max(fresh_left_s(call, entry, self._timing.clock()), 0.0)
         read = Read(value, "miss", 0.0, left_s, source_s, call.full_key)
         return Answer(read, entry, stored, ran_s=source_s)
 

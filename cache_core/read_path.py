@@ -14,7 +14,6 @@ matches nothing: one that was evicted turns its entries into misses.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from cache_core.call import Answer, Call, Look, look_at, served
 from cache_core.compute import Compute
@@ -68,7 +67,7 @@ class ReadPath:
         if look.standing == "stale" and not take_stale:
             look.standing = "error"  # from here on it is served only if the source fails
         answer = yield from self.resolve(call, look, known)
-        return replace(answer, cause=look.cause)
+        return answer.because(look.cause)
 
     def hit(self, call: Call, look: Look, epoch: int, began: float) -> None:
         """What a fresh entry brings beside its value: a copy near by, a longer life, a refresh.

@@ -229,7 +229,7 @@ class Reader:
                 outcome,
                 clock.began_s,
                 latency_s,
-                answer.cause if outcome == "miss" else None,
+                read.cause,
                 answer.ran_s,
                 clock.store_s,
                 max(read.source_s - latency_s, 0.0) if came_from_store else 0.0,

@@ -9,11 +9,9 @@ from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
 from cache_core.api.models import Given, Told
 from cache_core.insight.ratings import Rating, rate
-from cache_core.logs import in_short
 from cache_core.operations import ClearReport, Job, WarmReport
 from cache_core.operations.jobs import State
 from cache_core.operations.warming import CONCURRENCY_MAX
-from cache_core.stores.base import CacheCoreError
 from cache_core.telemetry import MISS_CAUSES, Counts, Figures
 from cache_core.thresholds import Thresholds
 
@@ -221,7 +219,7 @@ class JobState(BaseModel):
             began=_time(job.began_s),
             ended=None if job.ended_s is None else _time(job.ended_s),
             result=_result(job.result),
-            problem=None if job.error is None else _problem(job.error),
+            problem=job.problem,
         )
 
 
@@ -243,11 +241,6 @@ def _result(found: object) -> JobResult | None:
                 stopped=found.stopped,
             )
     return None
-
-
-def _problem(error: BaseException) -> str:
-    """Our own errors are sentences without secrets; the text of others may hold anything."""
-    return str(error) if isinstance(error, CacheCoreError) else in_short(error)
 
 
 def _percentiles(counts: Counts, name: str) -> Percentiles:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from cache_core.logs import in_short, log
 from cache_core.operations.access import Actor, require_operator
 from cache_core.operations.audit import AuditLog
+from cache_core.stores.base import CacheCoreError
 
 State = Literal["running", "done", "failed"]
 
@@ -19,7 +20,7 @@ State = Literal["running", "done", "failed"]
 class Job:
     """Work on a thread of its own. `done` of `total` (None: unknown) steps; `result` when done.
 
-    `problem`: of the `error` that ended it, in words.
+    `problem`: what ended it before it was done, in words that a page may show.
     """
 
     name: str
@@ -30,7 +31,6 @@ class Job:
     total: int | None = None
     result: Any = None
     problem: str | None = None
-    error: BaseException | None = None
     ended_s: float | None = None
     _stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
@@ -91,8 +91,7 @@ class Jobs:
             state = "done"
         except BaseException as exc:  # noqa: BLE001  # any work may come here; the page shows it
             log.warning("job_failed", "%s failed: %s", job.title, in_short(exc), job=job.name)
-            job.error = exc
-            job.problem = str(exc) or type(exc).__name__
+            job.problem = _in_words(exc)
         # The state last: who sees the end sees all of it.
         job.ended_s = self._clock()
         job.state = state
@@ -112,6 +111,16 @@ class Jobs:
         """Jobs, newest first."""
         with self._lock:
             return sorted(self._jobs.values(), key=lambda job: -job.began_s)
+
+
+def _in_words(exc: BaseException) -> str:
+    """What a page may show of it: the words of what is raised for people.
+
+    Others may tell of data, as a database's do of the parameters of a statement: their place is
+    shown, which is what finds a mistake of the program.
+    """
+    is_for_people = isinstance(exc, CacheCoreError | ValueError) and str(exc)
+    return str(exc) if is_for_people else in_short(exc)
 
 
 def stop_job(jobs: Jobs, name: str, actor: Actor, audit: AuditLog) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from cache_core.cached import CachedFunction
 from cache_core.learning.views import LearningViews
-from cache_core.logs import log
+from cache_core.logs import in_short, log
 from cache_core.operations.access import Actor, require_operator
 from cache_core.operations.audit import AuditLog, Deed
 from cache_core.operations.claims import Claim, claimed
@@ -143,5 +143,5 @@ def _warm(
 
 
 def _in_words(error: BaseException) -> str:
-    """Our own errors are sentences; others need their type to be understood."""
-    return str(error) if isinstance(error, CacheCoreError) else f"{type(error).__name__}: {error}"
+    """Our own errors are sentences; what others say may tell of the data they failed at."""
+    return str(error) if isinstance(error, CacheCoreError) else in_short(error)

@@ -30,19 +30,17 @@ def cache_status(
     read: Read[Any],
     *,
     name: str = NAME,
-    ttl_s: float | None = None,
     detail: str | None = None,
     with_key: bool = False,
 ) -> str:
     """Cache-Status of a read, e.g. `cache_core; hit; ttl=271`.
 
-    A miss is `fwd=uri-miss`, with `stored` if it was kept; a bypass is `fwd=bypass`; a stale value
-    is a hit with a negative ttl, as in RFC 9211, section 3, and the detail `stale`.
+    A miss is `fwd=uri-miss`, or `fwd=stale` if what was kept had expired, with `stored` if it was
+    kept; a bypass is `fwd=bypass`; a stale value is a hit with a negative ttl, as in RFC 9211,
+    section 2.4, and the detail `stale`.
 
     Args:
         name: of the cache; no text that tells of the inside of a service.
-        ttl_s: how long the policy keeps values fresh. A read does not tell for how long a value has
-            been stale; with this it is said to the jitter of the policy, otherwise not at all.
         detail: a word about this read, in place of `stale`.
         with_key: show the digest that stands for the key. Whoever knows how keys are made can
             find out by trying which of a few values one stands for, so this is for debugging.
@@ -52,12 +50,11 @@ def cache_status(
     if read.outcome == "hit":
         parameters = {"hit": True, "ttl": _seconds(read.ttl_left_s)}
     elif read.outcome == "stale":
-        parameters["hit"] = True
-        if ttl_s is not None:
-            parameters["ttl"] = -max(_seconds(read.age_s - ttl_s), 1)
+        # Where a refresh failed, what stood in may be fresh still.
+        parameters = {"hit": True, "ttl": _stale_seconds(read.ttl_left_s)}
         detail = detail or "stale"
     elif read.outcome == "miss":
-        parameters["fwd"] = "uri-miss"
+        parameters["fwd"] = "stale" if read.cause == "expired" else "uri-miss"
         if read.ttl_left_s > 0:
             parameters["stored"] = True
     else:
@@ -131,13 +128,11 @@ def is_not_modified(if_none_match: str | None, current: str) -> bool:
     return wanted is not None and wanted in _listed(if_none_match)
 
 
-def read_headers(
-    read: Read[Any], body: bytes, *, ttl_s: float | None = None, has_max_age: bool = False
-) -> dict[str, str]:
+def read_headers(read: Read[Any], body: bytes, *, has_max_age: bool = False) -> dict[str, str]:
     """All headers of one answer: Cache-Status, Age if it has one, a weak ETag, Cache-Control."""
     old = age(read)
     return {
-        "Cache-Status": cache_status(read, ttl_s=ttl_s),
+        "Cache-Status": cache_status(read),
         **({} if old is None else {"Age": old}),
         "ETag": etag(body, is_weak=True),
         "Cache-Control": cache_control(read, has_max_age=has_max_age),
@@ -161,6 +156,11 @@ def _listed(text: str) -> set[str]:
 
 def _seconds(number: float) -> int:
     return int(min(max(number, 0.0), _SECONDS_MAX))
+
+
+def _stale_seconds(left_s: float) -> int:
+    """Of a stale value, below 0 also where less than a second has passed."""
+    return _seconds(left_s) if left_s > 0 else -max(_seconds(-left_s), 1)
 
 
 def _item(

@@ -15,7 +15,6 @@ from typing import Any, TypeVar, cast
 
 from cache_core.cache import Cache
 from cache_core.cached import AsyncCachedFunction
-from cache_core.call import Read
 from cache_core.policy import Policy
 from cache_core.web import headers as fields
 from cache_core.web.answering import Endpoint, Exchange, FailedAnswerError
@@ -95,9 +94,6 @@ def cached_route(
         run = Endpoint(endpoint, answers, Rendering(), policy.stale_if_error_s > 0)
         function = _cached_source(cache, namespace, policy, endpoint, signature)
 
-        def status_of(read: Read[Any], detail: str | None = None) -> str:
-            return fields.cache_status(read, ttl_s=policy.ttl_s, detail=detail)
-
         @functools.wraps(endpoint)
         async def answered(*args: Any, **kwargs: Any) -> Any:
             exchange = Exchange(run, args, kwargs)
@@ -119,9 +115,10 @@ def cached_route(
             if isinstance(read.value, NotKept):
                 if read.value.error is not None:
                     raise read.value.error
-                return exchange.passed(read.value.answer, status_of(read, read.value.why))
+                status = fields.cache_status(read, detail=read.value.why)
+                return exchange.passed(read.value.answer, status)
             control = fields.cache_control(read, has_max_age=has_max_age, is_shared=is_shared)
-            return exchange.answer(read.value, read, status_of(read), control)
+            return exchange.answer(read.value, read, fields.cache_status(read), control)
 
         answered.__signature__ = with_request_and_reply(signature)  # type: ignore[attr-defined]
         return cast("E", answered)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from cache_core.operations import AuditLog, Job, Jobs, stop_job
+from cache_core.stores import StoreUnavailableError
 from tests.cache.helpers import PATIENCE_S, Clock
 from tests.operations.helpers import OPERATOR
 
@@ -17,8 +19,8 @@ def test_a_job_that_is_done_has_its_result() -> None:
     assert (job.state, job.result, job.problem, job.ended_s) == ("done", 42, None, 5.0)
 
 
-@pytest.mark.parametrize("failure", [ValueError("bad row"), SystemExit("bad row")])
-def test_a_job_that_fails_says_why_and_does_not_stay_running(failure: BaseException) -> None:
+@pytest.mark.parametrize("failure", [ValueError("bad row"), StoreUnavailableError("bad row")])
+def test_a_job_that_fails_says_why_and_does_not_stay_running(failure: Exception) -> None:
     def work(job: Job) -> None:
         raise failure
 
@@ -28,13 +30,26 @@ def test_a_job_that_fails_says_why_and_does_not_stay_running(failure: BaseExcept
     assert job.ended_s is not None
 
 
-def test_a_failure_without_words_is_named_by_its_type() -> None:
+@pytest.mark.parametrize(
+    "failure",
+    [
+        ValueError(),
+        SystemExit("secret"),
+        OperationalError("SELECT", {"password": "secret"}, Exception("secret")),
+    ],
+)
+def test_what_was_not_said_for_people_is_named_by_its_type_and_place(
+    failure: BaseException,
+) -> None:
     def work(job: Job) -> None:
-        raise ValueError
+        raise failure
 
     job = Jobs().start("import", "Import", work)
     job.join(PATIENCE_S)
-    assert job.problem == "ValueError"
+    assert job.state == "failed"
+    assert job.problem is not None
+    assert job.problem.startswith(f"{type(failure).__name__} at test_jobs.py:")
+    assert "secret" not in job.problem
 
 
 def test_a_second_job_of_the_name_is_the_one_that_runs() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cache_core import Cache, Read
-from cache_core.events import Outcome
+from cache_core.events import Cause, Outcome
 from cache_core.stores import open_store
 from cache_core.web import headers
 
@@ -18,9 +18,14 @@ KEY = "shop:e:shop.product:1:{0123456789abcdef0123456789abcdef}"
 
 
 def read_of(
-    outcome: Outcome, *, age_s: float = 0.0, left_s: float = 0.0, key: str = KEY
+    outcome: Outcome,
+    *,
+    age_s: float = 0.0,
+    left_s: float = 0.0,
+    key: str = KEY,
+    cause: Cause | None = None,
 ) -> Read[str]:
-    return Read("value", outcome, age_s, left_s, 0.1, key)
+    return Read("value", outcome, age_s, left_s, 0.1, key, cause)
 
 
 def parsed(field: str) -> tuple[str, dict[str, Any]]:
@@ -52,22 +57,32 @@ def test_a_miss_that_was_not_kept_does_not() -> None:
     assert headers.cache_status(read_of("miss")) == "cache_core; fwd=uri-miss"
 
 
+@pytest.mark.parametrize(
+    ("cause", "forwarded"),
+    [("cold", "uri-miss"), ("expired", "stale"), ("invalidated", "uri-miss")],
+)
+def test_a_miss_says_whether_there_was_something_that_had_expired(
+    cause: Cause, forwarded: str
+) -> None:
+    status = headers.cache_status(read_of("miss", left_s=60.0, cause=cause))
+    assert parsed(status)[1] == {"fwd": forwarded, "stored": True}
+
+
 def test_a_stale_value_is_a_hit_with_a_negative_ttl() -> None:
-    status = headers.cache_status(read_of("stale", age_s=65.5), ttl_s=60.0)
+    status = headers.cache_status(read_of("stale", age_s=65.5, left_s=-5.5))
     assert status == "cache_core; hit; ttl=-5; detail=stale"
     assert parsed(status) == ("cache_core", {"hit": True, "ttl": -5, "detail": "stale"})
 
 
-@pytest.mark.parametrize("age_s", [60.2, 58.0])
-def test_what_is_stale_for_less_than_a_second_is_not_called_fresh(age_s: float) -> None:
-    # 58 s of 60: the jitter made its life shorter.
-    status = headers.cache_status(read_of("stale", age_s=age_s), ttl_s=60.0)
+@pytest.mark.parametrize("left_s", [-0.2, 0.0])
+def test_what_is_stale_for_less_than_a_second_is_not_called_fresh(left_s: float) -> None:
+    status = headers.cache_status(read_of("stale", age_s=60.0, left_s=left_s))
     assert parsed(status)[1]["ttl"] == -1
 
 
-def test_a_stale_value_whose_ttl_nobody_gave_has_none() -> None:
-    status = headers.cache_status(read_of("stale", age_s=65.5))
-    assert status == "cache_core; hit; detail=stale"
+def test_what_stands_in_for_a_refresh_that_failed_may_be_fresh_still() -> None:
+    status = headers.cache_status(read_of("stale", age_s=10.0, left_s=50.0))
+    assert parsed(status)[1] == {"hit": True, "ttl": 50, "detail": "stale"}
 
 
 @pytest.mark.parametrize("outcome", ["bypass", "error"])
