@@ -1,6 +1,9 @@
 """A Starlette app whose products are cached for a minute, and forgotten when one is changed.
 
-uvicorn --app-dir examples cached_route:app     then ask http://127.0.0.1:8000/products/7 twice
+pip install ".[redis,web]" uvicorn                  (in the checkout, once)
+uvicorn --app-dir examples cached_route:app
+
+Then ask http://127.0.0.1:8000/products/7 twice.
 """
 
 from __future__ import annotations

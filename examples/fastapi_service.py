@@ -1,5 +1,6 @@
 """A FastAPI service whose slow function is cached, for all its workers at once.
 
+pip install ".[redis]" fastapi uvicorn              (in the checkout, once)
 REDIS_URL=redis://127.0.0.1:6379/0 uvicorn --app-dir examples fastapi_service:app
 """
 

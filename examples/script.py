@@ -1,5 +1,6 @@
 """A plain script. Run it twice: the second time nothing is computed.
 
+pip install ".[redis]"                              (in the checkout, once)
 REDIS_URL=redis://127.0.0.1:6379/0 python examples/script.py
 """
 

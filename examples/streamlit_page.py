@@ -1,5 +1,6 @@
 """A Streamlit page with both panels. EXAMPLE_OPERATOR=1 lets whoever opens it clear and warm.
 
+pip install ".[app]"                                (in the checkout, once)
 REDIS_URL=redis://127.0.0.1:6379/0 streamlit run examples/streamlit_page.py
 """
 

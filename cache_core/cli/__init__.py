@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from cache_core.cli.parts import INTERRUPTED, NOTHING_DONE
+from cache_core.cli.parts import INTERRUPTED, NOTHING_DONE, OUTPUT_LEFT
 from cache_core.cli.rows import map_hint
 from cache_core.database.opening import reason_of
 from cache_core.learning.errors import MissingColumnsError
@@ -46,6 +46,7 @@ exit codes of every command:
   1    done in part, or not all is well
   2    nothing was done: wrong options or settings, or what is needed does not answer
   130  interrupted before there was a result
+  141  whoever read the output left before its end
 """
 
 
@@ -60,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read the output has seen enough; Python must not try to write the rest.
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return NOTHING_DONE
+        return OUTPUT_LEFT
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED

@@ -152,6 +152,9 @@ def _namespace(cache: Cache, namespace: str) -> _Asked:
     number = plural(preview.entries, "entry", "entries")
     counts = MetricsReader(cache.store).read(WINDOWS["24h"]).totals.get(namespace)
     source_s = counts.quantile_s("source", 0.5) if counts else None
+    if counts is None and not preview.entries:
+        said = f"nothing is known of {namespace}: no entry, no read in 24 hours; is that its name?"
+        print(f"warning: {said}", file=sys.stderr)
     effect = "The next read of each runs its source"
     if source_s is not None:
         effect += (

@@ -189,6 +189,10 @@ _MENDS = (
         "check the password or token, and the user's name",
     ),
     (
+        ("without any password configured",),
+        "the server asks for no password: take it out of the address, or set one on the server",
+    ),
+    (
         ("no permission", "noperm"),
         "give this user the rights for keys under the prefix, those for scripts (EVAL) included",
     ),

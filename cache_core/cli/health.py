@@ -26,6 +26,11 @@ from cache_core.settings import problem_of
 from cache_core.stores.base import StoreError
 
 _TRIAL_READS = 3
+_ALONE = (
+    "no store is set, so this is one in memory, of this command alone, and says nothing of an app: "
+    "set REDIS_URL or UPSTASH_REDIS_REST_URL where this command runs, or ask the app at "
+    "/api/cache/health"
+)
 _HELP = f"""\
 Is the store up, how fast does it answer, and can the database be used?
 Sends {PINGS} pings and {_TRIAL_READS} reads; the reads show whether a process would keep using the
@@ -43,7 +48,7 @@ examples:
 exit codes:
   0  up: the store answers and the database can be used
   1  degraded: the store does not answer or is too slow, so reads go to their sources; or the
-     database cannot be used
+     database cannot be used; or no store is set, so that nothing is known of one that is shared
   2  misconfigured: a setting will not do
 """
 
@@ -82,8 +87,10 @@ def _misconfigured(options: argparse.Namespace, problem: str) -> int:
 
 
 def _try_reads(cache: Cache) -> str | None:
-    """Read what nobody wrote, as often as may open the breaker; what went wrong."""
+    """Read what nobody wrote, as often as may open the breaker; what is wrong."""
     problem = None
+    if cache.store.kind == "memory":
+        return _ALONE
     for _ in range(_TRIAL_READS):
         try:
             cache.store.get_many(["health"])
@@ -132,8 +139,6 @@ def _words(plain: dict[str, Any], cache: Cache) -> list[str]:
     if store["pings"]:
         fast = f"median {_time(store['median_ms'])}, worst {_time(store['worst_ms'])}"
         told.append(("latency", f"{fast}, of {plural(store['pings'], 'ping')}"))
-    if cache.store.kind == "memory":
-        told.append(("", "of this command: each process has a store of its own in memory"))
     told += [
         ("caching", "on" if plain["caching"] else "off (CACHE_ENABLED)"),
         ("breaker", _breaker(plain["breaker"])),

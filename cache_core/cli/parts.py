@@ -15,6 +15,7 @@ from cache_core.operations.access import Actor
 from cache_core.settings import Settings, read_secrets, settings_with
 
 ALL_DONE, SOME_DONE, NOTHING_DONE, INTERRUPTED = 0, 1, 2, 130
+OUTPUT_LEFT = 141  # as a shell says of who is ended by SIGPIPE
 
 
 def app_settings() -> Settings:

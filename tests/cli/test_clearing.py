@@ -47,6 +47,19 @@ def test_a_preview_counts_and_changes_nothing(
     assert outcomes(numbers) == ["hit", "hit", "hit"]
 
 
+def test_a_name_that_nothing_is_known_of_is_doubted(run: Run, place: StorePlace) -> None:
+    done = run("clear", "--namespace", "no.such", "--yes")
+    assert done.code == 0
+    assert done.err == (
+        "warning: nothing is known of no.such: no entry, no read in 24 hours; is that its name?\n"
+    )
+
+
+def test_no_name_that_is_known_is_doubted(run: Run, numbers: Numbers, place: StorePlace) -> None:
+    assert run("clear", "--namespace", "numbers", "--yes").err == ""
+    assert run("clear", "--namespace", "numbers", "--yes").err == ""  # no entries, but reads
+
+
 def test_a_namespace_is_cleared_in_every_process_and_audited(
     run: Run, numbers: Numbers, engine: Engine
 ) -> None:

@@ -31,6 +31,13 @@ def test_quiet_says_nothing_while_all_is_well(run: Run, place: StorePlace) -> No
     assert (done.code, done.out, done.err) == (0, "", "")
 
 
+def test_a_store_of_its_own_is_not_called_up(run: Run, bare: pytest.MonkeyPatch) -> None:
+    done = run("health", "--json")
+    assert (done.code, done.json["status"]) == (1, "degraded")
+    assert "no store is set" in done.json["store"]["problem"]
+    assert "REDIS_URL" in run("health", "--quiet").out
+
+
 def test_a_store_that_is_down_is_degraded_and_opens_the_breaker(
     run: Run, place: StorePlace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

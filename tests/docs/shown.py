@@ -1,17 +1,19 @@
-"""The commands that the README and the documents show."""
+"""The commands that the README, the documents and the examples show."""
 
 from __future__ import annotations
 
+import ast
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 
 _FENCED = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
 _PROGRAM = (
-    r"(?:\S*python|cache-core|pip|curl|docker|git|streamlit|systemctl|useradd|chown|cp|pg_dump|sqlite3"
+    r"(?:\S*python|cache-core|pip|curl|docker|git|streamlit|uvicorn|systemctl|useradd|chown|cp|pg_dump|sqlite3"
     r"|(?:\./)?scripts/[a-z]+)"
 )
 # In a block a command begins its line, perhaps after `$` and variables; in a text it is code.
@@ -40,9 +42,13 @@ def commands() -> list[Command]:
                 lines += _IN_BLOCK.findall(body.replace("\\\n", " "))
         lines += _IN_TEXT.findall(_FENCED.sub("", text))
         found += [Command(name, line) for line in dict.fromkeys(map(_bare, lines))]
+    for path in EXAMPLES:
+        said = ast.get_docstring(ast.parse(path.read_text())) or ""
+        name = str(path.relative_to(ROOT))
+        found += [Command(name, _bare(line)) for line in _IN_BLOCK.findall(said)]
     return found
 
 
 def _bare(line: str) -> str:
-    """Without what is said behind `#`."""
-    return re.sub(r"\s{2,}#.*", "", line).strip()
+    """Without what is said behind `#`, or in brackets far behind."""
+    return re.sub(r"\s{2,}[#(].*", "", line).strip()

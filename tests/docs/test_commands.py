@@ -35,6 +35,10 @@ ELSEWHERE = {
     "streamlit run server.py": "tests/browser/conftest.py",
     "./scripts/test": ".ci/run",
     "pip install .": "tests/packaging",
+    'pip install ".[': "tests/packaging",
+    "python examples/script.py": "tests/packaging/test_wheel.py",
+    "uvicorn --app-dir examples": "tests/examples/test_examples.py",
+    "streamlit run examples/": "tests/examples/test_examples.py",
     "python -m cache_core replay ../shared/data": "tests/cli/test_replaying.py",
     ".venv/bin/python -m scripts.revision": "tests/database/test_upgrading.py",
 }

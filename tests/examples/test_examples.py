@@ -119,6 +119,35 @@ def test_the_monitor_sees_all_three_in_one_store(place: dict[str, str], page: Ap
     }
 
 
+@pytest.mark.parametrize(
+    ("app", "path"), [("fastapi_service:app", "/prices/tea"), ("cached_route:app", "/products/7")]
+)
+def test_the_services_are_served_by_a_real_uvicorn(
+    place: dict[str, str], tmp_path: Path, app: str, path: str
+) -> None:
+    port = free_port()
+    command = [sys.executable, "-m", "uvicorn", "--app-dir", str(EXAMPLES), app]
+    variables = {**environment(place), "PYTHONPATH": str(ROOT)}
+    log = tmp_path / "service.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*command, "--port", str(port)], cwd=tmp_path, env=variables, stderr=output
+        )
+
+    def answers() -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=30) as answer:
+                return b"price" in answer.read()
+        except OSError:
+            return False
+
+    try:
+        assert until(answers, 60), log.read_text()[-2000:]
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
 def test_the_page_is_served_by_a_real_streamlit(place: dict[str, str], tmp_path: Path) -> None:
     port = free_port()
     options = {

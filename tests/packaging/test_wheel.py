@@ -91,6 +91,16 @@ def test_with_the_extra_it_shares_a_real_redis(
     assert (second.stdout, second.stderr) == ("['hit', 'hit'] True\n", "")
 
 
+def test_the_example_runs_where_the_wheel_is_installed(
+    with_redis: Installed, redis_server: RedisServer
+) -> None:
+    place = {"REDIS_URL": redis_server.url, "CACHE_PREFIX": f"test-{uuid4().hex}"}
+    script = str(ROOT / "examples" / "script.py")
+    done = with_redis.command(str(with_redis.python), script, **place)
+    assert done.stderr == ""
+    assert [line.split()[-1] for line in done.stdout.splitlines()] == ["miss", "miss", "hit"]
+
+
 def test_its_types_reach_the_code_of_users(core: Installed) -> None:
     shutil.copy(Path(__file__).with_name("consumer.py"), core.folder)
     (core.folder / "mypy.ini").write_text("[mypy]\nstrict = True\n")
