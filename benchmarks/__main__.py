@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import counts, expiry, failures, frame_values, hits, machine, stampede
-from benchmarks.figures import Section
+from benchmarks.figures import QUICK_HELP, QUICK_RUN, Section
 
 SECTIONS: dict[str, Callable[[bool], Section]] = {
     "counts": counts.section,
@@ -47,7 +47,7 @@ def main() -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--quick", action="store_true", help="small sizes: does it all work?")
+    parser.add_argument("--quick", action="store_true", help=QUICK_HELP)
     parser.add_argument("--only", default=",".join(SECTIONS), help="sections, with commas between")
     parser.add_argument("--json", type=Path, help="keep the results in this file, too")
     options = parser.parse_args()
@@ -76,7 +76,7 @@ def _run(names: Sequence[str], quick: bool, file: Path | None) -> None:
 def _machine(results: dict[str, Any]) -> str:
     lines = [f"- {name}: {text}" for name, text in results["machine"].items()]
     if results["quick"]:
-        lines.append("- **A quick run: sizes too small for figures to be quoted.**")
+        lines.append(f"- {QUICK_RUN}")
     return "\n".join(lines) + "\n"
 
 

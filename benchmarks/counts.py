@@ -28,7 +28,7 @@ PEERS = (
     "aiocache",
     "aiocache-stampede",
 )
-_QUICK = ("redis-py", "ours", "dogpile", "cashews", "aiocache")
+_QUICK = ("redis-py", "ours", "ours-async", "dogpile", "cashews", "aiocache")
 _GROUP = 100
 _REPEATS = 3
 _PATIENCE_S = 20.0

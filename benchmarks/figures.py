@@ -8,6 +8,9 @@ from typing import Any
 
 import numpy as np
 
+QUICK_HELP = "small sizes: does it all work?"
+QUICK_RUN = "**A quick run: sizes too small for figures to be quoted.**"
+
 
 @dataclass(frozen=True)
 class Table:

@@ -1,6 +1,6 @@
 """What it takes to make an entry of a value and the value of an entry, beside pickle and Parquet.
 
-    .venv/bin/python -m benchmarks.frames
+    .venv/bin/python -m benchmarks.frames [--quick]
 
 Prints a table: microseconds to write and read (median of ROUNDS, after a tenth of them to warm up;
 the ways take turns, so that what else the machine does falls on all alike), bytes, and the ratio of
@@ -9,6 +9,7 @@ each to pickle's. No store takes part.
 
 from __future__ import annotations
 
+import argparse
 import io
 import pickle
 import platform
@@ -21,9 +22,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from benchmarks.figures import QUICK_HELP, QUICK_RUN
 from cache_core import envelope
 
-ROUNDS = 200
+ROUNDS, ROUNDS_QUICK = 200, 3
 ROWS = 10_000
 Way = tuple[Callable[[Any], bytes], Callable[[bytes], Any]]
 
@@ -97,13 +99,13 @@ def _to_entry(value: Any) -> bytes:
     return envelope.pack(envelope.Entry(1.0, 2.0, 3.0, 4.0, 0.5, bytes(8), (), *written), 0)
 
 
-def measure(value: Any) -> dict[str, tuple[float, float, int]]:
+def measure(value: Any, rounds: int) -> dict[str, tuple[float, float, int]]:
     """(write us, read us, bytes) by way."""
     found = ways(value)
     raws = {name: write(value) for name, (write, _) in found.items()}
     writes: dict[str, list[float]] = {name: [] for name in found}
     reads: dict[str, list[float]] = {name: [] for name in found}
-    for _ in range(ROUNDS + ROUNDS // 10):
+    for _ in range(rounds + rounds // 10):
         for name, (write, read) in found.items():
             began = time.perf_counter()
             write(value)
@@ -111,7 +113,7 @@ def measure(value: Any) -> dict[str, tuple[float, float, int]]:
             read(raws[name])
             reads[name].append(time.perf_counter() - written)
             writes[name].append(written - began)
-    skip = ROUNDS // 10
+    skip = rounds // 10
     return {
         name: (
             1e6 * median(writes[name][skip:]),
@@ -123,11 +125,17 @@ def measure(value: Any) -> dict[str, tuple[float, float, int]]:
 
 
 def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.frames")
+    parser.add_argument("--quick", action="store_true", help=QUICK_HELP)
+    quick = parser.parse_args().quick
+    if quick:
+        print(f"{QUICK_RUN}\n")
     print(f"Python {platform.python_version()}, pandas {pd.__version__}, {platform.processor()}\n")
     print("| Value | Way | Write, us | Read, us | Bytes | Write : pickle | Read | Bytes |")
     print("|---|---|--:|--:|--:|--:|--:|--:|")
     for label, value in values().items():
-        found = measure(value)
+        found = measure(value, ROUNDS_QUICK if quick else ROUNDS)
         base = found["pickle 5"]
         for name, row in found.items():
             ratios = " | ".join(f"{own / other:.2f}" for own, other in zip(row, base, strict=True))

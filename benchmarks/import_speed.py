@@ -1,9 +1,10 @@
 """Import of a generated JSON-lines file of 1,000,000 rows, then the dashboard cold and warm.
 
 Run: python -m benchmarks.import_speed [--rows N] [--distinct N]
-Prints rows a second, peak memory of the process, and the dashboard's time from the database and
-from a cache in memory. Rows: 1,000 users, 8 categories, `--distinct` different texts of about 120
-characters, each row with a time and a number of its own; the file is made before the clock starts.
+Prints Markdown: rows a second, peak memory of the process, and the dashboard's time from the
+database and from a cache in memory. Rows: 1,000 users, 8 categories, `--distinct` different texts
+of about 120 characters, each row with a time and a number of its own; the file is made before the
+clock starts.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import orjson
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks.figures import Table, ms
 from cache_core import Cache
 from cache_core.database import open_database
 from cache_core.learning.importer import import_file
@@ -46,38 +48,38 @@ def main() -> None:
         file = Path(folder) / "generated.jsonl"
         arguments = ["--rows", str(options.rows), "--distinct", str(options.distinct)]
         subprocess.run([sys.executable, __file__, "--generate", str(file), *arguments], check=True)
-        print(f"machine {platform.machine()}, Python {platform.python_version()}")
-        _measure(file, Path(folder) / "learning.db")
+        size_mb = file.stat().st_size / 1e6
+        print(f"- Machine: {platform.machine()}, Python {platform.python_version()}")
+        print(f"- {options.rows:,} rows, {options.distinct:,} texts, {size_mb:.0f} MB\n")
+        print(_measured(file, Path(folder) / "learning.db").markdown())
 
 
-def _measure(file: Path, database: Path) -> None:
-    size_mb = file.stat().st_size / 1e6
+def _measured(file: Path, database: Path) -> Table:
     engine = open_database(f"sqlite:///{database}")
     before_mb = _peak_mb()
-    cpu_s = time.process_time()
     report = import_file(engine, file)
-    cpu_s = time.process_time() - cpu_s
-    print(
-        f"import: {report.rows_added:,} rows ({size_mb:.0f} MB) in {report.seconds:.1f} s, "
-        f"{report.rows_added / report.seconds:,.0f} rows/s; processor time {cpu_s:.1f} s, "
-        f"{report.rows_added / cpu_s:,.0f} rows/s; "
-        f"peak memory {_peak_mb():.0f} MB (before: {before_mb:.0f} MB)"
-    )
+    memory = f"{_peak_mb():.0f} MB, {before_mb:.0f} MB of it before the import began"
+    rows = [
+        ["Import", f"{report.rows_added / report.seconds:,.0f} rows/s"],
+        ["Peak memory", memory],
+    ]
     cache = Cache(open_store("memory://", prefix="benchmark"))
     views = LearningViews(cache, engine)
-    for name in ("cold", "warm", "warm"):
+    for name in ("cold", "from the cache"):
         began_s = time.perf_counter()
-        read = views.stats.read(None)
-        took_ms = (time.perf_counter() - began_s) * 1000
-        print(f"dashboard, everybody, {name} ({read.outcome}): {took_ms:,.2f} ms")
-    user = read.value.most_active[0].name
-    for name in ("cold", "warm"):
+        stats = views.stats(None)
+        took_s = time.perf_counter() - began_s
+        rows.append([f"Dashboard of everybody, {name}", f"{ms(took_s)} ms"])
+    user = stats.most_active[0].name
+    for name in ("cold", "from the cache"):
         began_s = time.perf_counter()
         metrics = views.metrics_of(user)
-        took_ms = (time.perf_counter() - began_s) * 1000
-        print(f"metrics of one user, {name}: {took_ms:,.2f} ms ({len(metrics.reads)} reads)")
+        took_s = time.perf_counter() - began_s
+        label = f"Metrics of one user, {name} ({len(metrics.reads)} reads)"
+        rows.append([label, f"{ms(took_s)} ms"])
     cache.close()
     engine.dispose()
+    return Table(["", ""], rows)
 
 
 def _generate(file: Path, rows: int, distinct: int) -> None:

@@ -1,6 +1,6 @@
 """What the monitor's pages cost: server time of a run, bytes of a live refresh, store commands.
 
-    .venv/bin/python -m benchmarks.pages
+    .venv/bin/python -m benchmarks.pages [--quick]
 
 prints Markdown. It starts a Redis server with a week of figures of 20 namespaces, the app on it,
 and Chromium (the one BROWSER_EXECUTABLE names, else `chromium` on the PATH).
@@ -8,6 +8,7 @@ and Chromium (the one BROWSER_EXECUTABLE names, else `chromium` on the PATH).
 
 from __future__ import annotations
 
+import argparse
 import os
 import random
 import shutil
@@ -19,11 +20,13 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from benchmarks.figures import QUICK_HELP, QUICK_RUN
 from benchmarks.wire import wire_to
 from cache_core.stores import FieldPut, Store, open_store
 from cache_core.telemetry import Counts
@@ -44,9 +47,24 @@ PAGES = {
     "operations": "Operations",
     "setup": "Setup",
 }
-NAMESPACES, DAYS, RUNS = 20, 7, 7
-WATCH_S = 60
+NAMESPACES, DAYS = 20, 7
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+
+
+@dataclass(frozen=True)
+class Size:
+    """How often a page runs; which are watched live, for how long, and by how many at once."""
+
+    runs: int
+    live: tuple[str, ...]
+    settle_s: int
+    refreshes_s: int
+    commands_s: int
+    viewers: tuple[int, ...]
+
+
+USUAL = Size(7, ("overview", "namespaces", "response_time"), 4, 45, 60, (1, 10))
+QUICK = Size(1, ("overview",), 1, 13, 5, (1, 2))  # a page refreshes every 10 s
 
 
 def fill(store: Store) -> None:
@@ -77,7 +95,7 @@ def counts_of_namespaces(chance: random.Random, reads: int) -> dict[str, Counts]
 # Server time, without a browser
 
 
-def server_times(url: str, folder: Path) -> dict[str, float]:
+def server_times(url: str, folder: Path, runs: int) -> dict[str, float]:
     """Median milliseconds of a warm run of each page over seven days."""
     import streamlit as st
     from streamlit.testing.v1 import AppTest
@@ -93,7 +111,7 @@ def server_times(url: str, folder: Path) -> dict[str, float]:
         at.run()
         at.switch_page(f"pages/{page}.py").run()
         times_ms = []
-        for _ in range(RUNS):
+        for _ in range(runs):
             began = time.perf_counter()
             at.run()
             times_ms.append((time.perf_counter() - began) * 1000)
@@ -143,7 +161,7 @@ def _until_up(address: str) -> None:
             return
 
 
-def live_bytes(browser: Browser, address: str, page_name: str) -> tuple[int, int]:
+def live_bytes(browser: Browser, address: str, page_name: str, size: Size) -> tuple[int, int]:
     """(bytes of the first drawing, bytes of a usual live refresh), as they go over the wire.
 
     Nobody reads in the meantime, so a refresh shows what was there before. Streamlit's own files
@@ -156,9 +174,9 @@ def live_bytes(browser: Browser, address: str, page_name: str) -> tuple[int, int
             wire.received.clear()
             page.goto(f"{near}/{path}?window=24h&live=10s")
             _until_drawn(page, page_name)
-            page.wait_for_timeout(4_000)
+            page.wait_for_timeout(size.settle_s * 1000)
         drawn_s = time.monotonic()
-        page.wait_for_timeout(45_000)
+        page.wait_for_timeout(size.refreshes_s * 1000)
         page.close()
     first = sum(size for at, size in wire.received if at <= drawn_s)
     refreshes = _bursts([(at, size) for at, size in wire.received if at > drawn_s])
@@ -177,7 +195,9 @@ def _bursts(frames: list[tuple[float, int]]) -> list[int]:
     return sums
 
 
-def store_commands(browser: Browser, server: RedisServer, address: str, viewers: int) -> float:
+def store_commands(
+    browser: Browser, server: RedisServer, address: str, viewers: int, watch_s: int
+) -> float:
     """Commands a minute that so many viewers of a live Overview cause, all together."""
     pages = [browser.new_page() for _ in range(viewers)]
     for page in pages:
@@ -185,7 +205,7 @@ def store_commands(browser: Browser, server: RedisServer, address: str, viewers:
     for page in pages:
         _until_drawn(page, "overview")
     before, began = _commands(server), time.monotonic()
-    pages[0].wait_for_timeout(WATCH_S * 1000)
+    pages[0].wait_for_timeout(watch_s * 1000)
     number = (_commands(server) - before) / (time.monotonic() - began) * 60
     for page in pages:
         page.close()
@@ -209,25 +229,36 @@ def _until_drawn(page: Page, page_name: str) -> None:
 
 def main() -> None:
     """Measure and print."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.pages",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--quick", action="store_true", help=QUICK_HELP)
+    quick = parser.parse_args().quick
+    size = QUICK if quick else USUAL
+    if quick:
+        print(f"{QUICK_RUN}\n")
     server = RedisServer()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with open_store(server.url, prefix="cache") as store:
             fill(store)
         print(f"{NAMESPACES} namespaces, {DAYS} days of hours and an hour of minutes, Redis.\n")
-        print("| page | warm run on the server, 7d, ms |\n|---|---|")
-        for page_name, time_ms in server_times(server.url, folder).items():
+        print("| page | warm run on the server, 7 days, ms |\n|---|---|")
+        for page_name, time_ms in server_times(server.url, folder, size.runs).items():
             print(f"| {PAGES[page_name]} | {time_ms:.0f} |")
         executable = os.environ.get("BROWSER_EXECUTABLE") or shutil.which("chromium")
         with sync_playwright() as playwright, running_app(server.url, folder) as address:
             browser = playwright.chromium.launch(executable_path=executable, args=_FLAGS)
             print("\n| live page | first drawing, kB | a refresh, kB |\n|---|---|---|")
-            for page_name in ("overview", "namespaces", "response_time"):
-                first, refresh = live_bytes(browser, address, page_name)
+            for page_name in size.live:
+                first, refresh = live_bytes(browser, address, page_name, size)
                 print(f"| {PAGES[page_name]} | {first / 1000:.0f} | {refresh / 1000:.1f} |")
-            print("\n| viewers of a live Overview | store commands a minute |\n|---|---|")
-            for viewers in (1, 10):
-                number = store_commands(browser, server, address, viewers)
+            columns = "viewers of a live Overview, each refreshing every 10 s"
+            print(f"\n| {columns} | store commands a minute, all together |\n|---|---|")
+            for viewers in size.viewers:
+                number = store_commands(browser, server, address, viewers, size.commands_s)
                 print(f"| {viewers} | {number:.0f} |")
             browser.close()
     server.stop()

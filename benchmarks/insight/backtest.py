@@ -1,6 +1,6 @@
 """What the advice about a TTL promises, against what a replay of the time after it delivers.
 
-    python -m benchmarks.insight.backtest [DATA_DIR]
+    python -m benchmarks.insight.backtest [DATA_DIR] [--quick]
 
 Learned from the first half of each trace's time: a log with room for a tenth of its rows, and up
 to 400 recomputes, drawn by chance, as a cache with the present TTL would have had them (age, key,
@@ -20,6 +20,7 @@ import numpy as np
 
 from benchmarks.insight.backtest_cases import Case, Cases
 from benchmarks.insight.backtest_tables import hit_rates, staleness
+from benchmarks.insight.data import say_if_quick, sized
 from benchmarks.insight.traffic import Traffic, traffics
 from benchmarks.insight.ttl_curve import log_reads
 from cache_core.insight.change_rate import Check
@@ -36,6 +37,7 @@ _OLD_ENTRY = 2.0  # TTLs after which an entry cannot be compared with its succes
 
 def main() -> None:
     """Prints Markdown."""
+    say_if_quick()
     print(f"- Date: {datetime.now(UTC):%Y-%m-%d %H:%M} UTC")
     print(f"- Machine: {platform.platform()}, numpy {np.__version__}\n", flush=True)
     cases = all_cases()
@@ -50,7 +52,7 @@ def all_cases() -> Cases:
     for traffic in traffics():
         for part in _PARTS:
             ttl_s = traffic.half_s / part
-            for seed in range(_ROUNDS):
+            for seed in range(sized(_ROUNDS, quick=1)):
                 found = backtest(traffic, ttl_s, seed, _SHARE)
                 silent += found is None
                 sampled += [found] if found else []

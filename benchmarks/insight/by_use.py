@@ -1,6 +1,6 @@
 """What lives by use (`Policy.keep_by_use`) gain and cost, beside one TTL for all entries.
 
-    python -m benchmarks.insight.by_use [DATA_DIR]
+    python -m benchmarks.insight.by_use [DATA_DIR] [--quick]
 
 Two comparisons, each with the best that one TTL can do: the hit rate of the TTL that leaves as many
 reads outdated, and of the TTL that keeps as many entries in the store on average. DNS answers have
@@ -19,13 +19,11 @@ from itertools import islice
 import numpy as np
 
 from benchmarks.figures import Section, Table
-from benchmarks.insight.data import rows
+from benchmarks.insight.data import rows, say_if_quick, sized
 from cache_core import Policy, by_use
 from cache_core.envelope import Entry
 
-_GRID = 24
-_DRAWN_READS = 20_000
-_ROUNDS = 3
+_GRID, _ROUNDS, _DRAWN_READS = 24, 3, 20_000
 _ROWS_MAX = 60_000
 _ZIPF = 0.9
 
@@ -38,6 +36,7 @@ Life = Callable[[Policy, Entry | None, float], float]
 
 def main() -> None:
     """The command line."""
+    say_if_quick()
     for section in (staleness(), room(), ways_not_taken()):
         print(section.markdown(), flush=True)
 
@@ -244,13 +243,14 @@ def _with_values() -> list[Case]:
     for row in rows("A_dns_lan_2018.csv.gz"):
         if row["value_id"]:
             names[row["key"]].append((float(row["ts_seconds"]), row["value_id"]))
+    rounds = range(sized(_ROUNDS, quick=1))
     cases = [Case("DNS", [list(names.values())], (5, 20, 60, 200))]
     for title, file, speed in (
         ("wiki", "A_wiki_edits_2015.csv.gz", 1.0),
         ("files", "A_file_updates_2014_2026.csv.gz", 1000.0),
     ):
         for popular, is_sorted in (("", False), (", changed most = read most", True)):
-            streams = [_drawn(file, speed, is_sorted, seed) for seed in range(_ROUNDS)]
+            streams = [_drawn(file, speed, is_sorted, seed) for seed in rounds]
             cases.append(Case(title + popular, streams, (300, 1200, 3600)))
     return cases
 
@@ -267,7 +267,7 @@ def _drawn(file: str, speed: float, is_sorted: bool, seed: int) -> Stream:
     if is_sorted:
         changes.sort(key=len, reverse=True)
     weights = np.arange(1, len(changes) + 1) ** -_ZIPF
-    numbers = chance.multinomial(_DRAWN_READS, weights / weights.sum())
+    numbers = chance.multinomial(sized(_DRAWN_READS, quick=1000), weights / weights.sum())
     stream = []
     for edited, number in zip(changes, numbers, strict=True):
         at_s = np.sort(chance.uniform(begin_s, end_s, number))

@@ -1,6 +1,6 @@
 """How close estimated change rates and stale shares come to the truth.
 
-    .venv/bin/python -m benchmarks.insight.change_rate [DATA_DIR]
+    .venv/bin/python -m benchmarks.insight.change_rate [DATA_DIR] [--quick]
 
 Simulated Poisson changes with known rate; then DNS answers and two edit histories, where every
 change is known and checks are drawn at random moments.
@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.figures import Section, Table
-from benchmarks.insight.data import rows
+from benchmarks.insight.data import rows, say_if_quick, sized
 from cache_core.insight.change_rate import (
     ChangeRate,
     Check,
@@ -30,17 +30,19 @@ Times = npt.NDArray[np.float64]
 
 
 def main() -> None:
+    """The command line."""
+    say_if_quick()
     for section in (simulated(), dns(), edits()):
         print(section.markdown(), flush=True)
 
 
 def simulated() -> Section:
     """Error by how many changes fall on a check and by number of checks."""
-    chance = np.random.default_rng(1)
+    chance, runs = np.random.default_rng(1), sized(_RUNS, quick=20)
     lines = []
     for checks in (30, 100, 1000):
         for per_check in (0.1, 0.3, 1.0, 1.6, 3.0):
-            found = [_one_run(chance, checks, per_check) for _ in range(_RUNS)]
+            found = [_one_run(chance, checks, per_check) for _ in range(runs)]
             errors = np.array([rate.per_s / per_check - 1 for rate in found])
             held = np.mean([rate.low <= per_check <= rate.high for rate in found])
             bursty = np.mean([rate.fit == "does not fit, bursty" for rate in found])
@@ -61,7 +63,7 @@ def simulated() -> Section:
         "|least possible mean error|95 % interval holds the truth|called bursty"
     ).split("|")
     text = f"""
-Exponential intervals, {_RUNS} runs each. The least possible mean absolute error of an unbiased
+Exponential intervals, {runs} runs each. The least possible mean absolute error of an unbiased
 estimate is 0.80 / sqrt(Fisher information): no method does better from these checks.
 """
     return Section("simulated", "Change rate: simulated changes", text, [Table(columns, lines)])

@@ -1,6 +1,6 @@
 """What fetching ahead gains and costs, by TTL and by how it is decided.
 
-    .venv/bin/python -m benchmarks.insight.fetching_ahead [DATA_DIR]
+    .venv/bin/python -m benchmarks.insight.fetching_ahead [DATA_DIR] [--quick]
 
 Replayed on the pages whose time of every click is known, in the order of time; predictor and budget
 learn as they go and see the past only. The last row of each TTL is the app's `Prefetcher` itself.
@@ -12,7 +12,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from benchmarks.figures import Section, Table
-from benchmarks.insight.data import rows
+from benchmarks.insight.data import rows, say_if_quick
 from benchmarks.insight.through_prefetcher import Read, Served, served
 from cache_core.insight.fetch_budget import FetchBudget
 from cache_core.insight.next_read import NextReads, worth_fetching
@@ -23,6 +23,12 @@ _COUNTED_FROM = ((0.7, "Last 30 % of the reads"), (0.1, "Last 90 %"))
 _TTLS_S = (60, 300, 900, 3600)
 _SOURCE_S = 1.0
 _CANDIDATES = 8
+
+
+def main() -> None:
+    """The command line."""
+    say_if_quick()
+    print(fetching().markdown())
 
 
 def fetching() -> Section:
@@ -147,4 +153,4 @@ def _cells(tally: Served, before: float) -> list[str]:
 
 
 if __name__ == "__main__":
-    print(fetching().markdown())
+    main()

@@ -1,6 +1,6 @@
 """Whether the level of the hit rate can be foretold at all, and whether its stated ends hold.
 
-    python -m benchmarks.insight.level [DATA_DIR]
+    python -m benchmarks.insight.level [DATA_DIR] [--quick]
 
 The cases of `backtest`, as in use: each at its advised TTL. Forecasters know every read of the
 first half and how it fared by exact replay, the cache warm from the half itself; the advice knew
@@ -17,6 +17,7 @@ import numpy as np
 from benchmarks.figures import Section, Table
 from benchmarks.insight.backtest import all_cases
 from benchmarks.insight.backtest_cases import AIM, Case
+from benchmarks.insight.data import say_if_quick, sized
 from benchmarks.insight.forecasts import FORECASTERS, Half
 from benchmarks.insight.traffic import Traffic
 from cache_core.insight.ttl_curves import DAY_S, PARTS
@@ -29,6 +30,7 @@ _MOMENTS = 32  # of generated rates: half of them watched, half to come
 
 def main() -> None:
     """Prints Markdown."""
+    say_if_quick()
     print(_forecasts(all_cases().in_use).markdown(), flush=True)
     print(_ends().markdown())
 
@@ -138,19 +140,23 @@ _STREAMS: dict[str, Callable[[np.random.Generator], Floats]] = {
 def _ends() -> Section:
     lines = [[name, *_covered(draw)] for name, draw in _STREAMS.items()]
     text = f"""
-{_ROUNDS} streams of each kind, {_MOMENTS} moments of a rate, noise of 1: the first half is watched
-in {PARTS} parts. How often the mean of the second half lay inside the ends, and how far they were
-apart.
+{_rounds():,} streams of each kind, {_MOMENTS} moments of a rate, noise of 1: the first half is
+watched in {PARTS} parts. How often the mean of the second half lay inside the ends, and how far
+they were apart.
 """
     columns = "stream|inside|apart (median)|inside, parts taken to be independent|apart"
     table = Table(columns.split("|"), lines)
     return Section("ends", "Do the ends of the level hold?", text, [table])
 
 
+def _rounds() -> int:
+    return sized(_ROUNDS, quick=50)
+
+
 def _covered(draw: Callable[[np.random.Generator], Floats]) -> list[str]:
     rng = np.random.default_rng(1)
     inside, widths, plain, plain_widths = [], [], [], []
-    for _ in range(_ROUNDS):
+    for _ in range(_rounds()):
         first, second = np.split(draw(rng) / 1000, 2)  # small, for rates end at 1
         rates = first.reshape(PARTS, -1).mean(axis=1)
         ends = next_mean(rates, np.ones(PARTS), np.ones(PARTS))

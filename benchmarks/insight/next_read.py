@@ -1,6 +1,6 @@
 """How well the next read of a session is foretold.
 
-    .venv/bin/python -m benchmarks.insight.next_read [DATA_DIR]
+    .venv/bin/python -m benchmarks.insight.next_read [DATA_DIR] [--quick]
 
 First 70 % of the sessions teach, the rest test; then other splits.
 """
@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from benchmarks.figures import Section, Spread, Table, us
-from benchmarks.insight.data import rows
+from benchmarks.insight.data import rows, say_if_quick
 from cache_core.insight.next_read import NextReads
 
 _FILES = ("B_article_navigation_2011_2013.csv.gz", "B_web_server_pages_jul1995.csv.gz")
@@ -26,6 +26,8 @@ Guesser = Callable[[Sequence[str]], list[str]]
 
 
 def main() -> None:
+    """The command line."""
+    say_if_quick()
     for name in _FILES:
         print(prediction(name).markdown(), flush=True)
         print(splits(name).markdown(), flush=True)

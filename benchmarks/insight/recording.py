@@ -1,6 +1,6 @@
 """What logging reads costs: processor time a read, memory, bytes in the store, commands.
 
-    python -m benchmarks.insight.recording
+    python -m benchmarks.insight.recording [--quick]
 
 Reads of generated keys (Zipf's law, a fifth of all of one key) go through the recorder of figures
 on a store in memory; a hand-over follows every 5 s of their time. What counting costs is left out,
@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from benchmarks.insight.data import say_if_quick, sized
 from cache_core.events import ReadEvent
 from cache_core.insight.logged import read_logged
 from cache_core.insight.read_log_bytes import DAY_S
@@ -78,18 +79,19 @@ class _Timed(ReadLogs):
 
 def main() -> None:
     """The command line."""
+    say_if_quick()
     print(
         "| reads | over | namespaces | µs a read | hand-overs | ms a hand-over |"
         " commands a hand-over | sent, kB | in the store, kB | memory, kB |\n"
         "|---|---|---|---|---|---|---|---|---|---|"
     )
     for reads, minutes, namespaces in _ROWS:
-        print(_row(reads, minutes, namespaces), flush=True)
+        print(_row(sized(reads, quick=reads // 50), minutes, namespaces), flush=True)
 
 
 def _row(reads: int, minutes: int, namespaces: int) -> str:
     events = list(_events(reads, minutes * 60.0, namespaces))
-    runs = [_play(events) for _ in range(_RUNS)]
+    runs = [_play(events) for _ in range(sized(_RUNS, quick=1))]
     logs, store, flushes = min(runs, key=lambda run: run[0].look_s + run[0].take_s)
     spent_s = logs.look_s + logs.take_s
     names = sorted({event.namespace for event in events})

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.insight.data import folder, rows
+from benchmarks.insight.data import folder, rows, sized
 from benchmarks.insight.ttl_curve import trace
 from cache_core.insight.ttl_replay import Floats, Whole
 
@@ -71,8 +71,9 @@ def _drawn(name: str, way: str) -> Traffic:
         weights = 1 / np.arange(1, len(names) + 1) ** 0.9
     begin_s = min(min(times) for times in changes.values())
     end_s = max(max(times) for times in changes.values())
-    key = rng.choice(len(names), _DRAWN, p=weights / weights.sum())
-    at_s = np.sort(rng.random(_DRAWN)) * (end_s - begin_s)
+    drawn = sized(_DRAWN, quick=4000)
+    key = rng.choice(len(names), drawn, p=weights / weights.sum())
+    at_s = np.sort(rng.random(drawn)) * (end_s - begin_s)
     _, key = np.unique(key, return_inverse=True)
     version = _versions(key, at_s + begin_s, [changes[names[k]] for k in np.unique(key)])
     return Traffic(

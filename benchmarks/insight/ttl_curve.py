@@ -1,6 +1,6 @@
 """How well the estimated hit rate against TTL agrees with the full replay, on recorded requests.
 
-    python -m benchmarks.insight.ttl_curve [DATA_DIR]
+    python -m benchmarks.insight.ttl_curve [DATA_DIR] [--quick]
 
 DATA_DIR (by default CACHE_DATA_DIR, else ../shared/data) holds A_*.csv.gz with the columns
 `ts_seconds` and `key`. Every row counts as a read, writes too. Each trace is logged with room for
@@ -14,7 +14,6 @@ import csv
 import gzip
 import os
 import platform
-import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -23,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.insight.data import folder, say_if_quick, sized
 from cache_core.insight.ttl_estimate import estimate
 from cache_core.insight.ttl_log import LogContent, TtlLog, together
 from cache_core.insight.ttl_plan import Plan, next_plan
@@ -38,8 +38,7 @@ _ROUNDS_LONG = 3  # of traces with more than 100,000 rows
 
 def main() -> None:
     """The command line."""
-    given = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("CACHE_DATA_DIR")
-    folder = Path(given or "../shared/data")
+    say_if_quick()
     print(f"- Date: {datetime.now(UTC):%Y-%m-%d %H:%M} UTC")
     print(f"- Machine: {platform.platform()}, {os.cpu_count()} cores, numpy {np.__version__}")
     print(
@@ -47,7 +46,7 @@ def main() -> None:
         " worst round | largest error | interval holds | its width, points | µs a read |\n"
         "|---|---|---|---|---|---|---|---|---|---|---|---|"
     )
-    for file in sorted(folder.glob("A_*.csv.gz")):
+    for file in sorted(folder().glob("A_*.csv.gz")):
         for row in _rows(file):
             print(row, flush=True)
 
@@ -57,9 +56,10 @@ def _rows(file: Path) -> Iterator[str]:
     span_s = float(at_s[-1])
     ttls_s = np.geomspace(span_s / 10_000, span_s / 3, _TTLS)
     true = replay(reads_of(key, at_s), ttls_s).hit_rate
+    rounds = sized(_ROUNDS if len(key) <= 100_000 else _ROUNDS_LONG, quick=1)
     for replicas in (1, 4):
         off, held, widths, shares, sizes, hot, took = [], [], [], [], [], [], []
-        for seed in range(_ROUNDS if len(key) <= 100_000 else _ROUNDS_LONG):
+        for seed in range(rounds):
             logs, took_s = log_reads(key, at_s, replicas, np.random.default_rng(seed))
             found = estimate(together(logs), ttls_s)
             off.append(np.abs(found.hit_rate - true) * 100)

@@ -1,6 +1,6 @@
 """What one process, one server and one page can carry: what larger systems follow from.
 
-    python -m benchmarks.scale.capacity
+    python -m benchmarks.scale.capacity [--quick]
 
 Processor time, not wall time: of this process for each read, of the server for each command. Bytes
 are the server's own count. Nothing here crosses a real network.
@@ -8,13 +8,15 @@ are the server's own count. Nothing here crosses a real network.
 
 from __future__ import annotations
 
+import argparse
 import random
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from benchmarks import machine
-from benchmarks.figures import Table, us
+from benchmarks.figures import QUICK_HELP, QUICK_RUN, Table, us
 from benchmarks.pages import counts_of_namespaces
 from cache_core import Cache
 from cache_core.stores import FieldPut, Store, open_store
@@ -23,25 +25,46 @@ from cache_core.telemetry.counts import encode, snapshot
 from cache_core.telemetry.periods import minute_key
 from tests.servers.redis_server import RedisServer
 
-_READS, _ROUNDS = 3_000, 5
 _VALUE = {f"field {number}": "x" * 40 for number in range(18)}  # about 1 kB as JSON
-_REPLICAS = (1, 10, 100)
 _MINUTES = 60
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is measured."""
+
+    reads: int
+    rounds: int
+    replicas: tuple[int, ...]
+
+
+_USUAL = Size(3_000, 5, (1, 10, 100))
+_QUICK = Size(500, 2, (1, 2))
 
 
 def main() -> None:
     """Print the tables."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.scale.capacity",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--quick", action="store_true", help=QUICK_HELP)
+    quick = parser.parse_args().quick
+    size = _QUICK if quick else _USUAL
     for name, said in machine.described().items():
         print(f"- {name}: {said}")
+    if quick:
+        print(f"- {QUICK_RUN}")
     server = RedisServer()
     try:
-        print("\n" + _reads(server).markdown())
-        print("\n" + _figures(server).markdown())
+        print("\n" + _reads(server, size).markdown())
+        print("\n" + _figures(server, size).markdown())
     finally:
         server.stop()
 
 
-def _reads(server: RedisServer) -> Table:
+def _reads(server: RedisServer, size: Size) -> Table:
     store = open_store(server.url, prefix="capacity")
     cache = Cache(store, recorder=SharedRecorder(store))
     value = _VALUE
@@ -56,7 +79,7 @@ def _reads(server: RedisServer) -> Table:
         ("hit near by, 1 kB", lambda: near(1)),
         ("cold miss, 1 kB", lambda: plain(next(cold))),
     ):
-        rows.append([name, *_cost(server, call)])
+        rows.append([name, *_cost(server, call, size)])
     cache.close()
     columns = (
         "read",
@@ -69,18 +92,18 @@ def _reads(server: RedisServer) -> Table:
     return Table(columns, rows)
 
 
-def _cost(server: RedisServer, call: Callable[[], object]) -> list[str]:
+def _cost(server: RedisServer, call: Callable[[], object], size: Size) -> list[str]:
     """The least of several rounds: what else the machine does only adds."""
     call()
     spent = []
-    for _ in range(_ROUNDS):
+    for _ in range(size.rounds):
         before, here = _info(server), time.process_time()
-        for _ in range(_READS):
+        for _ in range(size.reads):
             call()
         here = time.process_time() - here
         after = _info(server)
         spent.append([here, *(after[name] - before[name] for name in _INFO)])
-    least = [min(column) / _READS for column in zip(*spent, strict=True)]
+    least = [min(column) / size.reads for column in zip(*spent, strict=True)]
     here_s, server_s, commands, sent, back = least
     return [us(here_s), us(server_s), f"{commands:.1f}", f"{sent:,.0f}", f"{back:,.0f}"]
 
@@ -94,10 +117,10 @@ def _info(server: RedisServer) -> dict[str, float]:
     return {**found, "used_cpu": found["used_cpu_sys"] + found["used_cpu_user"]}
 
 
-def _figures(server: RedisServer) -> Table:
+def _figures(server: RedisServer, size: Size) -> Table:
     """Reading an hour of minutes that so many processes counted in."""
     rows = []
-    for replicas in _REPLICAS:
+    for replicas in size.replicas:
         store = open_store(server.url, prefix=f"figures{replicas}", timeout_s=30.0)
         _fill(store, replicas)
         reader = MetricsReader(store)

@@ -1,4 +1,4 @@
-"""The commands that the README, the documents and the examples show."""
+"""The commands that the README, the documents and the examples show, and the tables."""
 
 from __future__ import annotations
 
@@ -52,3 +52,23 @@ def commands() -> list[Command]:
 def _bare(line: str) -> str:
     """Without what is said behind `#`, or in brackets far behind."""
     return re.sub(r"\s{2,}[#(].*", "", line).strip()
+
+
+@dataclass(frozen=True)
+class Table:
+    """Cells as they are written."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def tables(text: str) -> list[Table]:
+    """The Markdown tables of a text."""
+    found = []
+    for block in re.findall(r"^\|.*\n\|[-:| ]+\|\n(?:\|.*\n?)*", text, re.MULTILINE):
+        columns, _, *rows = (
+            tuple(cell.strip() for cell in line.strip().strip("|").split("|"))
+            for line in block.splitlines()
+        )
+        found.append(Table(columns, tuple(rows)))
+    return found

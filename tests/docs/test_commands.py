@@ -6,7 +6,6 @@ What neither can do is listed with its reason, so that a new command cannot be s
 from __future__ import annotations
 
 import re
-import runpy
 import shlex
 import subprocess
 import sys
@@ -14,7 +13,6 @@ import time
 import tomllib
 import urllib.request
 from datetime import UTC, datetime
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -40,6 +38,10 @@ ELSEWHERE = {
     "uvicorn --app-dir examples": "tests/examples/test_examples.py",
     "streamlit run examples/": "tests/examples/test_examples.py",
     "python -m cache_core replay ../shared/data": "tests/cli/test_replaying.py",
+    "python -m benchmarks": "tests/docs/test_measurements.py",
+    ".venv/bin/python -m benchmarks": "tests/docs/test_measurements.py",
+    "scripts/benchmark": "tests/docs/test_measurements.py",
+    ".venv-benchmarks/bin/python -m benchmarks": "tests/docs/test_measurements.py",
     ".venv/bin/python -m scripts.revision": "tests/database/test_upgrading.py",
 }
 NOT_RUN = {
@@ -54,8 +56,6 @@ NOT_RUN = {
     "python -m cache_core COMMAND": "a placeholder",
     "cache-core COMMAND": "a placeholder",
     "cache-core MACHINE:PROCESS": "a name, no command",
-    "scripts/benchmark": "a quarter of an hour, with other caches in an environment of its own",
-    ".venv-benchmarks/": "as scripts/benchmark",
 }
 ALL = commands()
 
@@ -76,7 +76,6 @@ def _of(pattern: str) -> list[Command]:
 
 CACHE_CORE = r"(?:\S*python -m cache_core|cache-core)(?: |$)"
 DATABASE = r"python -m cache_core\.database "
-MODULE = r"\S*python -m (benchmarks\S*)"
 EXTRA = r"pip install ['\"]?(cache-core|streamlit)"
 ONE_LINER = r"python -c "
 ALONE = r"streamlit run streamlit_app\.py"
@@ -87,7 +86,7 @@ def _name(command: Command) -> str:
 
 
 def test_each_command_is_run_here_or_told_of() -> None:
-    here = (CACHE_CORE, DATABASE, MODULE, EXTRA, ONE_LINER, ALONE)
+    here = (CACHE_CORE, DATABASE, EXTRA, ONE_LINER, ALONE)
     untold = [
         _name(command)
         for command in ALL
@@ -143,32 +142,6 @@ def _filled(arguments: list[str]) -> list[str]:
 @pytest.mark.parametrize("command", _of(DATABASE), ids=_name)
 def test_commands_of_the_database_run(engine: Engine, command: Command) -> None:
     assert database_main(shlex.split(re.sub(DATABASE, "", command.text))) == 0
-
-
-@pytest.mark.parametrize("command", _of(MODULE), ids=_name)
-def test_measurements_are_there_and_take_what_they_are_given(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: Command
-) -> None:
-    """They take minutes each, so they are not run: their modules are there, and those that take
-    options know the ones shown."""
-    module = command.text.split()[2]
-    spec = find_spec(f"{module}.__main__") if _is_package(module) else find_spec(module)
-    assert spec is not None
-    assert spec.origin is not None
-    options = re.findall(r"--[a-z_-]+", command.text)
-    if not options:
-        return
-    monkeypatch.setattr(sys, "argv", [module, "--help"])
-    with pytest.raises(SystemExit) as ended:
-        runpy.run_module(module, run_name="__main__")
-    assert ended.value.code == 0
-    said = capsys.readouterr().out
-    assert [option for option in options if option not in said] == []
-
-
-def _is_package(module: str) -> bool:
-    spec = find_spec(module)
-    return spec is not None and spec.submodule_search_locations is not None
 
 
 @pytest.mark.parametrize("command", _of(EXTRA), ids=_name)
