@@ -90,7 +90,10 @@ def test_the_comparison_runs_its_counts_are_the_documented_ones_and_the_report_t
     """As `scripts/benchmark --json results.json` and the command after it, in a document's copy."""
     results, document = tmp_path / "results.json", tmp_path / "benchmarks.md"
     shutil.copy(ROOT / "docs" / "benchmarks.md", document)
-    said = _run(["scripts/benchmark", "--quick", "--json", str(results)], recordings)
+    # The faults and the hot key are left out: at small sizes they say nothing, and take minutes.
+    only = "counts,hit,frame,stampede"
+    asked = ["scripts/benchmark", "--quick", "--only", only, "--json", str(results)]
+    said = _run(asked, recordings)
     columns = {table.columns for table in SHOWN}
     printed = tables(said)
     assert {table.columns for table in printed} <= columns
