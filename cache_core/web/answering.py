@@ -45,7 +45,7 @@ class FailedAnswerError(Exception):
         self.error = error
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Endpoint:
     """A function that answers requests, and which of its answers are kept.
 
@@ -58,6 +58,11 @@ class Endpoint:
     rendering: Rendering
     has_stand_in: bool
     varies_with: frozenset[str]
+
+    @functools.cached_property
+    def vary(self) -> str | None:
+        """Vary of an answer that brings none."""
+        return headers.vary([], self.varies_with)
 
     async def run(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """What the function returns; a plain one runs on a thread, as its framework does it."""
@@ -177,13 +182,16 @@ class Exchange:
         raw.append((b"cache-status", _joined(kept.raw_headers, status).encode("latin-1")))
         if (age := headers.age(read)) is not None:
             raw.append((b"age", age.encode()))
-        if not values_of(raw, "cache-control"):
+        present = {name for name, _ in raw}
+        if b"cache-control" not in present:
             # A cookie that is set beside a kept answer is for this client alone.
-            said = "private, no-store" if self._sets_cookie(raw) else control
+            said = "private, no-store" if self._sets_cookie(present) else control
             raw.append((b"cache-control", said.encode()))
-        varies = headers.vary(values_of(raw, "vary"), self._endpoint.varies_with)
-        if varies is not None:
+        varies = self._endpoint.vary
+        if b"vary" in present:
+            varies = headers.vary(values_of(raw, "vary"), self._endpoint.varies_with)
             raw = [header for header in raw if header[0] != b"vary"]
+        if varies is not None:
             raw.append((b"vary", varies.encode("latin-1")))
         if kept.status == 200:
             wanted = ", ".join(self.request.headers.getlist("if-none-match")) or None
@@ -194,10 +202,10 @@ class Exchange:
         raw.append((b"content-length", str(len(kept.body)).encode()))
         return _response(kept.status, raw, b"" if self.is_head else kept.body)
 
-    def _sets_cookie(self, raw: RawHeaders) -> bool:
+    def _sets_cookie(self, present: set[bytes]) -> bool:
         """Whether Set-Cookie goes out with these; that of a session is added further out."""
         session = self.request.scope.get("session")
-        return bool(values_of(raw, "set-cookie")) or getattr(session, "modified", False)
+        return b"set-cookie" in present or getattr(session, "modified", False)
 
 
 def _is_of_304(name: bytes) -> bool:
