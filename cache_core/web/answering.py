@@ -30,25 +30,39 @@ _OF_304 = frozenset(
 
 
 class FailedAnswerError(Exception):
-    """An endpoint answered that it failed; raised where the source's failure is looked for."""
+    """An endpoint answered that it failed; raised where the source's failure is looked for.
 
-    def __init__(self, exchange: Exchange, status: int, answer: object) -> None:
+    `answer`: what it returned. `error`: what it raised instead, headers and all: both are for its
+    own request alone.
+    """
+
+    def __init__(
+        self, exchange: Exchange, status: int, answer: object, error: Exception | None = None
+    ) -> None:
         super().__init__(f"the endpoint answered {status}")
         self.exchange = exchange
         self.answer = answer
+        self.error = error
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Endpoint:
     """A function that answers requests, and which of its answers are kept.
 
     `has_stand_in`: whether its policy lets an old answer stand in where it fails.
+    `varies_with`: request headers that make another answer, lower case; every answer says so.
     """
 
     function: Callable[..., Any]
     rules: Rules
     rendering: Rendering
     has_stand_in: bool
+    varies_with: frozenset[str]
+
+    @functools.cached_property
+    def vary(self) -> str | None:
+        """Vary of an answer that brings none."""
+        return headers.vary([], self.varies_with)
 
     async def run(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """What the function returns; a plain one runs on a thread, as its framework does it."""
@@ -99,12 +113,17 @@ class Exchange:
 
     async def compute(self) -> Kept | NotKept:
         """The source of a cached route: run the endpoint and judge what came."""
+        answer: Any = None
+        raised: HTTPException | None = None
         try:
             answer = await self.run()
         except HTTPException as exc:
-            if exc.status_code in _FAILURES:
-                raise
-            return NotKept("status", error=exc)
+            raised = exc
+        # Outside of the handler, so that the endpoint's exception is the cause of no other one.
+        if raised is not None and raised.status_code in _FAILURES:
+            raise FailedAnswerError(self, raised.status_code, None, raised)
+        if raised is not None:
+            return NotKept("status", error=raised)
         if isinstance(answer, Response):
             return self._judged(answer, answer, [])
         added = self._added()
@@ -158,14 +177,22 @@ class Exchange:
         raw = [header for header in kept.raw_headers if header[0] != b"cache-status"]
         # What the endpoint said goes before what its dependencies say now, but each may vary.
         names = {name for name, _ in raw} - {b"vary"}
-        raw += [header for header in self._before if header[0] not in names]
+        before = [(name.lower(), value) for name, value in self._before]
+        raw += [header for header in before if header[0] not in names]
         raw.append((b"cache-status", _joined(kept.raw_headers, status).encode("latin-1")))
         if (age := headers.age(read)) is not None:
             raw.append((b"age", age.encode()))
-        if not values_of(raw, "cache-control"):
-            raw.append((b"cache-control", control.encode()))
-        if self._endpoint.rules.vary and not values_of(raw, "vary"):
-            raw.append((b"vary", ", ".join(sorted(self._endpoint.rules.vary)).encode()))
+        present = {name for name, _ in raw}
+        if b"cache-control" not in present:
+            # A cookie that is set beside a kept answer is for this client alone.
+            said = "private, no-store" if self._sets_cookie(present) else control
+            raw.append((b"cache-control", said.encode()))
+        varies = self._endpoint.vary
+        if b"vary" in present:
+            varies = headers.vary(values_of(raw, "vary"), self._endpoint.varies_with)
+            raw = [header for header in raw if header[0] != b"vary"]
+        if varies is not None:
+            raw.append((b"vary", varies.encode("latin-1")))
         if kept.status == 200:
             wanted = ", ".join(self.request.headers.getlist("if-none-match")) or None
             if headers.is_not_modified(wanted, next(iter(values_of(raw, "etag")), "")):
@@ -174,6 +201,11 @@ class Exchange:
             return _response(204, raw, b"")
         raw.append((b"content-length", str(len(kept.body)).encode()))
         return _response(kept.status, raw, b"" if self.is_head else kept.body)
+
+    def _sets_cookie(self, present: set[bytes]) -> bool:
+        """Whether Set-Cookie goes out with these; that of a session is added further out."""
+        session = self.request.scope.get("session")
+        return b"set-cookie" in present or getattr(session, "modified", False)
 
 
 def _is_of_304(name: bytes) -> bool:

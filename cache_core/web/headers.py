@@ -7,7 +7,7 @@ Cache-Control), RFC 9110 sections 8.8.3 and 13.1.2 (ETag, If-None-Match).
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 from typing import Any, Literal
 
@@ -100,6 +100,17 @@ def cache_control(read: Read[Any], *, has_max_age: bool = False, is_shared: bool
     # A client takes Age off max-age (RFC 9111, section 4.2), so what has passed is put on it.
     fresh = f"max-age={min(left_s + int(age(read) or 0), _SECONDS_MAX)}" if left_s else "no-cache"
     return fresh if is_shared else f"private, {fresh}"
+
+
+def vary(said: Iterable[str], names: Iterable[str]) -> str | None:
+    """Vary that names all: what was `said` in such fields, as it is written, then further `names`.
+
+    Returns: "*" if that is among them; None if there are none.
+    """
+    found = {part.strip().lower(): part.strip() for text in said for part in text.split(",")}
+    found |= {name.lower(): name for name in sorted(names) if name.lower() not in found}
+    found.pop("", None)
+    return "*" if "*" in found else ", ".join(found.values()) or None
 
 
 def etag(body: bytes, *, is_weak: bool = False) -> str:

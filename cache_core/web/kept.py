@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,9 +70,9 @@ class Rules:
     def kept(self, response: Response, more: RawHeaders) -> Kept:
         """What the store gets of a response and of headers that go with it."""
         headers = tuple(
-            (name.decode("latin-1"), value.decode("latin-1"))
-            for name, value in (*response.raw_headers, *more)
-            if self._keeps(name.decode("latin-1"))
+            (name, value.decode("latin-1"))
+            for name, value in _by_text([*response.raw_headers, *more])
+            if self._keeps(name)
         )
         body = bytes(response.body)
         if response.status_code == 200 and not any(name == "etag" for name, _ in headers):
@@ -127,6 +127,11 @@ def is_streamed(response: Response) -> bool:
     """Whether a response is sent from something else than its body."""
     is_of_chunks = isinstance(response, (StreamingResponse, FileResponse))
     return is_of_chunks or not isinstance(getattr(response, "body", None), (bytes, memoryview))
+
+
+def _by_text(headers: RawHeaders) -> Iterator[tuple[str, bytes]]:
+    """Headers with their names in lower case, as those that somebody wrote by hand may not be."""
+    return ((name.lower().decode("latin-1"), value) for name, value in headers)
 
 
 def values_of(headers: RawHeaders, name: str) -> list[str]:

@@ -54,8 +54,11 @@ class Rendering:
 
 def route_of(request: Request) -> Any:
     """The FastAPI route that answers a request, as it was included; None if none does."""
+    route = request.scope.get("route")
     included = request.scope.get("fastapi", {}).get("effective_route_context")
-    route = included or request.scope.get("route")
+    # Within an app that an included router mounts, it is the mount's still.
+    if included is not None and included.original_route is route:
+        route = included
     return route if hasattr(route, "response_model") else None
 
 

@@ -19,14 +19,11 @@ from cache_core.policy import Policy
 from cache_core.web import headers as fields
 from cache_core.web.answering import Endpoint, Exchange, FailedAnswerError
 from cache_core.web.asked import Asking
+from cache_core.web.header_parameters import of_signature
 from cache_core.web.kept import Kept, NotKept, Rules
 from cache_core.web.rendering import Rendering
-from cache_core.web.signatures import (
-    filled,
-    headers_read,
-    signature_of,
-    with_request_and_reply,
-)
+from cache_core.web.signatures import filled, signature_of, with_request_and_reply
+from cache_core.web.unkeyed import Unkeyed
 
 E = TypeVar("E", bound=Callable[..., Any])
 
@@ -84,14 +81,17 @@ def cached_route(
     policy = _policy(policy, early_refresh, rules)
 
     def decorate(endpoint: E) -> E:
-        signature = _checked_signature(endpoint, answers)
+        signature = _checked_signature(endpoint)
+        unkeyed = Unkeyed(answers, namespace)
+        unkeyed.refuse(endpoint, signature)
         asking = Asking(
             query=wanted,
             vary=asking_vary,
             user=None if user is None else filled(user, "user", signature),
             is_shared=is_shared,
         )
-        run = Endpoint(endpoint, answers, Rendering(), policy.stale_if_error_s > 0)
+        varies_with = _varies_with(answers, signature)
+        run = Endpoint(endpoint, answers, Rendering(), policy.stale_if_error_s > 0, varies_with)
         function = _cached_source(cache, namespace, policy, endpoint, signature)
 
         @functools.wraps(endpoint)
@@ -100,17 +100,19 @@ def cached_route(
             if exchange.request.method not in ("GET", "HEAD"):
                 status = fields.bypass_status(reason="method")
                 return exchange.passed(await exchange.run(), status)
-            if (why := asking.passed_by(exchange.request)) is not None:
+            why = asking.passed_by(exchange.request) or unkeyed.passed_by(exchange.request)
+            if why is not None:
                 return exchange.passed(await exchange.run(), fields.bypass_status(why))
             if exchange.is_head:
                 exchange.as_get()
             exchange.key = await asking.key_of(exchange.request, exchange.args, exchange.kwargs)
+            failed: FailedAnswerError | None = None
             try:
                 read = await function.read(exchange)
             except FailedAnswerError as exc:
-                # Somebody else's answer is his alone, even one that says no more than 503.
-                is_own = exc.exchange is exchange
-                answer = exc.answer if is_own else await exchange.run()
+                failed = exc
+            if failed is not None:
+                answer = await _failed_answer(failed, exchange)
                 return exchange.passed(answer, fields.bypass_status("status", reason="uri-miss"))
             if isinstance(read.value, NotKept):
                 if read.value.error is not None:
@@ -172,29 +174,39 @@ def _by_exchange(
     return lambda exchange: call(exchange.request, exchange.args, exchange.kwargs)
 
 
+async def _failed_answer(failed: FailedAnswerError, exchange: Exchange) -> Any:
+    """What an endpoint that failed says to this request.
+
+    Somebody else's answer is his alone, even one that says no more than 503.
+    Raises: what the endpoint raised.
+    """
+    if failed.exchange is not exchange:
+        return await exchange.run()
+    if failed.error is not None:
+        raise failed.error
+    return failed.answer
+
+
+def _varies_with(answers: Rules, signature: inspect.Signature) -> frozenset[str]:
+    """Request headers with which another answer may come."""
+    if answers.is_shared:
+        return answers.vary
+    # A browser keeps what is private too, and the next one to use it may be somebody else.
+    by_user = {header for header, is_of_the_user in of_signature(signature) if is_of_the_user}
+    return answers.vary | by_user | {"authorization", "cookie"}
+
+
 # What is refused
 
 
-def _checked_signature(endpoint: Any, answers: Rules) -> inspect.Signature:
+def _checked_signature(endpoint: Any) -> inspect.Signature:
     if not callable(endpoint) or inspect.isclass(endpoint):
         raise TypeError(
             f"a cached route is a function, not {endpoint!r}; decorate a class's methods"
         )
     if inspect.isgeneratorfunction(endpoint) or inspect.isasyncgenfunction(endpoint):
         raise TypeError(f"{endpoint!r} yields its answer: what is streamed is not kept")
-    signature = signature_of(endpoint)
-    if answers.is_shared:
-        return signature
-    for header, is_of_the_user in headers_read(signature):
-        # Without a user, requests with Authorization pass the cache by.
-        is_known = header == "authorization" or (is_of_the_user and answers.is_by_user)
-        if header not in answers.vary and not is_known:
-            raise ValueError(
-                f"{endpoint!r} or a dependency of it reads the header {header!r}, which "
-                "is no part of the key: name it in vary=, or say with user= whose the answers are "
-                "if it tells that, or with is_shared=True that they are the same for everybody"
-            )
-    return signature
+    return signature_of(endpoint)
 
 
 def _checked_statuses(statuses: Iterable[int]) -> frozenset[int]:

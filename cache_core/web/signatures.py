@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from starlette.requests import Request
@@ -23,7 +23,24 @@ def signature_of(endpoint: Callable[..., Any]) -> inspect.Signature:
     try:
         return inspect.signature(endpoint, eval_str=True)
     except (NameError, TypeError, AttributeError):  # names that only a type checker knows
-        return inspect.signature(endpoint)
+        signature = inspect.signature(endpoint)
+    # One such name hides no other type.
+    names = getattr(inspect.unwrap(endpoint), "__globals__", {})
+    parameters = [
+        parameter.replace(annotation=_found(parameter.annotation, names))
+        for parameter in signature.parameters.values()
+    ]
+    return signature.replace(parameters=parameters)
+
+
+def _found(annotation: Any, names: dict[str, Any]) -> Any:
+    """The type that an annotation names; the annotation itself where that is not known."""
+    if not isinstance(annotation, str):
+        return annotation
+    try:
+        return eval(annotation, names)  # noqa: S307  the program's own text
+    except (NameError, TypeError, AttributeError):
+        return annotation
 
 
 def with_request_and_reply(signature: inspect.Signature) -> inspect.Signature:
@@ -85,41 +102,3 @@ def filled(function: Callable[..., Any], role: str, endpoint: inspect.Signature)
 def _stands_before(name: str, other: str, parameters: list[inspect.Parameter]) -> bool:
     names = [parameter.name for parameter in parameters]
     return names.index(name) < names.index(other)
-
-
-def headers_read(signature: inspect.Signature) -> Iterator[tuple[str, bool]]:
-    """Request headers from which FastAPI fills parameters, those of dependencies too.
-
-    Each in lower case, with whether it says who asks: those of `fastapi.security` do. What a
-    function reads from a request by itself is not seen.
-    """
-    seen: set[int] = set()
-    waiting = [signature]
-    while waiting:
-        for name, mark, kind in _marks(waiting.pop()):
-            role = type(mark).__name__
-            if role == "Header":
-                yield (mark.alias or name.replace("_", "-")).lower(), False
-            elif role in ("Depends", "Security"):
-                dependency = mark.dependency or kind
-                if callable(dependency) and id(dependency) not in seen:
-                    seen.add(id(dependency))
-                    yield from ((header, True) for header in _header_of_scheme(dependency))
-                    waiting.append(signature_of(dependency))
-
-
-def _header_of_scheme(dependency: Any) -> Iterator[str]:
-    """The header an APIKeyHeader of `fastapi.security` reads."""
-    model = getattr(dependency, "model", None)
-    if getattr(getattr(model, "in_", None), "value", None) == "header":
-        yield str(model.name).lower()  # type: ignore[union-attr]
-
-
-def _marks(signature: inspect.Signature) -> Iterator[tuple[str, Any, Any]]:
-    """Of each parameter: its name, what FastAPI's annotations and defaults say, and its type."""
-    for parameter in signature.parameters.values():
-        kinds = typing.get_args(parameter.annotation) or (parameter.annotation,)
-        for mark in (parameter.default, *kinds[1:]):
-            # FastAPI is not imported for this: most apps go without it.
-            if type(mark).__module__ == "fastapi.params":
-                yield parameter.name, mark, kinds[0]

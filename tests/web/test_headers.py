@@ -261,3 +261,19 @@ def test_all_headers_of_one_answer() -> None:
         "Cache-Control": "private, no-cache",
     }
     assert "Age" not in headers.read_headers(read_of("miss"), b"body")
+
+
+@pytest.mark.parametrize(
+    ("said", "names", "field"),
+    [
+        ([], [], None),
+        ([""], [], None),
+        ([], ["b", "a"], "a, b"),
+        (["Accept, b", "C"], ["accept", "a"], "Accept, b, C, a"),
+        (["Accept", "*"], ["a"], "*"),
+    ],
+)
+def test_vary_names_what_was_said_and_what_is_to_be(
+    said: list[str], names: list[str], field: str | None
+) -> None:
+    assert headers.vary(said, names) == field

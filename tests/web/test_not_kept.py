@@ -188,6 +188,21 @@ def test_two_headers_of_one_name_stay_two(memory_cache: Cache, visitor: Visitor)
     assert second.headers.get_list("link") == ["<a>", "<b>"]
 
 
+def test_names_in_capitals_are_those_in_lower_case(memory_cache: Cache, visitor: Visitor) -> None:
+    def written(runs: int) -> Response:
+        response = PlainTextResponse("x")
+        names = {"Content-Length": "1", "ETag": '"own"', "Date": "yesterday", "X-Run": str(runs)}
+        response.raw_headers = [(name.encode(), text.encode()) for name, text in names.items()]
+        return response
+
+    route = cached_route(memory_cache, "ns", ttl_s=60, headers=["etag", "x-run"])
+    _, second = answer_twice(visitor, site(route(Counted(written).answer)))
+    names = [name for name, _ in second.headers.raw]
+    assert sorted(set(names)) == sorted(names)
+    assert (second.headers["etag"], second.headers["x-run"]) == ('"own"', "1")
+    assert "date" not in second.headers
+
+
 def test_caches_closer_to_the_origin_are_named_first(memory_cache: Cache, visitor: Visitor) -> None:
     always = PlainTextResponse("x", headers={"Cache-Status": "Origin; hit", "Vary": "*"})
     app = site(cached_route(memory_cache, "ns", ttl_s=60)(Counted(lambda runs: always).answer))

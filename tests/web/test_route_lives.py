@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
@@ -255,25 +256,38 @@ def test_an_answer_under_another_key_or_damaged_is_computed_again(
     assert (told.json(), status(told)) == ({"runs": 2}, STORED)
 
 
+def raised(text: str) -> Response:
+    raise HTTPException(503, text, {"Set-Cookie": text.replace(" ", "=")})
+
+
+@pytest.mark.parametrize("stale_if_error_s", [0, 600])
+@pytest.mark.parametrize("fail", [raised, lambda text: PlainTextResponse(text, 503)])
 def test_those_who_wait_for_a_failure_get_one_of_their_own(
-    ticking_cache: Cache, visitor: Visitor
+    ticking_cache: Cache,
+    visitor: Visitor,
+    fail: Callable[[str], Response],
+    stale_if_error_s: float,
 ) -> None:
-    async def crowd() -> list[str]:
+    async def crowd() -> list[tuple[str, str | None]]:
         runs = []
         go_on = asyncio.Event()
 
-        @cached_route(ticking_cache, "ns", ttl_s=60, stale_if_error_s=600)
+        @cached_route(ticking_cache, "ns", ttl_s=60, stale_if_error_s=stale_if_error_s)
         async def answer(request: Request) -> Response:
             runs.append(1)
             number = len(runs)
             await go_on.wait()
-            return PlainTextResponse(f"sorry {number}", 503)
+            return fail(f"sorry {number}")
 
         app = site(answer)
         tasks = [asyncio.ensure_future(asked(app, "GET")) for _ in range(4)]
         while not runs:
             await asyncio.sleep(0)
         go_on.set()
-        return [told.text for told in await asyncio.gather(*tasks)]
+        answers = await asyncio.gather(*tasks)
+        assert {told.status_code for told in answers} == {503}
+        return [(told.text, told.headers.get("set-cookie")) for told in answers]
 
-    assert len(set(visitor.run(crowd()))) == 4
+    told = visitor.run(crowd())
+    assert len({text for text, _ in told}) == 4
+    assert all(cookie in (None, text.replace(" ", "=")) for text, cookie in told)

@@ -32,6 +32,9 @@ from tests.web.helpers import (
 
 # Hits
 
+# What Vary says where answers are not the same for everybody.
+BY_USER = "{}, authorization, cookie"
+
 
 def test_the_second_request_gets_what_the_first_one_got(cache: Cache, visitor: Visitor) -> None:
     def make(runs: int) -> Response:
@@ -179,13 +182,38 @@ def test_headers_named_in_vary_are_part_of_the_key(memory_cache: Cache, visitor:
     app = site(answer)
     for language in ("de", "en", "de"):
         told = visitor.get(app, headers={"accept-language": language})
-        assert (told.text, told.headers["vary"]) == (language, "accept-language")
+        assert (told.text, told.headers["vary"]) == (language, BY_USER.format("accept-language"))
     assert status(told) == HIT
 
 
 def test_vary_is_said_where_the_endpoint_did_not(memory_cache: Cache, visitor: Visitor) -> None:
     app = site(cached_route(memory_cache, "ns", ttl_s=60, vary=["Accept"])(Counted().answer))
-    assert [a.headers["vary"] for a in answer_twice(visitor, app)] == ["accept", "accept"]
+    said = BY_USER.format("accept")
+    assert [a.headers["vary"] for a in answer_twice(visitor, app)] == [said, said]
+
+
+def test_vary_names_who_asks_unless_answers_are_shared(
+    memory_cache: Cache, visitor: Visitor
+) -> None:
+    endpoint = Counted().answer
+    by_guests = cached_route(memory_cache, "guests", ttl_s=60, has_max_age=True)(endpoint)
+    by_user = cached_route(memory_cache, "user", ttl_s=60, user=lambda request: 7)(endpoint)
+    shared = cached_route(memory_cache, "shared", ttl_s=60, is_shared=True)(endpoint)
+    for route in (by_guests, by_user):
+        said = [a.headers["vary"] for a in answer_twice(visitor, site(route))]
+        assert said == ["authorization, cookie"] * 2
+    assert "vary" not in visitor.get(site(shared)).headers
+
+
+def test_vary_of_the_endpoint_and_that_of_the_key_are_said_together(
+    memory_cache: Cache, visitor: Visitor
+) -> None:
+    endpoint = Counted(lambda runs: PlainTextResponse("x", headers={"Vary": "Accept-Language"}))
+    route = cached_route(
+        memory_cache, "ns", ttl_s=60, is_shared=True, vary=["x-tenant", "accept-language"]
+    )
+    told = answer_twice(visitor, site(route(endpoint.answer)))
+    assert [a.headers.get_list("vary") for a in told] == [["Accept-Language, x-tenant"]] * 2
 
 
 @pytest.mark.parametrize("named", ["Accept-Language", "*", "accept, X-Other", "Cookie"])
