@@ -25,8 +25,9 @@ def read_ahead(
 ) -> Steps[list[Read[Any] | None]]:
     """Reads of calls of one namespace, all different, in order.
 
-    `hit` or `stale`: it was there; `miss`: it was computed now; None: there is none, because it may
-    not run, somebody else is at it, or the store is out of reach.
+    `hit`: it was there; `stale`: it was there, and its source failed if that had to run; `miss`: it
+    was computed now; None: there is none, because it may not run, somebody else is at it, or the
+    store is out of reach.
     """
     try:
         looks = yield from path.sharing.bids.look(calls)
@@ -60,7 +61,7 @@ def _computed(answer: Answer) -> Read[Any] | None:
     """What was computed elsewhere meanwhile is there; what went past the store is not."""
     if answer.read.outcome == "bypass":
         return None
-    if answer.ran_s is not None:
+    if answer.ran_s is not None or answer.read.outcome == "stale":
         return answer.read
     return replace(answer.read, outcome="hit", cause=None)
 

@@ -24,7 +24,7 @@ class Background:
         self._workers = workers
         self._name = name
         self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._taken = 0
         self._threads: list[threading.Thread] = []
         self._closed = False
@@ -39,10 +39,11 @@ class Background:
                 thread = threading.Thread(
                     target=self._work, name=f"{self._name}-{len(self._threads)}", daemon=True
                 )
+                self._threads.append(thread)
                 try:
                     thread.start()
-                    self._threads.append(thread)
                 except RuntimeError:  # no more threads, or the interpreter is ending
+                    self._threads.remove(thread)
                     if not self._threads:
                         self._taken -= 1
                         return False

@@ -48,7 +48,7 @@ class Breaker:
         self._probe = probe
         self._slow_s = slow_s
         self._probing = probing
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._monotonic = monotonic
         self._slow_at = float("-inf")  # when the slow answer came that was counted last
         self._failures = 0
@@ -161,7 +161,7 @@ class Breaker:
 
     def after_fork(self) -> None:
         """The prober stayed in the parent: the next call finds out."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._closed = renewed(self._closed)
         self.prober = None
         self._on_trial = False

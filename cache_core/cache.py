@@ -78,7 +78,7 @@ class Cache:
         mend_after_fork(self)
 
     def _make_parts(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._path = ReadPath(self.store, self.recorder, self.timing)
         self.reader = Reader(self._path, self.recorder, lambda: self.is_on)
 

@@ -168,7 +168,11 @@ class CachedFunction(_Cached, Generic[P, T]):
         return _apart(reads, places)
 
     def warm(self, *args: P.args, **kwargs: P.kwargs) -> bool:
-        """Make sure the answer is fresh, ahead of any reader; True if the source had to run."""
+        """Make sure the answer is fresh, ahead of any reader; True if the source had to run.
+
+        Raises: what the source raises, also where readers would be served a stale answer instead;
+            CacheCoreError if the answer cannot be kept, or is left stale to somebody else.
+        """
         return self._cache.reader.warm(self._calls(args, kwargs))
 
     def fetch_ahead(
@@ -178,7 +182,8 @@ class CachedFunction(_Cached, Generic[P, T]):
 
         One round trip for what is fresh (outcome `hit`). What is missing is computed (`miss`) if
         `may_run`, told how many, says so; None if not, and where somebody else is at it already.
-        Raises: what the source raises.
+        `stale`: what is there has expired and is served meanwhile, or because its source failed.
+        Raises: what the source raises, unless something stale is served instead.
         """
         calls, places, many = self._batch(arguments)
         reads = self._cache.reader.fetch_ahead(calls, many, may_run)

@@ -49,6 +49,7 @@ class Call:
 
     `names`: keys that are read together, the entry's and then those of its generations. `seal`: of
     the entry's key, for `envelope`. `group`: what its reads are counted under, beside it.
+    `is_altered`: whether the source's arguments were altered since; None where they cannot be.
     """
 
     namespace: str
@@ -65,6 +66,15 @@ class Call:
     full_key: str
     is_async: bool
     group: str
+    is_altered: Callable[[], bool] | None = None
+
+    def was_altered(self, *, beside: bool = False) -> bool:
+        """Whether a value may be one of other arguments than the key says.
+
+        Asked where the source ran `beside` its caller: one that waits for it alters nothing.
+        """
+        beside = beside or self.policy.source_timeout_s is not None
+        return beside and self.is_altered is not None and self.is_altered()
 
 
 def make_call(
@@ -78,6 +88,7 @@ def make_call(
     label: str,
     is_async: bool = False,
     group: str | None = None,
+    is_altered: Callable[[], bool] | None = None,
 ) -> Call:
     """A call from a digest of its arguments, the tags it carries and the group it belongs to."""
     entry_key = keys.entry_key(namespace, policy.version, digest)
@@ -96,6 +107,7 @@ def make_call(
         full_key=f"{prefix}:{entry_key}",
         is_async=is_async,
         group=_checked_group(label, group) if group is not None else keys.group_of(digest),
+        is_altered=is_altered,
     )
 
 
@@ -129,6 +141,7 @@ def _call(
     full_key: str,
     is_async: bool,
     group: str,
+    is_altered: Callable[[], bool] | None = None,
 ) -> Call:
     generation_keys = (
         keys.namespace_generation_key(namespace),
@@ -149,6 +162,7 @@ def _call(
         full_key=full_key,
         is_async=is_async,
         group=group,
+        is_altered=is_altered,
     )
 
 
@@ -187,19 +201,27 @@ class Look:
     value: Any = None
     policy: Policy | None = None
 
+    def age_s(self, now_s: float) -> float | None:
+        """Age of the value before; None if it was invalidated, or if clocks disagree about it."""
+        if self.before is None or self.cause == "invalidated":
+            return None
+        age_s = now_s - self.before.created_s
+        return age_s if age_s > 0 else None
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A read, and the entry from which others who waited for it make copies of their own.
 
     `stored`: whether the store took the entry just now. `ran_s`: seconds the source ran for this
-    read, None if it did not.
+    read, None if it did not. `failed`: what its source raised, where a stale value stands in.
     """
 
     read: Read[Any]
     entry: Entry | None = None
     stored: bool = False
     ran_s: float | None = None
+    failed: Exception | None = None
 
     def because(self, cause: Cause) -> Answer:
         """The same, with the cause of the miss if it is one."""

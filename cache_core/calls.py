@@ -59,22 +59,36 @@ class Calls:
         seen = self._seen(args, kwargs, names)
         if seen is not None and (call := self._kept.get(seen)) is not None:
             return call
-        if self._key is None:
-            digest = self._digest(args, kwargs)
-        else:
-            digest = keys.value_digest("key", self._key(*args, **kwargs))
+        digest = self._digest_of(args, kwargs)
         group = self._group
         call = self._make(
             digest=digest,
             tags=names,
             source=functools.partial(self._source, *args, **kwargs),
             group=group(*args, **kwargs) if callable(group) else group,
+            is_altered=None
+            if seen is not None
+            else functools.partial(self._is_altered, args, kwargs, digest),
         )
         if seen is not None and all(_is_short(part) for part in (*args, *kwargs.values())):
             if len(self._kept) >= _KEPT_MAX:
                 self._kept.clear()
             self._kept[seen] = call
         return call
+
+    def _digest_of(self, args: Arguments, kwargs: dict[str, Any]) -> str:
+        if self._key is None:
+            return self._digest(args, kwargs)
+        return keys.value_digest("key", self._key(*args, **kwargs))
+
+    def _is_altered(self, args: Arguments, kwargs: dict[str, Any], digest: str) -> bool:
+        """Whether arguments are not any more what this was the digest of."""
+        if _PLAIN.issuperset(map(type, (*args, *kwargs.values()))):
+            return False
+        try:
+            return self._digest_of(args, kwargs) != digest
+        except Exception:  # noqa: BLE001  # what has no digest any more; altered in the middle of it
+            return True
 
     def _seen(
         self, args: Arguments, kwargs: dict[str, Any], names: tuple[str, ...]

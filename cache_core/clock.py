@@ -38,7 +38,7 @@ class StoreClock:
         self._ask = ask
         self._local = local
         self._monotonic = monotonic
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._due = float("-inf")
         self.offset_s = 0.0
 
@@ -79,5 +79,5 @@ class StoreClock:
 
     def after_fork(self) -> None:
         """The asking thread stayed in the parent."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._due = float("-inf")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 
 from cache_core import by_use, envelope
 from cache_core.call import Answer, Call, Look, Read, fresh_left_s, served
@@ -30,10 +31,15 @@ class Compute:
         self._timing = timing
         self._keeper = LeaseKeeper(store, timing)
         self.errands = Errands(store, timing)
-        self._warned: set[str] = set()
+        self._warned: set[tuple[str, str]] = set()
 
-    def under_lease(self, call: Call, look: Look, token: bytes) -> Steps[Answer]:
-        """Run the source while holding its lease, and store what it returns."""
+    def under_lease(
+        self, call: Call, look: Look, token: bytes, *, beside: bool = False
+    ) -> Steps[Answer]:
+        """Run the source while holding its lease, and store what it returns.
+
+        `beside`: the caller does not wait for it, and may alter its arguments meanwhile.
+        """
         created_s, began = self._timing.clock(), self._timing.monotonic()
         self.hold([(call.lease_key, token)])
         try:
@@ -48,7 +54,7 @@ class Compute:
             if fallback is None:
                 raise
             self.source_failed(call, exc)
-            return fallback
+            return replace(fallback, failed=exc)
         except BaseException:
             self.errands.give_back([LeaseWrite(call.lease_key, token)])
             raise
@@ -56,7 +62,7 @@ class Compute:
             self.drop([(call.lease_key, token)])
         source_s = self._timing.monotonic() - began
         try:
-            entry, keeps = self.make_entry(call, value, look, created_s, source_s)
+            entry, keeps = self.make_entry(call, value, look, created_s, source_s, beside=beside)
         except BaseException:  # `cache_if` is the user's, and may raise
             self.errands.give_back([LeaseWrite(call.lease_key, token)])
             raise
@@ -86,12 +92,14 @@ class Compute:
         # Where a function says which values are kept, what cannot be may be one that it refuses.
         warns = call.policy.cache_if is None
         entry = self._pack(call, value, NOTHING_SEEN, created_s, source_s, warns=warns)
+        entry = None if call.was_altered() else entry
         read = Read(value, outcome, 0.0, 0.0, source_s, call.full_key)
         return Answer(read, entry, ran_s=source_s)
 
     def bypassed(self, call: Call, value: object, source_s: float) -> Answer:
         """The answer of a source that was asked without the store."""
         entry = self._pack(call, value, NOTHING_SEEN, self._timing.clock(), source_s)
+        entry = None if call.was_altered() else entry
         read = Read(value, "bypass", 0.0, 0.0, source_s, call.full_key)
         return Answer(read, entry, ran_s=source_s)
 
@@ -147,12 +155,42 @@ class Compute:
         return Answer(read, entry, stored, ran_s=source_s)
 
     def make_entry(
-        self, call: Call, value: object, look: Look, created_s: float, source_s: float
+        self,
+        call: Call,
+        value: object,
+        look: Look,
+        created_s: float,
+        source_s: float,
+        *,
+        beside: bool = False,
     ) -> tuple[Entry | None, bool]:
         """The entry that others copy, None if there can be none, and whether to store it; counted.
 
         What the policy refuses has an entry too: who shares it must not be handed the same object.
         """
+        entry, keeps = self._packed(call, value, look, created_s, source_s)
+        # Asked after packing: the value may be, or hold, one of the arguments.
+        if entry is not None and call.was_altered(beside=beside):
+            if keeps:
+                self._recorder.count(call.namespace, "not_stored")
+            message = "a value is not cached: arguments were altered while its source ran"
+            self._warn_once(call, message, event="arguments_altered")
+            return None, False
+        if entry is None or not keeps:
+            return entry, False
+        is_changed = look.before is not None and look.before.body != entry.body
+        if look.before is not None:
+            age_s = look.age_s(created_s)
+            self._recorder.recomputed(call.namespace, call.entry_key, is_changed, age_s)
+        if call.policy.is_kept_by_use(value):
+            same = None if is_changed or look.cause != "expired" else look.before
+            entry = self._kept_by_use(call, look, entry, same)
+        return entry, True
+
+    def _packed(
+        self, call: Call, value: object, look: Look, created_s: float, source_s: float
+    ) -> tuple[Entry | None, bool]:
+        """The entry, and whether it may be stored by the rules."""
         if None in look.generations:
             # Invalidated at once, or something foreign lies there: nothing to tie the entry to.
             pairs = zip(call.generation_keys, look.generations, strict=True)
@@ -174,13 +212,6 @@ class Compute:
                 f"max_bytes is {call.policy.max_bytes:,}",
             )
             return entry, False
-        is_changed = look.before is not None and look.before.body != entry.body
-        if look.before is not None:
-            age_s = _age_s(look, created_s)
-            self._recorder.recomputed(call.namespace, call.entry_key, is_changed, age_s)
-        if call.policy.is_kept_by_use(value):
-            same = None if is_changed or look.cause != "expired" else look.before
-            entry = self._kept_by_use(call, look, entry, same)
         return entry, True
 
     def _kept_by_use(self, call: Call, look: Look, entry: Entry, same: Entry | None) -> Entry:
@@ -245,11 +276,11 @@ class Compute:
         for lease_key, token in leases:
             self._keeper.drop(lease_key, token)
 
-    def _warn_once(self, call: Call, message: str) -> None:
-        if call.label not in self._warned:
-            self._warned.add(call.label)
+    def _warn_once(self, call: Call, message: str, event: str = "not_cached") -> None:
+        if (event, call.label) not in self._warned:
+            self._warned.add((event, call.label))
             log.warning(
-                "not_cached",
+                event,
                 "%s: %s (said once)",
                 call.label,
                 message,
@@ -261,11 +292,3 @@ class Compute:
         """Let errands end and leases go."""
         self._keeper.close()
         self.errands.close()
-
-
-def _age_s(look: Look, now_s: float) -> float | None:
-    """Age of the value before, seconds; None if invalidated, or if clocks disagree about it."""
-    if look.before is None or look.cause == "invalidated":
-        return None
-    age_s = now_s - look.before.created_s
-    return age_s if age_s > 0 else None

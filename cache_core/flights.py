@@ -69,7 +69,9 @@ class Flights:
     ) -> None:
         self._hung_s = hung_s
         self._monotonic = monotonic
-        self._lock = threading.Lock()
+        # Re-entrant, here and wherever a read passes: a garbage collection inside may run a
+        # finaliser that reads the cache.
+        self._lock = threading.RLock()
         self._by_key: dict[str, Flight] = {}
         self._by_holder: dict[tuple[str, bytes], Flight] = {}  # a batch has one token
         self._epoch = 0
@@ -137,7 +139,7 @@ class Flights:
         """Forget a flight; those who joined it keep its future."""
         with self._lock:
             if self._by_key.get(flight.key) is flight:
-                del self._by_key[flight.key]
+                self._by_key.pop(flight.key, None)
             self._forget_holder(flight)
 
     def void(self, keys: list[str] | None = None) -> None:
@@ -158,7 +160,7 @@ class Flights:
         """What was noted last of the lease it runs under. The lock is held."""
         held = (flight.key, flight.holder or b"")
         if self._by_holder.get(held) is flight:
-            del self._by_holder[held]
+            self._by_holder.pop(held, None)
 
     @staticmethod
     def _same(flight: Flight, holder: bytes, generations: Generations) -> bool:

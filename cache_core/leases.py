@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import threading
 from dataclasses import dataclass
 
@@ -34,7 +33,7 @@ class LeaseKeeper:
     def __init__(self, store: Store, timing: Timing) -> None:
         self._store = store
         self._timing = timing
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._held: dict[Lease, _Hold] = {}
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -49,9 +48,11 @@ class LeaseKeeper:
             if self._thread is None:
                 thread = threading.Thread(target=self._tick, name="cache-leases", daemon=True)
                 # No more threads: the next lease tries again, this one runs out if it must.
-                with contextlib.suppress(RuntimeError):
+                self._thread = thread
+                try:
                     thread.start()
-                    self._thread = thread
+                except RuntimeError:
+                    self._thread = None
 
     def drop(self, lease_key: str, token: bytes) -> None:
         """Stop renewing a lease. Safe to repeat."""
@@ -66,9 +67,12 @@ class LeaseKeeper:
         """Renew what is due; let go what was voided, or what nobody will drop."""
         now, lease_s = self._timing.monotonic(), self._timing.lease_s
         with self._lock:
-            for lease in [lease for lease, hold in self._held.items() if hold.is_over(now)]:
-                del self._held[lease]
-            due = [lease for lease, hold in self._held.items() if hold.due <= now]
+            # A copy: a finaliser that reads may hold and drop leases meanwhile.
+            held = self._held.copy()
+            over = {lease for lease, hold in held.items() if hold.is_over(now)}
+            for lease in over:
+                self._held.pop(lease, None)
+            due = [lease for lease, hold in held.items() if hold.due <= now and lease not in over]
         if not due:
             return
         writes = [LeaseWrite(key, token, hold_s=lease_s) for key, token in due]
@@ -81,8 +85,8 @@ class LeaseKeeper:
             for lease, alive in zip(due, kept, strict=True):
                 if not alive:
                     self._held.pop(lease, None)
-                elif lease in self._held:
-                    self._held[lease].due = now + lease_s / 3
+                elif (hold := self._held.get(lease)) is not None:
+                    hold.due = now + lease_s / 3
 
     def close(self) -> None:
         """Stop renewing."""

@@ -7,11 +7,12 @@ copy: it is kept as the entry's bytes, or as a value that nobody can alter.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import threading
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -84,7 +85,10 @@ class NearCache:
         self._clock = clock
         self._monotonic = monotonic
         self._max_bytes = max_bytes
-        self._lock = threading.Lock()
+        # Re-entrant because a garbage collection inside may run a finaliser that reads the cache.
+        # One that comes in the middle of a change keeps nothing; if it removes, all copies go.
+        self._lock = threading.RLock()
+        self._is_changing = self._is_disturbed = False
         self._copies: OrderedDict[str, Copy] = OrderedDict()
         self._under: dict[str, set[str]] = {}  # entry keys by key of a generation
         self._used_bytes = 0
@@ -121,22 +125,27 @@ class NearCache:
         until = min(seen_at + call.policy.near_ttl_s, now + entry.fresh_until_s - now_s)
         stale_until = now + entry.error_until_s - now_s if call.policy.stale_if_error_s else until
         copy = Copy(entry, look.value, call.generation_keys, until, stale_until, size_bytes)
-        with self._lock:
+        with self._lock, self._changing() as may_change:
             # An invalidation raises the epoch before it removes copies, which takes this lock: so
             # either it is seen here, or it removes what is put here.
-            if self._was_removed(call.names, seen_epoch) or size_bytes > self._max_bytes:
+            if not may_change or self._was_removed(call.names, seen_epoch):
+                return
+            if size_bytes > self._max_bytes:
                 return
             self._drop(call.entry_key)
             self._copies[call.entry_key] = copy
             for generation in copy.generations:
                 self._under.setdefault(generation, set()).add(call.entry_key)
             self._used_bytes += size_bytes
-            while self._used_bytes > self._max_bytes:
+            while self._used_bytes > self._max_bytes and self._copies:
                 self._drop(next(iter(self._copies)))
 
     def remove(self, keys: Iterable[str]) -> None:
         """Remove the copies of these entries, or under these generations."""
-        with self._lock:
+        with self._lock, self._changing() as may_change:
+            if not may_change:
+                self._disturb()
+                return
             epoch = self._epoch()
             for key in keys:
                 for entry_key in (key, *self._under.get(key, ())):
@@ -148,19 +157,48 @@ class NearCache:
 
     def withhold(self) -> None:
         """Serve no copy that is here now, unless neither store nor source answers."""
-        with self._lock:
+        with self._lock, self._changing() as may_change:
+            if not may_change:
+                self._disturb()
+                return
             now = self._monotonic()
             for copy in self._copies.values():
                 copy.until = min(copy.until, now)
 
     def clear(self) -> None:
         """Remove all copies."""
-        with self._lock:
-            self._forgotten = self._epoch()
-            self._removed.clear()
-            self._copies.clear()
-            self._under.clear()
-            self._used_bytes = 0
+        with self._lock, self._changing() as may_change:
+            if may_change:
+                self._begin_anew()
+            else:
+                self._disturb()
+
+    @contextlib.contextmanager
+    def _changing(self) -> Iterator[bool]:
+        """Whether nobody on this thread is in the middle of a change; the lock is held."""
+        if self._is_changing:
+            yield False
+            return
+        self._is_changing = True
+        try:
+            yield True
+        finally:
+            while self._is_disturbed:
+                self._is_disturbed = False
+                self._begin_anew()
+            self._is_changing = False
+
+    def _disturb(self) -> None:
+        """Serve none of the copies from now on; whoever is in the middle of a change ends it."""
+        self._copies = OrderedDict()
+        self._is_disturbed = True
+
+    def _begin_anew(self) -> None:
+        self._forgotten = self._epoch()
+        self._removed = OrderedDict()
+        self._copies = OrderedDict()
+        self._under = {}
+        self._used_bytes = 0
 
     def _was_removed(self, names: Iterable[str], seen_epoch: int) -> bool:
         """Whether one of these keys was removed, or may have been, after an epoch."""

@@ -6,8 +6,8 @@ costs no more than the wait until it expires.
 
 from __future__ import annotations
 
-import itertools
 import threading
+from collections import deque
 from collections.abc import Iterable
 
 from cache_core.keys import is_lease_key
@@ -44,8 +44,10 @@ class PendingInvalidations:
     """Keys to remove as soon as the store answers. Safe between threads."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._waiting: Batch = {}
+        self._arrived: deque[str] = deque()
+        self._is_keeping = False
         self.dropped = 0
 
     def __len__(self) -> int:
@@ -55,18 +57,28 @@ class PendingInvalidations:
     def invalidations(self) -> int:
         """How many of them are invalidations."""
         with self._lock:
-            return sum(put_off.is_invalidation for put_off in self._waiting.values())
+            return sum(put_off.is_invalidation for put_off in list(self._waiting.values()))
 
     def keep(self, keys: Iterable[str]) -> None:
         """Put the removal of these keys off."""
         with self._lock:
-            for key in keys:
-                slot = _slot_part(key)
-                before = self._waiting.pop(slot, None)
-                names = (key,) if before is None else tuple(dict.fromkeys((*before.keys, key)))
-                self._waiting[slot] = PutOff(names)
-            while len(self._waiting) > _KEPT_MAX:
-                self._drop([self._waiting.pop(next(iter(self._waiting)))])
+            self._arrived.extend(keys)
+            if self._is_keeping:  # by a finaliser: whoever it interrupted keeps these too
+                return
+            self._is_keeping = True
+            try:
+                while self._arrived:
+                    self._keep(self._arrived.popleft())
+            finally:
+                self._is_keeping = False
+
+    def _keep(self, key: str) -> None:
+        slot = _slot_part(key)
+        before = self._waiting.pop(slot, None)
+        names = (key,) if before is None else tuple(dict.fromkeys((*before.keys, key)))
+        self._waiting[slot] = PutOff(names)
+        while len(self._waiting) > _KEPT_MAX:
+            self._drop([self._waiting.pop(next(iter(self._waiting)))])
 
     def batch(self, keys: Iterable[str] | None = None) -> Batch:
         """Some that are to be removed next, oldest first; of `keys`, if given, all that wait.
@@ -74,17 +86,17 @@ class PendingInvalidations:
         Empty when none is left.
         """
         with self._lock:
-            if keys is None:
-                return dict(itertools.islice(self._waiting.items(), _BATCH))
-            slots = dict.fromkeys(map(_slot_part, keys))
-            return {slot: self._waiting[slot] for slot in slots if slot in self._waiting}
+            # A list of its own: a finaliser may put something off meanwhile.
+            slots = list(self._waiting)[:_BATCH] if keys is None else map(_slot_part, keys)
+            found = {slot: self._waiting.get(slot) for slot in slots}
+            return {slot: put_off for slot, put_off in found.items() if put_off is not None}
 
     def confirm(self, removed: Batch) -> None:
         """Forget what was removed, but for what was put off anew since."""
         with self._lock:
             for slot, put_off in removed.items():
                 if self._waiting.get(slot) is put_off:
-                    del self._waiting[slot]
+                    self._waiting.pop(slot, None)
 
     def give_up(self) -> None:
         """Drop all: nobody will ask the store any more."""
@@ -108,7 +120,8 @@ class PendingInvalidations:
 
     def after_fork(self) -> None:
         """The parent carries its own out; doing so twice is harmless, losing one is not."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        self._is_keeping = False
 
 
 def _slot_part(key: str) -> str:

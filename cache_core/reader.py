@@ -80,8 +80,9 @@ class Reader:
     def warm(self, call: Call) -> bool:
         """Make sure a call is fresh; True if its source had to run. Not counted as a read.
 
-        Raises: CacheCoreError if nothing can be kept (caching off, store out of reach); what the
-            source raises.
+        Raises: CacheCoreError if nothing can be kept (caching off, store out of reach), or what is
+            kept is left stale because somebody else is at its source, or was when it failed; what
+            the source raises, also where a stale value would stand in for readers.
         """
         if not self._is_on():
             raise CacheCoreError("caching is off, so nothing would be kept")
@@ -92,6 +93,11 @@ class Reader:
             clock.end()
         if answer.read.outcome == "bypass":
             raise StoreUnavailableError("the store is out of reach, so nothing would be kept")
+        if answer.read.outcome == "stale":
+            raise answer.failed or CacheCoreError(
+                f"{call.label}: what is kept is still stale; its source failed a moment ago or is "
+                "still running"
+            )
         if answer.ran_s is None:
             return False
         self._recorder.count(call.namespace, "warmed")

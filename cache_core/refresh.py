@@ -33,7 +33,7 @@ class Refresher:
     def __init__(self, path: ReadPath) -> None:
         self._path = path
         self._workers = Background(_WORKERS, "cache-refresh")
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         # With its event loop: one that is closed without further ado never says that it ended.
         self._refreshing: dict[str, asyncio.AbstractEventLoop | None] = {}
         self._cooling = Pauses(_COOLING_MAX)
@@ -139,7 +139,7 @@ class Refresher:
             if look.standing == "fresh" and look.before != seen.before:  # somebody was quicker
                 self._path.compute.errands.give_back([LeaseWrite(call.lease_key, token)])
             else:
-                answer = yield from self._path.compute.under_lease(call, look, token)
+                answer = yield from self._path.compute.under_lease(call, look, token, beside=True)
                 if answer.stored:
                     self._path.recorder.count(call.namespace, "refreshed")
         finally:

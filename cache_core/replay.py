@@ -41,7 +41,7 @@ class Replay:
         self._pending = pending
         self._remove = remove
         self._background = background
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -52,11 +52,11 @@ class Replay:
         with self._lock:
             if self._thread is None:
                 thread = threading.Thread(target=self._run, name="cache-replay", daemon=True)
+                self._thread = thread
                 try:
                     thread.start()
                 except RuntimeError:  # no more threads, or the interpreter is ending
-                    return
-                self._thread = thread
+                    self._thread = None
 
     def once(self) -> float:
         """Try all that wait, once; seconds until the next try makes sense."""
@@ -104,6 +104,6 @@ class Replay:
 
     def after_fork(self) -> None:
         """The thread stayed in the parent."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._closed = renewed(self._closed)
         self._thread = None

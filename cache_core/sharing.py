@@ -147,7 +147,8 @@ class Sharing:
             self._recorder.count(call.namespace, "shared")
         value = answer.entry.value(call.models) if answer.entry else answer.read.value
         read = replace(answer.read, value=value, outcome=outcome)
-        return Answer(read, answer.entry, ran_s=answer.ran_s if is_own else None)
+        ran_s = answer.ran_s if is_own else None
+        return Answer(read, answer.entry, ran_s=ran_s, failed=answer.failed)
 
     # Leases
 

@@ -23,7 +23,7 @@ class NamespaceLabels:
 
     def __init__(self) -> None:
         self._known: set[str] = set()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def label(self, namespace: str) -> str:
         """The label for a namespace."""

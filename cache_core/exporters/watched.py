@@ -29,7 +29,7 @@ class WatchedCaches:
 
     def __init__(self) -> None:
         self._caches: weakref.WeakSet[Cache] = weakref.WeakSet()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def add(self, cache: Cache) -> None:
         """Watch this one too; nothing happens if it is watched already."""

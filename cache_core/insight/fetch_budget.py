@@ -17,7 +17,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
-from threading import Lock
+from threading import RLock
 
 from cache_core.insight.next_read import worth_fetching
 
@@ -60,7 +60,7 @@ class FetchBudget:
         self._lowest = 1.0 / (1.0 + 2.0 * self._aim)  # no fetch is to waste twice the aim
         self._highest = max(_HIGHEST, self._first)
         self._monotonic = monotonic
-        self._lock = Lock()
+        self._lock = RLock()
         self._bar = self._first
         self._last: deque[bool] = deque(maxlen=JUDGED)
         self._rest_s = _REST_S

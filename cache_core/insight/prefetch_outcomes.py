@@ -56,7 +56,7 @@ class Fetched:
         """Wait for nothing any more: it is somebody else's to tell, a forked child's parent's."""
         self._waste = waste
         self._waiting: dict[str, _Waiting] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     # A Recorder's calls, on the reader's thread
 
@@ -79,7 +79,7 @@ class Fetched:
             if math.isinf(waiting.until):
                 waiting.is_read = waiting.is_read or is_used
                 return
-            del self._waiting[event.key]
+            self._waiting.pop(event.key, None)
         self._settle(waiting, is_used=is_used)
 
     def count(self, namespace: str, incident: Incident, number: int = 1) -> None:
@@ -127,7 +127,7 @@ class Fetched:
             if is_awaited and fresh_s is not None:
                 waiting.until = self._monotonic() + fresh_s
             else:
-                del self._waiting[key]
+                self._waiting.pop(key, None)
         if fresh_s is not None:
             self._tell.count(waiting.namespace, "prefetched")
             self._waste.fetched(waiting.chance)
@@ -138,8 +138,10 @@ class Fetched:
         """Those that nobody read while they were fresh were wasted."""
         now = self._monotonic()
         with self._lock:
-            late = [key for key, waiting in self._waiting.items() if waiting.until <= now]
-            gone = [self._waiting.pop(key) for key in late]
+            # A copy: a finaliser that reads may settle one meanwhile.
+            there = self._waiting.copy().items()
+            late = [key for key, waiting in there if waiting.until <= now]
+            gone = [found for key in late if (found := self._waiting.pop(key, None)) is not None]
         for waiting in gone:
             self._settle(waiting, is_used=False)
 

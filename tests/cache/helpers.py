@@ -79,6 +79,18 @@ def absolute(number: int) -> int:
     return abs(number)
 
 
+class Flaky:
+    """A source that fails when told to."""
+
+    def __init__(self) -> None:
+        self.fails = False
+
+    def __call__(self, number: int) -> int:
+        if self.fails:
+            raise LookupError("down")
+        return number
+
+
 class HeldSource:
     """A source that says when it runs and ends when it is let, with `value` as it was at first."""
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from cache_core import Cache
 from cache_core.stores import open_store
 from tests.cache.conftest import OpenCache
-from tests.cache.helpers import Clock, Events, HeldSource, absolute, threads
+from tests.cache.helpers import Clock, Events, Flaky, HeldSource, absolute, threads
 from tests.servers.meter import Meter
 
 CALLS = [(1,), (2,), (1,)]
@@ -106,3 +110,20 @@ def test_with_caching_off_nothing_is_done() -> None:
     with Cache(open_store("memory://"), enabled=False) as cache:
         assert cache.cached("ns", ttl_s=60)(calls.append).fetch_ahead([(1,)]) == [None]
     assert calls == []
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+def test_what_stands_in_for_a_source_that_fails_is_stale(
+    ticking_cache: Cache, clock: Clock, at_once: bool
+) -> None:
+    flaky = Flaky()
+    many = (lambda calls: [flaky(*args) for args in calls]) if at_once else None
+    rules: dict[str, Any] = {"ttl_s": 60, "stale_if_error_s": 60, "source_many": many}
+    function = ticking_cache.cached("ns", **rules)(flaky)
+    function(1)
+    flaky.fails = True
+    clock.advance(61)
+    (read,) = function.fetch_ahead([(1,)])
+    assert read is not None
+    assert (read.value, read.outcome) == (1, "stale")
+    assert read.ttl_left_s == pytest.approx(-1)

@@ -6,9 +6,9 @@ import threading
 
 import pytest
 
-from cache_core import Cache
+from cache_core import Cache, CacheCoreError
 from cache_core.operations import AuditLog, NotAllowedError, WarmPlan, warm
-from tests.cache.helpers import PATIENCE_S, Clock, Events, absolute
+from tests.cache.helpers import PATIENCE_S, Clock, Events, Flaky, absolute
 from tests.operations.helpers import OPERATOR, VIEWER
 
 CALLS = [(number,) for number in range(6)]
@@ -84,6 +84,34 @@ def test_a_call_that_fails_is_counted_and_does_not_end_the_others(
     assert report.first_error is not None
     assert report.first_error.startswith("LookupError at test_warming.py:")
     assert report.first_error.endswith("in odd")
+
+
+def test_a_source_that_fails_is_counted_though_readers_are_served_stale(
+    ticking_cache: Cache, audit: AuditLog, clock: Clock
+) -> None:
+    flaky = Flaky()
+    function = ticking_cache.cached("ns", ttl_s=60, stale_if_error_s=60)(flaky)
+    function.read_many(CALLS)
+    flaky.fails = True
+    clock.advance(61)
+    report = warm(WarmPlan(function, CALLS), OPERATOR, audit)
+    assert (report.computed, report.fresh, report.failed) == (0, 0, 6)
+    assert report.first_error is not None
+    assert report.first_error.startswith("LookupError at helpers.py:")
+    assert function.read(0).outcome == "stale"
+
+
+def test_what_is_left_stale_after_a_failure_is_not_called_fresh(
+    ticking_cache: Cache, clock: Clock
+) -> None:
+    flaky = Flaky()
+    function = ticking_cache.cached("ns", ttl_s=60, stale_if_error_s=60)(flaky)
+    function(1)
+    flaky.fails = True
+    clock.advance(61)
+    assert function.read(1).outcome == "stale"
+    with pytest.raises(CacheCoreError, match="still stale"):
+        function.warm(1)
 
 
 def test_no_more_sources_run_at_once_than_asked_for(cache: Cache, audit: AuditLog) -> None:
