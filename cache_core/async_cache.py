@@ -28,7 +28,7 @@ class AsyncCache:
         source: Callable[[], Awaitable[T]],
         *,
         ttl_s: float | None = None,
-        tags: Tags = (),
+        tags: Tags | None = None,
         policy: Policy | None = None,
         **rules: Any,
     ) -> T:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from cache_core.batch_known import Known
 from cache_core.batch_source import Computed, SourceMany, ask_sources
 from cache_core.call import Answer, Call, Look, served
 from cache_core.envelope import Entry
@@ -33,7 +34,8 @@ class Batch:
         self._on_answer = on_answer
         self._calls = calls
         self._source_many = source_many
-        self._answers: dict[int, Answer] = {}
+        self.known = Known()
+        self._answers = self.known.answers
         self._epoch = path.flights.epoch
         self._began = path.timing.monotonic()
         self._known = [path.flights.at(call.entry_key) for call in calls]
@@ -46,21 +48,23 @@ class Batch:
             self._path.recorder.count(self._calls[0].namespace, "store_error")
             return (yield from self.off([self._path.stale_copy(call) for call in self._calls]))
         self._on_answer()
-        causes = [look.cause for look in looks]
+        self.known.causes = [look.cause for look in looks]
         self._take_servable(looks, "hit")
         led = self._open_flights(looks)
         answers = self._answers
         if led and self._calls[0].policy.source_timeout_s is not None:
             # From here on `self._answers` and `looks` are those of whoever computes beside.
             answers, looks = dict(answers), list(looks)
+            self.known.answers = answers
             yield from self._join_led(led, looks, answers)
         else:
             yield from self._lead(led, looks)
         # Only now wait for others: whoever waits has already answered those who wait for it.
         for at, call in enumerate(self._calls):
             if at not in answers:
-                answers[at] = yield from self._path.resolve(call, looks[at], self._known[at])
-        return [answers[at].because(cause) for at, cause in enumerate(causes)]
+                with self.known.blame([at]):
+                    answers[at] = yield from self._path.resolve(call, looks[at], self._known[at])
+        return [answers[at].because(cause) for at, cause in enumerate(self.known.causes)]
 
     def _lead(self, led: dict[int, Flight], looks: list[Look]) -> Steps[None]:
         try:
@@ -81,9 +85,10 @@ class Batch:
         ends = math.inf if limit_s is None else self._path.timing.monotonic() + limit_s
         yield from self._sharing.lead_beside(call, self._lead(led, list(looks)))
         for at, flight in led.items():
-            answer = yield from self._sharing.join(
-                self._calls[at], flight, looks[at], is_own=True, ends=ends
-            )
+            with self.known.blame([at] if limit_s is None else led):
+                answer = yield from self._sharing.join(
+                    self._calls[at], flight, looks[at], is_own=True, ends=ends
+                )
             self._known[at] = None
             if answer is not None:
                 answers[at] = answer
@@ -108,10 +113,11 @@ class Batch:
         )
         for at, made in sourced.computed.items():
             self._answers[at] = compute.bypassed(self._calls[at], made.value, made.source_s)
-        for at, exc in sourced.failed.items():
-            if (answer := stand_in(at)) is None:
-                raise exc
-            self._answers[at] = answer
+        answers = {at: answer for at in sourced.failed if (answer := stand_in(at)) is not None}
+        self._answers.update(answers)
+        self.known.failed.update(sourced.failed.keys() - answers.keys())
+        if self.known.failed:
+            raise sourced.failed[min(self.known.failed)]
         return [self._answers[at] for at in range(len(self._calls))]
 
     def _take_servable(self, looks: Sequence[Look], outcome_of_fresh: Any) -> None:
@@ -201,6 +207,7 @@ class Batch:
         self._serve_stale(sourced.failed, looks, held)
         self._end_flights({at: led[at] for at in led if at in self._answers})
         unanswered = [at for at in led if at not in self._answers]
+        self.known.failed.update(at for at in unanswered if at in sourced.failed)
         self._give_back(unanswered, held)
         # Nobody's source failed for those that were not tried: who joined them begins again.
         self._end_flights({at: led[at] for at in unanswered if at not in sourced.failed})

@@ -64,12 +64,8 @@ def _at_once(
 ) -> Steps[Sourced]:
     created_s, began = timing.clock(), timing.monotonic()
     try:
-        found = list((yield Source(lambda: source_many(positions), call.namespace)))
-        if len(found) != len(positions):
-            raise ValueError(
-                f"{call.label}: source_many returned {len(found)} values for {len(positions)} "
-                "argument tuples; it must return one for each, in order"
-            )
+        found = yield Source(lambda: source_many(positions), call.namespace)
+        _refuse_other_than_values(call, found, len(positions))
     except Exception as exc:  # noqa: BLE001  # raised by the batch
         return Sourced(failed=dict.fromkeys(positions, exc))
     share_s = (timing.monotonic() - began) / len(positions)
@@ -79,3 +75,17 @@ def _at_once(
             for at, value in zip(positions, found, strict=True)
         }
     )
+
+
+def _refuse_other_than_values(call: Call, found: Any, number: int) -> None:
+    # Of a dict, a set or a text the parts would be taken for values, without a word.
+    if not isinstance(found, Sequence) or isinstance(found, (str, bytes, bytearray, memoryview)):
+        raise TypeError(
+            f"{call.label}: source_many returned a {type(found).__name__}; it must return a list "
+            "of values, one for each argument tuple, in order"
+        )
+    if len(found) != number:
+        raise ValueError(
+            f"{call.label}: source_many returned {len(found)} values for {number} argument "
+            "tuples; it must return one for each, in order"
+        )

@@ -9,7 +9,7 @@ from cache_core import keys
 from cache_core.cached import Function
 from cache_core.call import Call, Look, bare_call, look_at, make_call, tags_in
 from cache_core.codec import Models
-from cache_core.policy import Policy, Tags
+from cache_core.policy import Policy, Tags, policy_of, tag_names
 from cache_core.reader import Reader
 from cache_core.steps import Ask, Steps
 from cache_core.stopwatch import Stopwatch
@@ -24,26 +24,27 @@ def call_by_hand(
     models: Models,
     *,
     ttl_s: float | None,
-    tags: Tags,
+    tags: Tags | None,
     policy: Policy | None,
     rules: dict[str, Any],
     is_async: bool = False,
 ) -> Call:
-    """The call that reads `key` of a namespace. ValueError if the rules will not do.
+    """The call that reads `key` of a namespace. ValueError or TypeError if the rules will not do.
 
+    `ttl_s`, `tags` and `rules` count instead of the policy's own; None: not given.
     `is_async`: whether it is read from a coroutine. The source does not tell: it may be a lambda.
     """
-    if policy is None:
-        if ttl_s is None:
-            raise ValueError("say how long the answer stays fresh: ttl_s=...")
-        policy = Policy(ttl_s=ttl_s, **rules)
+    policy = policy_of(policy, rules if ttl_s is None else {"ttl_s": ttl_s, **rules})
+    # Not through the policy: that would have all its rules checked anew at each read.
+    if tags is None:
+        tags = policy.tags or ()
     return make_call(
         prefix,
         keys.checked_namespace(namespace),
         policy,
         {**models, **Function.models_of(source)},
         keys.text_digest(key),
-        list(tags() if callable(tags) else tags),
+        tag_names(tags() if callable(tags) else tags),
         source,
         f"{namespace} (by hand)",
         is_async,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
-import dataclasses
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -23,7 +22,7 @@ from cache_core.codec import Models
 from cache_core.events import NoRecorder, Recorder
 from cache_core.guard import GuardedStore
 from cache_core.invalidation import Invalidation
-from cache_core.policy import Policy, Tags
+from cache_core.policy import Policy, Tags, policy_of
 from cache_core.read_path import ReadPath
 from cache_core.reader import Reader
 from cache_core.steps import Steps
@@ -102,25 +101,21 @@ class Cache:
 
         Args:
             namespace: names the function's entries, in keys and figures, e.g. "dashboard.stats".
-            policy: the rules; or give the fields of `Policy` by name, e.g. `ttl_s=300`.
+            policy: the rules; or give the fields of `Policy` by name, e.g. `ttl_s=300`. Fields
+                given beside a policy count instead of its own.
             key: from the call's arguments, a value that stands for them in the entry's key; by
                 default all arguments do.
-            source_many: from a list of argument tuples, their values in order; lets `read_many`
-                ask the source once for all that miss.
+            source_many: from a list of argument tuples, a list of their values in the same order;
+                lets `read_many` ask the source once for all that miss.
         Returns: a decorator giving a CachedFunction, or an AsyncCachedFunction.
         Raises: ValueError if the rules contradict each other, or the namespace belongs to another
-            function already.
+            function already; TypeError naming a rule there is not, or one of the wrong kind.
         """
         keys.checked_namespace(namespace)
-        if policy is None:
-            if "ttl_s" not in rules:
-                raise ValueError("say how long an answer stays fresh: ttl_s=..., or policy=...")
-            policy = Policy(**rules)
-        elif rules:
-            policy = dataclasses.replace(policy, **rules)
+        amended = policy_of(policy, rules)
 
         def decorate(source: Callable[..., Any]) -> Any:
-            function = Function.of(namespace, policy, source, key, source_many)
+            function = Function.of(namespace, amended, source, key, source_many)
             self._register(function)
             if function.is_async:
                 return AsyncCachedFunction(self, function)
@@ -156,14 +151,14 @@ class Cache:
         source: Callable[[], T],
         *,
         ttl_s: float | None = None,
-        tags: Tags = (),
+        tags: Tags | None = None,
         policy: Policy | None = None,
         **rules: Any,
     ) -> T:
         """The value under `key`, from the store or, failing that, from `source()`.
 
-        Args as for `cached`; `tags` are names, e.g. ["user:7"].
-        Raises: what the source raises.
+        Args as for `cached`; `tags` are names, e.g. ["user:7"], by default the policy's.
+        Raises: what the source raises; ValueError and TypeError if the rules will not do.
         """
         call = self.call_by_hand(
             namespace, key, source, ttl_s=ttl_s, tags=tags, policy=policy, rules=rules

@@ -13,12 +13,10 @@ from cache_core.codec import Models
 from cache_core.envelope import DamagedEntryError, Entry, OtherFormatError
 from cache_core.events import Cause, Outcome
 from cache_core.lease_token import Generations
-from cache_core.policy import Policy
+from cache_core.policy import GROUP_MAX, Policy
 from cache_core.stores.base import CacheCoreError
 
 T = TypeVar("T")
-
-_GROUP_MAX = 40
 
 Standing = Literal["fresh", "stale", "error", "gone"]
 
@@ -167,8 +165,8 @@ def _call(
 
 
 def _checked_group(label: str, group: object) -> str:
-    if not isinstance(group, str) or not 0 < len(group) <= _GROUP_MAX:
-        raise ValueError(f"{label}: group must be a text of 1 to {_GROUP_MAX} characters")
+    if not isinstance(group, str) or not 0 < len(group) <= GROUP_MAX:
+        raise ValueError(f"{label}: group must be a text of 1 to {GROUP_MAX} characters")
     return group
 
 

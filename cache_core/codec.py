@@ -17,6 +17,7 @@ import orjson
 from cache_core.decoding import Decoder
 from cache_core.encoding import Encoder, plain_text
 from cache_core.encoding import UncacheableError as UncacheableError
+from cache_core.logs import in_short
 from cache_core.models import Models as Models
 from cache_core.models import models_named_by as models_named_by
 from cache_core.parts import Buffer, Parts, UndecodableError, expand, join, shrink_text
@@ -44,7 +45,7 @@ def encode(value: object, models: Models) -> tuple[bool, bool, bytes]:
     except (
         Exception
     ) as exc:  # an attribute never set, a property that raises: the value is not ours
-        raise UncacheableError(f"it cannot be taken apart: {type(exc).__name__}: {exc}") from exc
+        raise UncacheableError(f"it cannot be taken apart: {in_short(exc)}") from exc
     packed = shrink_text(text)
     return False, packed is not None, packed or text
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import base64
-import dataclasses
 import datetime as dt
-import enum
+import struct
 import uuid
 from collections.abc import Callable
 from decimal import Decimal
@@ -15,7 +14,8 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from cache_core.encoding import WRAP
-from cache_core.models import Models, is_named_tuple, is_pydantic
+from cache_core.instances import made_again
+from cache_core.models import Models
 from cache_core.parts import Parts, UndecodableError
 
 
@@ -49,35 +49,17 @@ class Decoder:
             parsed: Any = getattr(dt, name).fromisoformat(value["v"])
             return parsed.replace(tzinfo=zone_of(value.get("z")), fold=value.get("f", 0))
         if name == "model":
-            return self._model(self._models[value["c"]], value["v"])
+            return made_again(self._models[value["c"]], value["v"], self.walk)
         try:
             from cache_core import frames
         except ImportError as exc:
             raise UndecodableError(f"what a {name} needs is not installed here") from exc
         return frames.decode(name, value["v"], self)
 
-    def _model(self, kind: Any, fields: Any) -> Any:
-        if issubclass(kind, enum.Enum):
-            return kind(fields) if issubclass(kind, enum.Flag) else kind[fields]
-        if is_named_tuple(kind):
-            return tuple.__new__(kind, [self.walk(item) for item in fields])
-        if is_pydantic(kind):
-            model = kind.model_construct(_fields_set=set(fields["s"]))
-            object.__setattr__(model, "__dict__", self.walk(fields["f"]))
-            object.__setattr__(model, "__pydantic_extra__", self.walk(fields["x"]))
-            return model
-        if set(fields) != {field.name for field in dataclasses.fields(kind)}:
-            raise UndecodableError(f"{kind.__qualname__} has other fields than the entry")
-        # Not through __init__: it may compute, and the fields are already what it made of them.
-        instance = object.__new__(kind)
-        for name, item in fields.items():
-            object.__setattr__(instance, name, self.walk(item))
-        return instance
-
 
 _READERS: dict[str, Callable[[Decoder, Any], Any]] = {
     "int": lambda d, v: int(v),
-    "float": lambda d, v: float(v),
+    "float": lambda d, v: _float_of(v),
     "str": lambda d, v: base64.b64decode(v).decode("utf-8", "surrogatepass"),
     "dict": lambda d, v: {d.walk(key): d.walk(item) for key, item in v},
     "tuple": lambda d, v: tuple(d.walk(item) for item in v),
@@ -85,12 +67,17 @@ _READERS: dict[str, Callable[[Decoder, Any], Any]] = {
     "frozenset": lambda d, v: frozenset(d.walk(item) for item in v),
     "bytes": lambda d, v: base64.b64decode(v),
     "bytearray": lambda d, v: bytearray(base64.b64decode(v)),
-    "complex": lambda d, v: complex(float(v[0]), float(v[1])),
+    "complex": lambda d, v: complex(_float_of(v[0]), _float_of(v[1])),
     "decimal": lambda d, v: Decimal(v),
     "uuid": lambda d, v: uuid.UUID(hex=v),
     "date": lambda d, v: dt.date.fromisoformat(v),
     "timedelta": lambda d, v: dt.timedelta(*v),
 }
+
+
+def _float_of(text: str) -> float:
+    name, _, bits = text.partition(":")
+    return struct.unpack(">d", bytes.fromhex(bits))[0] if bits else float(name)
 
 
 def zone_of(content: Any) -> dt.tzinfo | None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import base64
-import dataclasses
 import datetime as dt
-import enum
 import math
+import struct
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from decimal import Decimal
 from itertools import chain
 from typing import Any
@@ -17,10 +16,13 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from cache_core.extras import install
-from cache_core.models import Models, is_model, is_named_tuple, is_pydantic, model_name
+from cache_core.instances import Shape
+from cache_core.models import Models, is_model, model_name
 from cache_core.parts import Buffer
+from cache_core.parts import UncacheableError as UncacheableError
 
 WRAP = "!"
+_NAN = struct.pack(">d", math.nan)
 _INT64 = range(-(2**63), 2**63)
 _STRICT = (
     orjson.OPT_PASSTHROUGH_SUBCLASS
@@ -28,10 +30,6 @@ _STRICT = (
     | orjson.OPT_PASSTHROUGH_DATETIME
 )
 _PLAIN = frozenset({str, int, float, bool, type(None), list, dict})
-
-
-class UncacheableError(ValueError):
-    """A value holds something that would not come back exactly."""
 
 
 def plain_text(value: object) -> bytes | None:
@@ -71,6 +69,7 @@ class Encoder:
 
     def __init__(self, models: Models) -> None:
         self._models = models
+        self._shapes: dict[type, Shape] = {}
         self.wrapped = False
         self.blobs: list[tuple[Buffer, bool]] = []
 
@@ -89,7 +88,7 @@ class Encoder:
         if kind is int:
             return value if value in _INT64 else self._wrap("int", str(value))
         if kind is float:
-            return value if math.isfinite(value) else self._wrap("float", repr(value))
+            return value if math.isfinite(value) else self._wrap("float", _bits(value))
         if kind is list:
             return [self.walk(item) for item in value]
         if kind is dict:
@@ -150,30 +149,10 @@ class Encoder:
         raise UncacheableError(f"it holds a {model_name(kind)}{hint}")
 
     def _model(self, kind: type, value: Any) -> Any:
-        if isinstance(value, enum.Flag):
-            fields: Any = value.value  # combinations are no members, so they have no lasting name
-        elif isinstance(value, enum.Enum):
-            fields = value.name
-        elif is_named_tuple(kind):
-            fields = [self.walk(item) for item in value]
-        elif is_pydantic(kind):
-            if getattr(value, "__pydantic_private__", None):
-                raise UncacheableError(f"a {kind.__qualname__} has private attributes")
-            extra = getattr(value, "__pydantic_extra__", None)
-            fields = {
-                "f": self._fields(vars(value)),
-                "x": None if extra is None else self._fields(extra),
-                "s": sorted(value.__pydantic_fields_set__),
-            }
-        else:
-            names = [field.name for field in dataclasses.fields(kind)]
-            if not set(getattr(value, "__dict__", ())) <= set(names):
-                raise UncacheableError(f"a {kind.__qualname__} has attributes beyond its fields")
-            fields = self._fields({name: getattr(value, name) for name in names})
-        return self._wrap("model", fields, c=model_name(kind))
-
-    def _fields(self, fields: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: self.walk(item) for name, item in fields.items()}
+        shape = self._shapes.get(kind)
+        if shape is None:
+            shape = self._shapes[kind] = Shape(kind)
+        return self._wrap("model", shape.contents(value, self.walk), c=model_name(kind))
 
 
 _Writer = Callable[[Encoder, Any], Any]
@@ -183,7 +162,7 @@ _WRITERS: dict[type, _Writer] = {
     frozenset: lambda e, v: e._unordered("frozenset", v),
     bytes: lambda e, v: e._wrap("bytes", _base64(v)),
     bytearray: lambda e, v: e._wrap("bytearray", _base64(v)),
-    complex: lambda e, v: e._wrap("complex", [repr(v.real), repr(v.imag)]),
+    complex: lambda e, v: e._wrap("complex", [_bits(v.real), _bits(v.imag)]),
     Decimal: lambda e, v: e._wrap("decimal", str(v)),
     uuid.UUID: lambda e, v: e._wrap("uuid", v.hex),
     dt.date: lambda e, v: e._wrap("date", v.isoformat()),
@@ -202,6 +181,14 @@ def zone_content(zone: dt.tzinfo) -> str | list[Any]:
     offset, label = zone.utcoffset(None), zone.tzname(None)
     own = [] if label == dt.timezone(offset).tzname(None) else [label]
     return [offset.days, offset.seconds, offset.microseconds, *own]
+
+
+def _bits(number: float) -> str:
+    """A float as text that tells every bit of it, the sign and payload of not-a-number too."""
+    text = repr(number)
+    if text == "nan" and (bits := struct.pack(">d", number)) != _NAN:
+        return f"nan:{bits.hex()}"
+    return text
 
 
 def _base64(content: bytes) -> str:

@@ -34,9 +34,17 @@ def checked_namespace(namespace: str) -> str:
     return namespace
 
 
+def checked_version(version: int | str) -> str:
+    """`version` as text if it can stand in a key, else ValueError."""
+    text = str(version)
+    if not _NAMESPACE.fullmatch(text):
+        raise ValueError(f"policy version {version!r} will not do: use letters and digits")
+    return text
+
+
 def entry_key(namespace: str, version: int | str, digest: str) -> str:
     """Where an entry lies. The braces put it in one Redis Cluster slot with its lease."""
-    return f"e:{namespace}:{_plain(version)}:{{{digest}}}"
+    return f"e:{namespace}:{checked_version(version)}:{{{digest}}}"
 
 
 def lease_key(entry: str) -> str:
@@ -261,10 +269,3 @@ class _Canonical:
             "which has no stable digest. Pass plain values (text, numbers, dates, dataclasses, "
             "frames), or give the decorator key=, a function of the arguments returning one."
         )
-
-
-def _plain(version: int | str) -> str:
-    text = str(version)
-    if not _NAMESPACE.fullmatch(text):
-        raise ValueError(f"policy version {version!r} will not do: use letters and digits")
-    return text

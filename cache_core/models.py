@@ -5,10 +5,12 @@ Entries name a class by text; it is looked up among these, so stored bytes canno
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import enum
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 Models = Mapping[str, type]
 
@@ -40,8 +42,26 @@ def _collect(annotation: object, found: dict[str, type], aliases: tuple[object, 
         return
     found[model_name(model)] = model
     if not issubclass(model, enum.Enum):
-        for hint in typing.get_type_hints(model).values():
+        for hint in _hints(model):
             _collect(hint, found, aliases)
+
+
+def _hints(model: Any) -> Iterator[object]:
+    """The annotations of a model's fields, and what its type parameters stand for."""
+    for base in model.__mro__:
+        for filled_in in vars(base).get("__orig_bases__", ()):
+            yield from typing.get_args(filled_in)
+    if not is_pydantic(model) or not model.__pydantic_complete__:
+        yield from typing.get_type_hints(model).values()
+        return
+    # pydantic has filled type parameters in and found names where the class was made.
+    for field in model.__pydantic_fields__.values():
+        yield field.annotation
+    with contextlib.suppress(NameError, TypeError, AttributeError):
+        yield typing.get_type_hints(model).get("__pydantic_extra__")
+    # `Page[User]` is a class of its own; what is made as `Page(...)` answers to it as well.
+    yield model.__pydantic_generic_metadata__["origin"]
+    yield from model.__pydantic_generic_metadata__["args"]
 
 
 def is_model(kind: type) -> bool:

@@ -30,6 +30,10 @@ _BLOB_WORTH = 0.25
 _SAMPLE_BYTES = 2048
 
 
+class UncacheableError(ValueError):
+    """A value holds something that would not come back exactly."""
+
+
 class UndecodableError(ValueError):
     """Bytes do not hold a value of ours."""
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from functools import lru_cache
 from numbers import Real
 from typing import Any
 
+from cache_core import keys
+
 MAX_BYTES_DEFAULT = 1_000_000
+
+# Of a group's name.
+GROUP_MAX = 40
 
 # How long an entry nobody may be served any more stays readable: it tells an expired miss from a
 # cold one, and whether the data had changed. Never longer than the entry's own life.
@@ -86,8 +90,8 @@ class Policy:
             of the call's arguments giving it, at most 40 characters; shown to every viewer, so a
             plan, a region or a digest, never what a user wrote. By default each key is counted by
             itself, under the beginning of its digest.
-    Raises: ValueError naming the two durations that contradict each other; TypeError naming the
-        field that is no number.
+    Raises: ValueError naming the two durations that contradict each other, or the field that is
+        out of bounds; TypeError naming the field that is of the wrong kind.
     """
 
     ttl_s: float
@@ -112,10 +116,13 @@ class Policy:
     def __post_init__(self) -> None:
         self._refuse_other_than_numbers()
         self._refuse_bad_numbers()
+        self._refuse_other_kinds()
         self._refuse_contradictions()
         if self.tags is not None and not callable(self.tags):
             # A generator would give its names to the first call alone.
-            object.__setattr__(self, "tags", tuple(self.tags))
+            object.__setattr__(self, "tags", tag_names(self.tags))
+            for name in self.tags:
+                keys.tag_digest(name)
 
     def _refuse_other_than_numbers(self) -> None:
         for name in _NUMBERS:
@@ -150,10 +157,21 @@ class Policy:
             )
         if self.max_bytes <= 0:
             raise ValueError(f"max_bytes must be above 0, not {self.max_bytes!r}")
-        if isinstance(self.tags, str):
-            raise ValueError(
-                f"tags must be a list of names or a function, not the text {self.tags!r}"
-            )
+
+    def _refuse_other_kinds(self) -> None:
+        for name in ("sliding", "keep_by_use"):
+            if not isinstance(getattr(self, name), bool):
+                raise TypeError(f"{name} must be True or False, not {getattr(self, name)!r}")
+        if self.cache_if is not None and not callable(self.cache_if):
+            raise TypeError(f"cache_if must be a function of the value, not {self.cache_if!r}")
+        if isinstance(self.version, bool) or not isinstance(self.version, (int, str)):
+            raise TypeError(f"version must be a number or a text, not {self.version!r}")
+        keys.checked_version(self.version)
+        if self.group is not None and not callable(self.group):
+            if not isinstance(self.group, str):
+                raise TypeError(f"group must be a text or a function, not {self.group!r}")
+            if not 0 < len(self.group) <= GROUP_MAX:
+                raise ValueError(f"group must be a text of 1 to {GROUP_MAX} characters")
 
     def _refuse_contradictions(self) -> None:
         if self.near_ttl_s > self.ttl_s:
@@ -201,7 +219,14 @@ class Policy:
     def retuned(self, ttl_s: float) -> Policy:
         """The same rules with another `ttl_s`, or with the nearest one in `ttl_range_s`."""
         low_s, high_s = self.ttl_range_s
-        return _retuned(self, min(max(ttl_s, low_s), high_s))
+        # Every miss of a retuned namespace comes here, and checking all rules anew takes five times
+        # as long: what lies in that range contradicts none. Not kept by equality either, as a
+        # `cache_if` need not be hashable.
+        twin = object.__new__(Policy)
+        for name in Policy.__slots__:
+            object.__setattr__(twin, name, getattr(self, name))
+        object.__setattr__(twin, "ttl_s", min(max(ttl_s, low_s), high_s))
+        return twin
 
     def slides(self, value: object) -> bool:
         """Whether reads of this value start its life anew; a None with a life of its own is not."""
@@ -226,6 +251,23 @@ class Policy:
         return life_s + min(life_s, _AFTERLIFE_MAX_S)
 
 
-@lru_cache(maxsize=1_000)
-def _retuned(policy: Policy, ttl_s: float) -> Policy:
-    return replace(policy, ttl_s=ttl_s)
+def policy_of(policy: Policy | None, rules: dict[str, Any]) -> Policy:
+    """A policy, amended by the fields given beside it; or one of those fields alone.
+
+    Raises: ValueError without a ttl, or if the rules contradict each other; TypeError naming a
+        rule there is not.
+    """
+    if policy is not None:
+        return replace(policy, **rules) if rules else policy
+    if "ttl_s" not in rules:
+        raise ValueError("say how long an answer stays fresh: ttl_s=..., or policy=...")
+    return Policy(**rules)
+
+
+def tag_names(tags: Iterable[str]) -> tuple[str, ...]:
+    """Tags as a tuple. ValueError for one text, whose letters would be names; TypeError."""
+    if isinstance(tags, str):
+        raise ValueError(f"tags must be a list of names or a function, not the text {tags!r}")
+    if not isinstance(tags, Iterable):
+        raise TypeError(f"tags must be a list of names or a function, not {tags!r}")
+    return tuple(tags)

@@ -7,6 +7,7 @@ from typing import Any
 
 from cache_core.ahead import MayRun, read_ahead
 from cache_core.batch import Batch
+from cache_core.batch_known import NOTHING, Known
 from cache_core.batch_source import SourceMany
 from cache_core.call import Answer, Call, Look, Read
 from cache_core.events import ReadEvent, read_event
@@ -136,10 +137,11 @@ class Reader:
         if not calls:
             return []
         clock = Stopwatch(self._timing, self._recorder)
+        batch = Batch(self._path, calls, source_many, clock.store_answered)
         try:
-            answers = run(self._many(calls, source_many, clock), self._store, clock)
+            answers = run(self._many(batch), self._store, clock)
         except BaseException as exc:
-            self._report_end(calls, clock, exc)
+            self._report_end(calls, clock, exc, batch.known)
             raise
         return self._report_many(calls, answers, clock)
 
@@ -150,10 +152,11 @@ class Reader:
         if not calls:
             return []
         clock = Stopwatch(self._timing, self._recorder)
+        batch = Batch(self._path, calls, source_many, clock.store_answered)
         try:
-            answers = await run_async(self._many(calls, source_many, clock), self._store, clock)
+            answers = await run_async(self._many(batch), self._store, clock)
         except BaseException as exc:
-            self._report_end(calls, clock, exc)
+            self._report_end(calls, clock, exc, batch.known)
             raise
         return self._report_many(calls, answers, clock)
 
@@ -217,10 +220,7 @@ class Reader:
     def _renewing(self, call: Call) -> Steps[Answer]:
         return self._path.refresher.renew(call) if self._is_on() else self._off(call)
 
-    def _many(
-        self, calls: Sequence[Call], source_many: SourceMany | None, clock: Stopwatch
-    ) -> Steps[list[Answer]]:
-        batch = Batch(self._path, calls, source_many, clock.store_answered)
+    def _many(self, batch: Batch) -> Steps[list[Answer]]:
         return batch.steps() if self._is_on() else batch.off()
 
     # Figures
@@ -254,23 +254,32 @@ class Reader:
         clock.end()
         return [answer.read for answer in answers]
 
-    def _report_end(self, calls: Sequence[Call], clock: Stopwatch, exc: BaseException) -> None:
-        """Report reads that gave no value; one that was stopped is not counted."""
+    def _report_end(
+        self, calls: Sequence[Call], clock: Stopwatch, exc: BaseException, known: Known = NOTHING
+    ) -> None:
+        """Report reads of which one failed: those that were answered as what they were.
+
+        What was not tried after it is not counted, nor is what was stopped.
+        """
         if isinstance(exc, Exception):
             share_s = clock.shared_out(len(calls))
-            told = clock.trace or self._recorder
-            for call in calls:
-                told.read(
-                    ReadEvent(
-                        call.namespace,
-                        "error",
-                        clock.began_s,
-                        share_s,
-                        group=call.group,
-                        key=call.entry_key,
-                    )
-                )
+            for at, call in enumerate(calls):
+                if (answer := known.answer(at)) is not None:
+                    self._report(call, answer, clock, share_s)
+                elif known.has_failed(at):
+                    self._report_error(call, clock, share_s)
         clock.end()
+
+    def _report_error(self, call: Call, clock: Stopwatch, latency_s: float) -> None:
+        event = ReadEvent(
+            call.namespace,
+            "error",
+            clock.began_s,
+            latency_s,
+            group=call.group,
+            key=call.entry_key,
+        )
+        (clock.trace or self._recorder).read(event)
 
     def report_peek(self, call: Call, look: Look, clock: Stopwatch, together: int) -> None:
         """Report a read that had no source to turn to, one of `together`."""

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from numbers import Real
+from typing import Any
 
 from cache_core.keys import checked_namespace, ttl_key
 from cache_core.policy import Policy
@@ -46,9 +48,23 @@ def read_ttls(store: Store, namespaces: Sequence[str]) -> dict[str, float]:
 
 
 def write_ttl(store: Store, namespace: str, ttl_s: float | None) -> None:
-    """Retune a namespace; None takes it back. Raises StoreError."""
+    """Retune a namespace; None takes it back.
+
+    Raises: TypeError, ValueError if `ttl_s` is no number of seconds above 0; StoreError.
+    """
     name = ttl_key(checked_namespace(namespace))
     if ttl_s is None:
         store.remove([name])
     else:
-        store.put_many([Put(name, repr(ttl_s).encode(), _KEPT_S)])
+        text = repr(_checked(ttl_s))
+        store.put_many([Put(name, text.encode(), _KEPT_S)])
+
+
+def _checked(ttl_s: Any) -> float:
+    """A float, whose text reads as a number; that of numpy's kinds does not."""
+    if isinstance(ttl_s, bool) or not isinstance(ttl_s, Real):
+        raise TypeError(f"ttl_s must be a number of seconds, not {ttl_s!r}")
+    seconds = float(ttl_s)
+    if not 0 < seconds < math.inf:
+        raise ValueError(f"ttl_s must be a number of seconds above 0, not {ttl_s!r}")
+    return seconds

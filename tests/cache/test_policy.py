@@ -142,3 +142,34 @@ def test_a_namespace_belongs_to_one_function(cache: Cache) -> None:
     with pytest.raises(ValueError, match=r"builtins\.len"):
         cache.cached("ns", ttl_s=60)(sum)
     assert cache.namespaces()["ns"].ttl_s == 30
+
+
+@pytest.mark.parametrize(
+    ("name", "bad", "wanted"),
+    [
+        ("version", None, "a number or a text"),
+        ("version", True, "a number or a text"),
+        ("version", 1.5, "a number or a text"),
+        ("tags", 7, "a list of names or a function"),
+        ("tags", [1], "a text, not int"),
+        ("tags", b"ab", "a text, not int"),
+        ("group", 7, "a text or a function"),
+        ("cache_if", True, "a function of the value"),
+        ("sliding", "no", "True or False"),
+        ("keep_by_use", 1, "True or False"),
+    ],
+)
+def test_what_is_of_the_wrong_kind_is_refused_at_once_with_what_it_must_be(
+    name: str, bad: object, wanted: str
+) -> None:
+    with pytest.raises(TypeError, match=wanted):
+        Policy(ttl_s=60, **{name: bad})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "bad"),
+    [("version", "a b"), ("version", ""), ("tags", [""]), ("group", ""), ("group", "x" * 41)],
+)
+def test_names_that_will_not_do_are_refused_at_once(name: str, bad: object) -> None:
+    with pytest.raises(ValueError, match="tag" if name == "tags" else name):
+        Policy(ttl_s=60, **{name: bad})  # type: ignore[arg-type]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import math
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from cache_core import Cache, Policy
@@ -140,3 +143,63 @@ def test_bounds_that_contradict_the_ttl_are_refused() -> None:
         Policy(ttl_s=60, ttl_max_s=30)
     with pytest.raises(ValueError, match="ttl_max_s must be a number of seconds above 0"):
         Policy(ttl_s=60, ttl_max_s=0)
+
+
+@dataclass
+class AtLeast:
+    """A rule of values; dataclasses that are compared cannot be hashed."""
+
+    least: int
+
+    def __call__(self, value: int) -> bool:
+        return value >= self.least
+
+
+@dataclass
+class Always:
+    """A function of a call's arguments that cannot be hashed either."""
+
+    given: Any
+
+    def __call__(self, number: int) -> Any:
+        return self.given
+
+
+@pytest.mark.parametrize(
+    "rule", [{"cache_if": AtLeast(0)}, {"tags": Always(["t"])}, {"group": Always("all")}]
+)
+def test_rules_that_cannot_be_hashed_are_retuned_too(
+    ticking_cache: Cache, store: Store, rule: dict[str, Any]
+) -> None:
+    function = ticking_cache.cached("ns", ttl_s=600, jitter=0, **rule)(absolute)
+    write_ttl(store, "ns", 1200)
+    assert function.read(1).ttl_left_s == 1200
+    assert {read.ttl_left_s for read in function.read_many([(2,), (3,)])} == {1200}
+    finish_background(ticking_cache)
+    assert [key for keys in store.scan("l:") for key in keys] == []
+
+
+def test_a_retuned_policy_differs_in_its_ttl_alone() -> None:
+    policy = Policy(
+        ttl_s=60, near_ttl_s=10, none_ttl_s=20, cache_if=AtLeast(0), tags=["a"], version="b"
+    )
+    assert policy.retuned(90) == replace(policy, ttl_s=90)
+    assert policy.retuned(1) == replace(policy, ttl_s=20)
+
+
+@pytest.mark.parametrize("number", [np.float64(1200), np.int64(1200), np.float32(1200), 1200])
+def test_a_ttl_may_be_a_number_of_any_kind(store: Store, number: Any) -> None:
+    write_ttl(store, "ns", number)
+    assert read_ttls(store, ["ns"]) == {"ns": 1200.0}
+
+
+@pytest.mark.parametrize("bad", [0, -1, math.nan, math.inf])
+def test_a_ttl_that_would_be_read_as_none_is_refused(store: Store, bad: float) -> None:
+    with pytest.raises(ValueError, match="above 0"):
+        write_ttl(store, "ns", bad)
+
+
+@pytest.mark.parametrize("bad", ["60", True, b"60"])
+def test_a_ttl_that_is_no_number_is_refused(store: Store, bad: Any) -> None:
+    with pytest.raises(TypeError, match="a number of seconds"):
+        write_ttl(store, "ns", bad)

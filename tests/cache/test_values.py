@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import struct
 from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -244,3 +246,39 @@ def test_altering_a_stale_value_leaves_the_cached_one_alone(
         value = read()
         assert value == [1]
         value.append(2)
+
+
+def nan_of(bits: str) -> float:
+    number: float = struct.unpack(">d", bytes.fromhex(bits))[0]
+    return number
+
+
+@pytest.mark.parametrize(
+    "bits", ["7ff8000000000000", "fff8000000000000", "7ff8000000000001", "fff0000000000123"]
+)
+def test_every_bit_of_not_a_number_comes_back(bits: str) -> None:
+    number, other = round_trip((nan_of(bits), complex(1, nan_of(bits))))
+    assert struct.pack(">d", number).hex() == bits
+    assert struct.pack(">d", other.imag).hex() == bits
+
+
+def test_the_text_of_a_foreign_exception_is_not_logged(
+    cache: Cache, caplog: pytest.LogCaptureFixture
+) -> None:
+    @dataclass
+    class Holder:
+        here: int
+
+        def __getattribute__(self, name: str) -> Any:
+            if name == "here":
+                raise ValueError("what a user typed")
+            return super().__getattribute__(name)
+
+    def source() -> Any:
+        return Holder(1)
+
+    source.__annotations__["return"] = Holder
+    cache.cached("ns", ttl_s=60)(source)()
+    (line,) = [entry.getMessage() for entry in caplog.records if "not cached" in entry.message]
+    assert "ValueError at test_values.py" in line
+    assert "what a user typed" not in caplog.text

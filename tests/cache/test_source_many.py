@@ -1,0 +1,56 @@
+"""What one source of many calls returns: a list of values in the order of the calls."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cache_core import Cache
+from tests.cache.helpers import absolute
+
+ASKED = [(1,), (2,)]
+
+
+@pytest.mark.parametrize(
+    ("returned", "named"),
+    [
+        ({1: "a", 2: "b"}, "dict"),
+        ({"a", "b"}, "set"),
+        ({1: "a", 2: "b"}.values(), "dict_values"),
+        ("ab", "str"),
+        (b"ab", "bytes"),
+        (iter(["a", "b"]), "list_iterator"),
+        (np.array([1, 2]), "ndarray"),
+        (None, "NoneType"),
+    ],
+    ids=lambda part: part if isinstance(part, str) else "",
+)
+def test_what_is_no_list_of_values_is_refused_and_nothing_is_kept(
+    cache: Cache, returned: Any, named: str
+) -> None:
+    function = cache.cached("ns", ttl_s=60, source_many=lambda asked: returned)(absolute)
+    expected = f"absolute: source_many returned a {named}; it must return a list of values"
+    with pytest.raises(TypeError, match=expected):
+        function.read_many(ASKED)
+    with cache.disabled(), pytest.raises(TypeError, match=expected):
+        function.read_many(ASKED)
+    assert function.read(1).outcome == "miss"
+    assert function(2) == 2
+
+
+@pytest.mark.parametrize("returned", [[1, 2], (1, 2), range(1, 3)])
+def test_any_sequence_of_values_will_do(cache: Cache, returned: Any) -> None:
+    function = cache.cached("ns", ttl_s=60, source_many=lambda asked: returned)(absolute)
+    function.read_many(ASKED)
+    assert [(read.value, read.outcome) for read in function.read_many(ASKED)] == [
+        (1, "hit"),
+        (2, "hit"),
+    ]
+
+
+def test_too_few_values_are_refused(cache: Cache) -> None:
+    function = cache.cached("ns", ttl_s=60, source_many=lambda asked: [1])(absolute)
+    with pytest.raises(ValueError, match="returned 1 values for 2 argument tuples"):
+        function.read_many(ASKED)
