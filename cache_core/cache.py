@@ -126,10 +126,12 @@ class Cache:
     def _register(self, function: Function) -> None:
         with self._lock:
             there = self._functions.get(function.namespace)
-            if there is not None and not function.is_again(there):
+            differs = None if there is None else function.difference(there)
+            if there is not None and differs is not None:
                 raise ValueError(
-                    f"namespace {function.namespace!r} belongs to {there.label} already; "
-                    f"give {function.label} one of its own"
+                    f"namespace {function.namespace!r} belongs to {there.label} already, and "
+                    f"{function.label} {differs}: give it a namespace of its own, or pass what "
+                    "differs as an argument"
                 )
             self._functions[function.namespace] = function
 

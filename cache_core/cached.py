@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 import typing
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar, cast, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Generic,
+    ParamSpec,
+    Protocol,
+    Self,
+    TypeVar,
+    cast,
+    overload,
+)
 
-from cache_core import codec
+from cache_core import codec, run_again
 from cache_core.ahead import MayRun
 from cache_core.batch_source import SourceMany
 from cache_core.call import Call, Read
@@ -58,20 +69,14 @@ class Function:
             is_async=inspect.iscoroutinefunction(source),
         )
 
-    def is_again(self, there: Function) -> bool:
-        """Whether this is the function that was `there`, as its module was run anew.
-
-        Streamlit runs a script anew for each visitor and click, always as `__main__`, and somebody
-        may have renamed the function meanwhile. So names alone tell neither that two are the same
-        nor that they differ: functions of one run share their globals, of two runs their file.
-        """
-        own, other = inspect.unwrap(self.source), inspect.unwrap(there.source)
-        try:
-            same_run = own.__globals__ is other.__globals__
-            same_file = own.__code__.co_filename == other.__code__.co_filename
-        except AttributeError:  # an object that is called; it has a name
-            return self.label == there.label
-        return self.label == there.label if same_run else same_file
+    def difference(self, there: Function) -> str | None:
+        """What tells this function from the one that was `there`, in words; None if it is that
+        one, run again."""
+        found = run_again.difference(self.source, there.source)
+        if found is None and self.source_many is not None and there.source_many is not None:
+            found = run_again.held_difference(self.source_many, there.source_many)
+            return None if found is None else f"has a source_many that {found}"
+        return found
 
     @staticmethod
     def models_of(source: Callable[..., Any]) -> dict[str, type]:
@@ -106,7 +111,10 @@ class _Cached:
         functools.update_wrapper(cast("Callable[..., Any]", self), function.source)
         self._cache = cache
         self._function = function
-        self._calls = function.calls(cache.store.prefix)
+        self._calls: Callable[[Arguments, dict[str, Any]], Call] = function.calls(
+            cache.store.prefix
+        )
+        self._first: Arguments = ()  # what a method was bound to
 
     @property
     def store(self) -> Store:
@@ -119,9 +127,28 @@ class _Cached:
         return self._function.namespace
 
     @property
+    def undecorated(self) -> Callable[..., Any]:
+        """The source: what is called where the cache has no answer."""
+        return self._function.source
+
+    @property
     def policy(self) -> Policy:
         """The rules this function's entries live by."""
         return self._function.policy
+
+    def __get__(self, instance: object, owner: type | None = None) -> Self:
+        """As a method of `instance`, which is then the first of all arguments.
+
+        Type checkers are not told that it is: they would take it from a cached function that an
+        object has for an attribute, too.
+        """
+        if instance is None:
+            return self
+        calls = self._calls
+        bound = copy.copy(self)
+        bound._calls = lambda args, kwargs: calls((instance, *args), kwargs)
+        bound._first = (*self._first, instance)
+        return bound
 
     def key(self, *args: Any, **kwargs: Any) -> str:
         """Name of the entry for these arguments in the store."""
@@ -141,7 +168,7 @@ class _Cached:
             if call.entry_key not in at:
                 at[call.entry_key] = len(calls)
                 calls.append(call)
-                different.append(args)
+                different.append((*self._first, *args))
             places.append(at[call.entry_key])
         many = self._function.source_many
         if many is None:

@@ -107,6 +107,10 @@ class Exchange:
             name: self.request if arg is asked else arg for name, arg in self.kwargs.items()
         }
 
+    def is_of(self, function: Callable[..., Any]) -> bool:
+        """Whether its endpoint is this function."""
+        return self._endpoint.function is function
+
     async def run(self) -> Any:
         """What the endpoint returns, as it is."""
         return await self._endpoint.run(self.args, self.kwargs)

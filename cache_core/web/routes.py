@@ -153,6 +153,9 @@ def _cached_source(
     """The cached function behind a route: from an exchange to what is kept of its answer."""
 
     async def source(exchange: Exchange) -> Kept | NotKept:
+        # That it holds its endpoint tells it from the source of any other.
+        if not exchange.is_of(endpoint):
+            raise RuntimeError("a request of another endpoint")
         return await exchange.compute()
 
     # Errors and figures name the endpoint.

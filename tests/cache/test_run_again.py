@@ -51,3 +51,37 @@ def test_another_function_of_the_same_run_cannot_take_it() -> None:
         globals_ = run(cache, "page.py")
         with pytest.raises(ValueError, match=r"belongs to __main__\.orders already"):
             run_in(globals_, "page.py", name="other", value=4)
+
+
+def test_a_name_and_code_of_another_place_are_another_function() -> None:
+    """A script may come to different functions in different runs."""
+    with Cache(open_store("memory://")) as cache:
+        run(cache, "page.py")
+        globals_ = {"__name__": "__main__", "cache": cache}
+        below = "\n\n" + ORDERS.format(name="other", value=4)
+        with pytest.raises(ValueError, match=r"__main__\.other is another function"):
+            exec(compile(below, "page.py", "exec"), globals_)
+
+
+FACTORY = """
+def made(held):
+    @cache.cached('shop.orders', ttl_s=60)
+    def orders(user):
+        return held, {value}
+    return orders
+"""
+
+
+def made(cache: Cache, held: object, value: int = 3) -> Any:
+    globals_: dict[str, Any] = {"__name__": "__main__", "cache": cache}
+    exec(compile(FACTORY.format(value=value), "page.py", "exec"), globals_)
+    return globals_["made"](held)
+
+
+@pytest.mark.parametrize("value", [3, 4], ids=["as it was", "edited"])
+def test_a_function_that_holds_the_same_again_takes_its_own_place(value: int) -> None:
+    with Cache(open_store("memory://")) as cache:
+        assert made(cache, ["a"])("ada") == (["a"], 3)
+        assert made(cache, ["a"], value).read("ada").outcome == "hit"
+        with pytest.raises(ValueError, match="closes over another 'held'"):
+            made(cache, ["b"], value)

@@ -82,6 +82,23 @@ def test_two_functions_of_one_run_cannot_share_a_namespace(write_page: WritePage
     assert "belongs to __main__.orders already" in at.exception[0].message
 
 
+def test_a_function_that_holds_what_all_runs_share_takes_its_own_place(
+    write_page: WritePage,
+) -> None:
+    body = """
+    def page(connection, region):
+        @connection.cached("shop.region", ttl_s=60)
+        def regional(user: str) -> str:
+            return f"{{connection.cache.is_on}} {{region}} {{user}}"
+        return regional.read("ada").outcome
+    st.write(page(conn, {region!r}))
+    """
+    at = write_page(body.format(region=["north"]))
+    assert [said(at.run()), said(at.run())] == ["miss", "hit"]
+    other = write_page(body.format(region=["south"])).run()
+    assert "page.<locals>.regional closes over another 'region'" in other.exception[0].message
+
+
 def test_a_dataclass_of_the_page_comes_back_as_that_of_the_present_run(
     write_page: WritePage,
 ) -> None:

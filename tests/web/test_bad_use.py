@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -61,6 +61,19 @@ def test_two_endpoints_do_not_share_a_namespace(memory_cache: Cache) -> None:
     cached_route(memory_cache, "ns", ttl_s=60)(home)
     with pytest.raises(ValueError, match=r"belongs to tests\.web\.test_bad_use\.home already"):
         cached_route(memory_cache, "ns", ttl_s=60)(other)
+
+
+def test_two_endpoints_of_one_name_do_not_share_a_namespace(memory_cache: Cache) -> None:
+    def made(text: str) -> Callable[[Request], Awaitable[Response]]:
+        async def page(request: Request) -> Response:
+            return PlainTextResponse(text)
+
+        return page
+
+    cached_route(memory_cache, "ns", ttl_s=60)(made("a"))
+    cached_route(memory_cache, "ns", ttl_s=60)(made("a"))
+    with pytest.raises(ValueError, match="closes over another 'endpoint'"):
+        cached_route(memory_cache, "ns", ttl_s=60)(made("b"))
 
 
 class Page(HTTPEndpoint):
