@@ -33,8 +33,12 @@ def is_heard(tracking: RedisTracking | ClusterTracking) -> bool:
     """Whether changes of all that is followed are heard, from every node."""
     if isinstance(tracking, RedisTracking):
         return tracking._heard == tracking._starts
-    lines = [line.tracking for line in list(tracking._lines.values())]
-    return bool(lines) and all(map(is_heard, lines))
+    nodes, lines = set(tracking._owners) - {None}, dict(tracking._lines)
+    return (
+        bool(nodes)
+        and lines.keys() == nodes
+        and all(line.tracking._heard == tracking._starts for line in lines.values())
+    )
 
 
 class TellingStore(MemoryStore):
