@@ -18,6 +18,7 @@ from typing import Any
 
 from cache_core.call import Call, Look, Read, served
 from cache_core.envelope import Entry
+from cache_core.stores.base import Part
 
 _MAX_BYTES = 64_000_000
 _OVERHEAD_BYTES = 400
@@ -155,23 +156,58 @@ class NearCache:
             while len(self._removed) > _REMOVED_MAX:
                 _, self._forgotten = self._removed.popitem(last=False)
 
-    def withhold(self) -> None:
-        """Serve no copy that is here now, unless neither store nor source answers."""
+    def withhold(self, within: Part | None = None) -> None:
+        """Serve no copy that is here now, unless neither store nor source answers.
+
+        `within`: only those with a name in this part of the store.
+        """
+        concerned = self._concerned(within)
         with self._lock, self._changing() as may_change:
             if not may_change:
                 self._disturb()
                 return
             now = self._monotonic()
-            for copy in self._copies.values():
-                copy.until = min(copy.until, now)
+            for entry_key in concerned:
+                if (copy := self._copies.get(entry_key)) is not None:
+                    copy.until = min(copy.until, now)
 
-    def clear(self) -> None:
-        """Remove all copies."""
+    def clear(self, within: Part | None = None) -> None:
+        """Remove all copies, or those with a name in this part of the store.
+
+        Reads that began before keep none, whatever part they concern: which one is not on record.
+        """
         with self._lock, self._changing() as may_change:
-            if may_change:
+            if not may_change:
+                self._disturb()
+            elif within is None:
                 self._begin_anew()
             else:
+                self._forgotten = self._epoch()
+                self._removed = OrderedDict()
+        if within is None:
+            return
+        concerned = self._concerned(within)
+        with self._lock, self._changing() as may_change:
+            if not may_change:
                 self._disturb()
+                return
+            for entry_key in concerned:
+                self._drop(entry_key)
+
+    def _concerned(self, within: Part | None) -> list[str]:
+        """Keys of the copies here, or of those with a name in a part. Readers do not wait for it:
+        finding out is slower than serving a copy."""
+        with self._lock:
+            copies = list(self._copies.items())
+            generations = list(self._under)
+        if within is None:
+            return [entry_key for entry_key, _ in copies]
+        inside = set(filter(within, generations))
+        return [
+            entry_key
+            for entry_key, copy in copies
+            if not inside.isdisjoint(copy.generations) or within(entry_key)
+        ]
 
     @contextlib.contextmanager
     def _changing(self) -> Iterator[bool]:

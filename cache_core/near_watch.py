@@ -13,7 +13,8 @@ Only a change of what is there is told, and that is enough: a key that is absent
 invalidated was told when it went, and no read since then had a fresh entry from it.
 
 While changes are not heard (before the first line, and while it is lost), copies end after
-`near_ttl_s`, and when changes are heard again all go: which of them were missed is not known.
+`near_ttl_s`, and when changes are heard again all go: which of them were missed is not known. Where
+a store has parts that tell apart from each other, that holds for copies with a name in such a part.
 
 Changes of this process are told as well. An entry that was just written loses the copy taken
 meanwhile, once; the next hit brings another one.
@@ -28,7 +29,7 @@ from cache_core import keys
 from cache_core.flights import Flights
 from cache_core.guard import GuardedStore
 from cache_core.near import NearCache
-from cache_core.stores.base import Tracking
+from cache_core.stores.base import Part, Tracking
 
 
 class NearWatch:
@@ -61,17 +62,18 @@ class NearWatch:
             if self._tracking is not None:
                 self._tracking.follow(starts)
 
-    def changed(self, names: Sequence[str] | None) -> None:
-        """Drop the copies of these entries, or under these generations; None: all of them."""
+    def changed(self, names: Sequence[str] | None, within: Part | None = None) -> None:
+        """Drop the copies of these entries, or under these generations; None: all of them, or all
+        that any of whose names is in this part."""
         self._flights.void()
         if names is None:
-            self._near.clear()
+            self._near.clear(within)
         else:
             self._near.remove(names)
 
-    def unheard(self) -> None:
+    def unheard(self, within: Part | None = None) -> None:
         """What is here may be older than changes that are not heard any more."""
-        self._near.withhold()
+        self._near.withhold(within)
 
     def close(self) -> None:
         """Listen no more; safe to repeat."""

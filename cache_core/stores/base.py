@@ -8,7 +8,7 @@ nothing it does can reach a key outside that prefix.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -196,14 +196,20 @@ class AsyncStore(Protocol):
         """Give up the connections of the running event loop. A later call makes new ones."""
 
 
+# Whether a key is in a part of a store.
+Part = Callable[[str], bool]
+
+
 class ChangeListener(Protocol):
-    """Is told what changed in a store, on a thread of the store's: be quick."""
+    """Is told what changed in a store, on threads of the store's: be quick."""
 
-    def changed(self, keys: Sequence[str] | None) -> None:
-        """These keys were written, removed or expired; None: any may have been."""
+    def changed(self, keys: Sequence[str] | None, within: Part | None = None) -> None:
+        """These keys were written, removed or expired; None: any may have been, of a part if one
+        is given."""
 
-    def unheard(self) -> None:
-        """From here on changes may be missed, until `changed(None)` says that they are heard."""
+    def unheard(self, within: Part | None = None) -> None:
+        """From here on changes may be missed, until `changed(None)` says that they are heard; of
+        a part if one is given."""
 
 
 class Tracking(Protocol):

@@ -8,6 +8,7 @@ all: redirections and a look at who has which slots included.
 from __future__ import annotations
 
 import time
+import weakref
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
@@ -22,6 +23,7 @@ except ImportError as exc:
 from cache_core.stores.arguments import checked_start
 from cache_core.stores.asking import Asking
 from cache_core.stores.base import (
+    ChangeListener,
     StoreInfo,
     StoreUnavailableError,
     checked_prefix,
@@ -32,10 +34,13 @@ from cache_core.stores.cluster_errors import cluster_error
 from cache_core.stores.cluster_lines import Errand, NodePools
 from cache_core.stores.cluster_routing import Outcome, Round, Rounds, Router
 from cache_core.stores.cluster_slots import Nodes, SlotMap
+from cache_core.stores.cluster_tracking import ClusterTracking
 from cache_core.stores.cluster_url import Node, parse_cluster_url
 from cache_core.stores.commands import Exchange
 from cache_core.stores.forks import mend_after_fork
+from cache_core.stores.redis_connection import new_connection
 from cache_core.stores.redis_errors import FAILURES
+from cache_core.stores.tracking import RedisTracking
 
 _T = TypeVar("_T")
 
@@ -70,7 +75,17 @@ class ClusterStore(Asking):
         self.address = target.address
         self._timeout_s = timeout_s
         self._closed = False
-        slots, self._nodes = SlotMap(target.seeds), Nodes()
+        self._target = target
+        self._connect_timeout_s = connect_timeout_s
+        trackings: weakref.WeakSet[ClusterTracking] = weakref.WeakSet()
+        self._trackings = trackings
+
+        def moved() -> None:
+            for tracking in list(trackings):
+                tracking.look()
+
+        self._slots = slots = SlotMap(target.seeds, moved)
+        self._nodes = Nodes()
         self._router = Router(slots, self._nodes)
         self._commands = ClusterCommands(prefix, text_values=target.text_values)
         self._pools = NodePools(target, connect_timeout_s, lambda: slots.nodes)
@@ -105,8 +120,25 @@ class ClusterStore(Asking):
     def info(self) -> StoreInfo:
         return summed(self._run("info", self._router.on_all(self._commands.info())))
 
+    def track(self, listener: ChangeListener) -> ClusterTracking:
+        """Tell `listener` of changes, over one more connection to each primary; Redis 6 or later.
+
+        What is told of one node only, an interruption above all, is told of the keys that it has.
+        """
+        tracking = ClusterTracking(
+            self._tracking_at,
+            listener,
+            self._slots,
+            lambda: self._run("changes", self._router.primaries()),
+            prefix=self.prefix,
+        )
+        self._trackings.add(tracking)
+        return tracking
+
     def close(self) -> None:
         self._closed = True
+        for tracking in list(self._trackings):
+            tracking.close()
         self._pools.close()
         self.aio.close()
 
@@ -114,6 +146,16 @@ class ClusterStore(Asking):
         """In the child: lines of its own."""
         self._pools.after_fork()
         self.aio.after_fork()
+
+    def _tracking_at(self, node: Node, listener: ChangeListener) -> RedisTracking:
+        at_node = self._target.at(node)
+        return RedisTracking(
+            lambda: new_connection(at_node, self._connect_timeout_s),
+            listener,
+            prefix=self.prefix,
+            address=at_node.address,
+            timeout_s=self._timeout_s,
+        )
 
     # Rounds
 

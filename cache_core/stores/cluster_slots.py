@@ -26,10 +26,14 @@ def slot_of(command: Command) -> int:
 
 
 class SlotMap:
-    """The owner of each slot, as last heard. Safe between threads: what is read is never torn."""
+    """The owner of each slot, as last heard. Safe between threads: what is read is never torn.
 
-    def __init__(self, seeds: Iterable[Node]) -> None:
+    `moved` is called when an owner is another one than before; be quick.
+    """
+
+    def __init__(self, seeds: Iterable[Node], moved: Callable[[], None] = lambda: None) -> None:
         self._seeds = tuple(seeds)
+        self._moved = moved
         self._owners: list[Node | None] = [None] * REDIS_CLUSTER_HASH_SLOTS
         self.primaries: tuple[Node, ...] = ()
         self._replicas: tuple[Node, ...] = ()
@@ -43,9 +47,15 @@ class SlotMap:
         """The primary that has `slot`, None if nobody has."""
         return self._owners[slot]
 
+    def owners(self) -> list[Node | None]:
+        """The owner of every slot, just now."""
+        return self._owners.copy()
+
     def learn(self, slot: int, owner: Node) -> None:
         """Note what a single redirection said."""
-        self._owners[slot] = owner
+        before, self._owners[slot] = self._owners[slot], owner
+        if owner != before:
+            self._moved()
 
     def replace(self, reply: Any, asked: Node) -> None:
         """Take over `asked`'s answer to CLUSTER SLOTS. NoAnswerError if it will not do."""
@@ -62,8 +72,10 @@ class SlotMap:
             raise NoAnswerError(f"{asked} does not say who has which slots") from None
         if not primaries or len(owners) != REDIS_CLUSTER_HASH_SLOTS:
             raise NoAnswerError(f"{asked} knows no node that has slots")
-        self._owners = owners
+        before, self._owners = self._owners, owners
         self.primaries, self._replicas = tuple(sorted(primaries)), tuple(replicas)
+        if owners != before:
+            self._moved()
 
 
 def _node(entry: Any, asked: Node) -> Node:

@@ -87,16 +87,19 @@ class RedisTracking:
     def follow(self, starts: Sequence[str]) -> None:
         """Tell of keys that begin with one of these too; the line is made anew for that."""
         with self._lock:
+            wanted = tuple(dict.fromkeys((*self._starts, *starts)))
+            is_new = wanted != self._starts
             if self._closed.is_set():
                 return
-            self._starts = tuple(dict.fromkeys((*self._starts, *starts)))
+            if is_new:
+                self._starts = wanted
             if self._thread is None:
                 thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
                 # No more threads: until the next namespace tries again, nothing is told.
                 with contextlib.suppress(RuntimeError):
                     thread.start()
                     self._thread = thread
-            else:
+            elif is_new:
                 self._interrupt()
 
     def close(self) -> None:

@@ -18,7 +18,8 @@ from cache_core.stores.memory import MemoryStore
 from cache_core.stores.tracking import THREAD_NAME
 from tests.cache.helpers import Clock, Events, still
 from tests.cache.tracked import TellingStore, wait_until, wait_until_heard
-from tests.servers.meter import CountingMeter, redis_meter
+from tests.servers.meter import CountingMeter, cluster_meter, redis_meter
+from tests.servers.redis_cluster import RedisCluster
 from tests.servers.redis_server import RedisServer
 from tests.telemetry.test_lifetime import in_a_fork, needs_fork
 
@@ -27,19 +28,29 @@ CLOCK = Clock()
 OpenReplica = Callable[[], Cache]
 
 
-@pytest.fixture
-def server(own_redis_server: RedisServer) -> RedisServer:
-    return own_redis_server
+@pytest.fixture(params=["redis", "cluster"])
+def server(request: pytest.FixtureRequest) -> RedisServer | RedisCluster:
+    """A server of the test's own, or a cluster that is shared."""
+    kinds = {"redis": "own_redis_server", "cluster": "redis_cluster"}
+    found: RedisServer | RedisCluster = request.getfixturevalue(kinds[request.param])
+    return found
 
 
 @pytest.fixture
-def open_replica(server: RedisServer) -> Iterator[OpenReplica]:
+def number_of_threads(server: RedisServer | RedisCluster) -> int:
+    """That listen for one cache: of a cluster to each node, and one looks for changes of it."""
+    return 4 if isinstance(server, RedisCluster) else 1
+
+
+@pytest.fixture
+def open_replica(server: RedisServer | RedisCluster) -> Iterator[OpenReplica]:
     """Opens caches with connections of their own; all are closed at the end of the test."""
     prefix = f"test-{uuid4().hex}"
     with ExitStack() as opened:
 
         def open_one() -> Cache:
             store = open_store(server.url, prefix=prefix, timeout_s=10.0, connect_timeout_s=10.0)
+            store.ping()  # what a cluster is asked first is not the cost of a call
             return opened.enter_context(Cache(store, recorder=Events(), timing=still(CLOCK)))
 
         yield open_one
@@ -178,8 +189,9 @@ def test_many_copies_end_with_one_generation(cache: Cache, open_replica: OpenRep
 
 
 @pytest.fixture
-def meter(monkeypatch: pytest.MonkeyPatch) -> CountingMeter:
-    return redis_meter(monkeypatch)
+def meter(server: RedisServer | RedisCluster, monkeypatch: pytest.MonkeyPatch) -> CountingMeter:
+    counted = cluster_meter if isinstance(server, RedisCluster) else redis_meter
+    return counted(monkeypatch)
 
 
 def test_a_hit_on_a_copy_still_asks_nobody(cache: Cache, meter: CountingMeter) -> None:
@@ -223,6 +235,7 @@ def test_a_store_that_cannot_tell_is_not_asked_to() -> None:
 # Lost lines and ends
 
 
+@pytest.mark.parametrize("server", ["redis"], indirect=True)
 def test_when_the_server_is_lost_copies_are_served_only_where_nothing_else_answers(
     cache: Cache, server: RedisServer
 ) -> None:
@@ -290,15 +303,15 @@ def test_a_read_under_way_while_something_else_changes_still_brings_a_copy() -> 
         assert has_copy(cache)
 
 
-def test_closing_the_cache_ends_the_listening(cache: Cache) -> None:
+def test_closing_the_cache_ends_the_listening(cache: Cache, number_of_threads: int) -> None:
     bring_near(cache)
-    assert len(threads()) == 1
+    assert len(threads()) == number_of_threads
     cache.close()
     wait_until(lambda: not threads(), "the thread has ended")
 
 
 def test_a_cache_that_nobody_holds_any_more_is_not_kept_by_its_listening(
-    server: RedisServer,
+    server: RedisServer | RedisCluster,
 ) -> None:
     cache = Cache(open_store(server.url, prefix="lost"), recorder=Events(), timing=still(CLOCK))
     bring_near(cache)
@@ -308,7 +321,9 @@ def test_a_cache_that_nobody_holds_any_more_is_not_kept_by_its_listening(
 
 
 @needs_fork
-def test_a_forked_child_listens_for_itself(cache: Cache, open_replica: OpenReplica) -> None:
+def test_a_forked_child_listens_for_itself(
+    cache: Cache, open_replica: OpenReplica, number_of_threads: int
+) -> None:
     bring_near(cache)
     elsewhere = open_replica()
 
@@ -317,9 +332,9 @@ def test_a_forked_child_listens_for_itself(cache: Cache, open_replica: OpenRepli
         bring_near(cache)
         elsewhere.clear("ns")
         wait_until_gone(cache)
-        return f"{len(threads())} thread"
+        return f"{len(threads())} threads"
 
-    assert in_a_fork(in_child) == "1 thread"
+    assert in_a_fork(in_child) == f"{number_of_threads} threads"
     wait_until_gone(cache)
     bring_near(cache)
     elsewhere.clear("ns")

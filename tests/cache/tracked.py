@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from cache_core import Cache
 from cache_core.stores import LeaseWrite, Put, Touch
 from cache_core.stores.base import ChangeListener
+from cache_core.stores.cluster_tracking import ClusterTracking
 from cache_core.stores.memory import MemoryStore
 from cache_core.stores.tracking import RedisTracking
 from tests.cache.helpers import PATIENCE_S
@@ -24,8 +25,20 @@ def wait_until(is_so: Callable[[], bool], what: str) -> None:
 def wait_until_heard(cache: Cache) -> None:
     """Return when changes of all that is followed are heard, at once where none are told."""
     tracking = cache._path.watch._tracking
+    if isinstance(tracking, RedisTracking | ClusterTracking):
+        wait_until(lambda: is_heard(tracking), "changes are heard")
+
+
+def is_heard(tracking: RedisTracking | ClusterTracking) -> bool:
+    """Whether changes of all that is followed are heard, from every node."""
     if isinstance(tracking, RedisTracking):
-        wait_until(lambda: tracking._heard == tracking._starts, "changes are heard")
+        return tracking._heard == tracking._starts
+    nodes, lines = set(tracking._owners) - {None}, dict(tracking._lines)
+    return (
+        bool(nodes)
+        and lines.keys() == nodes
+        and all(line.tracking._heard == tracking._starts for line in lines.values())
+    )
 
 
 class TellingStore(MemoryStore):

@@ -16,6 +16,7 @@ import pytest
 import trustme
 
 from cache_core.stores import Put
+from cache_core.stores.base import Part
 from cache_core.stores.redis import RedisStore
 from cache_core.stores.redis_connection import new_connection
 from cache_core.stores.redis_url import parse_redis_url
@@ -35,10 +36,10 @@ class Listener:
     def __init__(self) -> None:
         self.told: list[str] = []
 
-    def changed(self, keys: Sequence[str] | None) -> None:
+    def changed(self, keys: Sequence[str] | None, within: Part | None = None) -> None:
         self.told.extend([EVERYTHING] if keys is None else keys)
 
-    def unheard(self) -> None:
+    def unheard(self, within: Part | None = None) -> None:
         self.told.append(UNHEARD)
 
     def wait_for(self, what: str, times: int = 1) -> None:
