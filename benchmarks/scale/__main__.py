@@ -4,12 +4,14 @@
 
 Everything runs on loopback, on servers the command starts itself: a Redis Cluster of three
 primaries, a PostgreSQL, and processes of readers, writers and one who clears. Each answer is
-checked against what had been written and invalidated before the read began.
+checked against what had been written and invalidated before the read began. Exits with 1 if a
+check failed.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 
 from benchmarks import machine
 from benchmarks.figures import Section, Table, ms
@@ -19,8 +21,8 @@ from benchmarks.scale.worker import CLEARERS, WRITERS
 _SHARES = (KILLED_AT, BACK_AT - KILLED_AT, 1 - BACK_AT)
 
 
-def main() -> None:
-    """The command line."""
+def main() -> int:
+    """The command line. Returns the exit code: 1 if a check failed."""
     usual = Load()
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.scale",
@@ -36,7 +38,9 @@ def main() -> None:
         parser.error("the load is bounded: see --help")
     for name, said in machine.described().items():
         print(f"- {name}: {said}")
-    print("\n" + section(load, run(load)).markdown())
+    found = run(load)
+    print("\n" + section(load, found).markdown())
+    return 0 if found.is_right else 1
 
 
 def section(load: Load, found: Found) -> Section:
@@ -84,4 +88,4 @@ def _row(phase: Phase, seconds: float) -> list[str]:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -6,11 +6,13 @@ import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import func, select
 
 from benchmarks import processes
+from benchmarks.scale.versions import Versions
 from benchmarks.scale.worker import PHASES, work
 from cache_core.database import open_database
 from cache_core.learning.models import Outcome
@@ -72,6 +74,12 @@ class Found:
         """Of all phases."""
         return sum(phase.times.count for phase in self.phases)
 
+    @property
+    def is_right(self) -> bool:
+        """Whether every check held: nothing wrong was served, nothing raised, nothing lost."""
+        failed = (self.wrongs, self.raised.total(), self.pending, self.dropped)
+        return not any(failed) and self.written == self.rows and self.counted == self.reads
+
 
 def run(load: Load) -> Found:
     """Start servers of its own, load them, and end them."""
@@ -92,6 +100,7 @@ def _loaded(load: Load, database: str, cluster: RedisCluster, folder: str) -> li
     killed_s, back_s = (begins_s + load.seconds * part for part in (KILLED_AT, BACK_AT))
     until_s = begins_s + load.seconds
     open_database(database).dispose()
+    Versions.make(Path(folder) / "versions", USERS)
     environment = {"REDIS_URL": cluster.url, "DATABASE_URL": database, "CACHE_PREFIX": _PREFIX}
     running = [
         processes.start(

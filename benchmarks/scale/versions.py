@@ -21,10 +21,14 @@ class Versions:
     """
 
     def __init__(self, path: Path, users: int) -> None:
-        if not path.exists():
-            path.write_bytes(bytes(_ROWS * users * 8))
+        """A file that `make` made; by each process of the run."""
         shape = (_ROWS, users)
         self._table = np.memmap(path, dtype=np.int64, mode="r+", shape=shape)
+
+    @staticmethod
+    def make(path: Path, users: int) -> None:
+        """Make the file, once and before any process starts: it is all zeros."""
+        path.write_bytes(bytes(_ROWS * users * 8))
 
     def begin(self, user: int) -> None:
         """One more is being written."""

@@ -51,6 +51,7 @@ def routes(
         get_service,
         doorman or Doorman(is_bound_to_loopback),
         open_to_all=(cache.HEALTH, schema.SCHEMA),
+        recording=(learning.OUTCOMES,),
         within_s=within_s,
     )
     return [Route(path, gate) for path in ("/api", "/api/{rest:path}", metrics.METRICS)]

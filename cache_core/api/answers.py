@@ -67,7 +67,7 @@ def answer(request: Request, model: BaseModel, reads: Sequence[Read[Any]]) -> Re
     told = headers.read_headers(read, body)
     told["Cache-Status"] = headers.cache_status(
         read,
-        detail=_parts(reads),
+        detail=detail_of(reads),
         with_key=caller_of(request).actor.role == "operator",
     )
     if request.method != "GET":
@@ -94,11 +94,14 @@ def worst_of(reads: Sequence[Read[Any]]) -> Read[Any]:
     )
 
 
-def _parts(reads: Sequence[Read[Any]]) -> str | None:
+def detail_of(reads: Sequence[Read[Any]]) -> str | None:
+    """What Cache-Status adds of several reads; one says enough by itself."""
     if len(reads) == 1:
         return None
-    served = sum(read.outcome in ("hit", "stale") for read in reads)
-    return f"{served} of {len(reads)} parts from cache"
+    outcomes = [read.outcome for read in reads]
+    served = sum(outcome in ("hit", "stale") for outcome in outcomes)
+    stale = "stale, " if "stale" in outcomes else ""
+    return f"{stale}{served} of {len(reads)} parts from cache"
 
 
 def _if_none_match(request: Request) -> str | None:

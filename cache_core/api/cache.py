@@ -13,7 +13,7 @@ from cache_core.api.cache_models import CacheMetrics, Health, Namespace
 from cache_core.api.gate import caller_of, service_or_problem
 from cache_core.api.looks import Looks
 from cache_core.api.problems import Problem
-from cache_core.api.schema import NOT_FOUND, READS
+from cache_core.api.schema import NOT_FOUND, OPEN, PROBLEM, READS
 from cache_core.api.service import Service
 from cache_core.operations.health import StoreHealth
 from cache_core.telemetry import WINDOWS, Counts, Window, WindowName
@@ -25,7 +25,14 @@ HEALTH = "/api/cache/health"
 @router.get(
     "/health",
     response_model=Health,
-    responses={503: {"model": Health, "description": "The store does not answer."}},
+    responses={
+        **OPEN,
+        503: {
+            "model": Health,
+            "description": "The store does not answer; a problem if it took too long.",
+            "content": dict(PROBLEM),
+        },
+    },
     openapi_extra={"security": [{}]},  # beside the token: it may be left out
 )
 async def health(request: Request) -> Response:

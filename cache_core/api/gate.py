@@ -11,7 +11,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from cache_core.api.problems import Problem, problem_of, respond, unavailable
+from cache_core.api.problems import Problem, perhaps_recorded, problem_of, respond, unavailable
 from cache_core.api.security import STRANGER, Caller, Doorman
 from cache_core.api.service import Service
 from cache_core.logs import in_short, log
@@ -19,6 +19,7 @@ from cache_core.settings import problem_of as problem_of_setting
 
 BODY_MAX_BYTES = 1_000_000
 ANSWER_WITHIN_S = 30.0
+IDEMPOTENCY_KEY = "Idempotency-Key"
 
 _CALLER, _SERVICE = "cache_core.caller", "cache_core.service"
 
@@ -33,16 +34,19 @@ class Gate:
         doorman: Doorman,
         *,
         open_to_all: Collection[str],
+        recording: Collection[str] = (),
         within_s: float = ANSWER_WITHIN_S,
     ) -> None:
         """
         Args:
             get_service: called for each request; raises ValueError if a setting will not do.
             open_to_all: paths that strangers are answered at, told apart by `caller_of`.
+            recording: paths where what is posted twice is recorded twice, unless it has a key.
             within_s: seconds from the first byte of a request to the answer.
         """
         self._app, self._get_service, self._doorman = app, get_service, doorman
-        self._open_to_all, self._within_s = frozenset(open_to_all), within_s
+        self._open_to_all, self._recording = frozenset(open_to_all), frozenset(recording)
+        self._within_s = within_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -52,7 +56,7 @@ class Gate:
             async with asyncio.timeout(self._within_s) as timer:
                 await self._pass_on(scope, receive, sender)
         except Exception as exc:  # noqa: BLE001  # any error of a route ends here, told and logged
-            problem = _too_long(self._within_s) if timer.expired() else problem_of(exc)
+            problem = self._too_long(scope) if timer.expired() else problem_of(exc)
             if problem.status_code == 500:
                 log.error("api_failed", "%s %s: %s", scope["method"], scope["path"], in_short(exc))
             if not sender.has_begun:
@@ -70,6 +74,16 @@ class Gate:
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         inner = {**scope, "method": method, _CALLER: caller, _SERVICE: service}
         await self._app(inner, _bounded(scope, receive), sender)
+
+    def _too_long(self, scope: Scope) -> Problem:
+        kind, said = "took-too-long", f"There was no answer within {self._within_s:g} s."
+        if scope["path"] not in self._recording:
+            going_on = "What is computed meanwhile goes on and is kept: ask again."
+            return unavailable(kind, f"{said} {going_on}")
+        if IDEMPOTENCY_KEY not in Headers(scope=scope):
+            return perhaps_recorded(kind, said)
+        again = f"Send it again with the same {IDEMPOTENCY_KEY}: it is recorded once."
+        return unavailable(kind, f"{said} {again}")
 
     def _service(self) -> Service | str:
         """The app, or which setting will not do."""
@@ -119,14 +133,6 @@ def _bounded(scope: Scope, receive: Receive) -> Receive:
 
 def _too_large() -> Problem:
     return Problem(413, f"A body has at most {BODY_MAX_BYTES:,} bytes.")
-
-
-def _too_long(within_s: float) -> Problem:
-    return unavailable(
-        "took-too-long",
-        f"There was no answer within {within_s:g} s. What is computed meanwhile goes on and is "
-        "kept: ask again.",
-    )
 
 
 class _Sender:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Header, Query, Request
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import Response
 
 from cache_core.api import models
 from cache_core.api.answers import answer, ask, plain, views_of
-from cache_core.api.gate import caller_of, service_of
-from cache_core.api.problems import Problem, wrong
-from cache_core.api.schema import CACHED, NOT_FOUND, WRITES, json_only
+from cache_core.api.gate import IDEMPOTENCY_KEY, caller_of, service_of
+from cache_core.api.problems import Problem, perhaps_recorded, wrong
+from cache_core.api.schema import CACHED, NOT_FOUND, POSTED, RECORDS, json_only
 from cache_core.api.service import Service
 from cache_core.call import Read
 from cache_core.learning.analysis import Analysis
@@ -22,6 +23,19 @@ from cache_core.learning.views import Composed
 from cache_core.operations import record_outcome
 
 router = APIRouter(prefix="/api/learning", tags=["learning"])
+OUTCOMES = "/api/learning/outcomes"
+
+OnceKey = Annotated[
+    str | None,
+    Header(
+        alias=IDEMPOTENCY_KEY,
+        min_length=1,
+        max_length=200,
+        pattern=r"^[\x21-\x7e]+$",
+        description="A name of your own for this outcome, e.g. a UUID: however often it is sent "
+        "with that key, it is recorded once. With other members it is 422.",
+    ),
+]
 
 
 @router.get("/patterns", response_model=models.Patterns, responses={**CACHED, **NOT_FOUND})
@@ -55,7 +69,7 @@ async def metrics(request: Request, user: Annotated[models.UserName, Query()]) -
 @router.post(
     "/analyze",
     response_model=models.Analysis,
-    responses={**CACHED, **WRITES},
+    responses=POSTED,
     dependencies=[Depends(json_only)],
 )
 async def analyze(request: Request, asked: models.AnalyzeRequest) -> Response:
@@ -76,11 +90,16 @@ async def analyze(request: Request, asked: models.AnalyzeRequest) -> Response:
     "/outcomes",
     status_code=201,
     response_model=models.Recorded,
-    responses=WRITES,
+    responses=RECORDS,
     dependencies=[Depends(json_only)],
 )
-async def outcomes(request: Request, given: models.OutcomeRequest) -> Response:
-    """Record one outcome; each call is one, even with equal values. For operators."""
+async def outcomes(
+    request: Request, given: models.OutcomeRequest, once: OnceKey = None
+) -> Response:
+    """Record one outcome, for operators: 201, or 200 if one with that Idempotency-Key is there.
+
+    Without such a key each call is an outcome of its own, even with equal values.
+    """
     actor = caller_of(request).actor
 
     def work(service: Service) -> Recorded:
@@ -95,10 +114,17 @@ async def outcomes(request: Request, given: models.OutcomeRequest) -> Response:
                 category=given.category,
                 score=given.score,
                 at=given.at,
+                once=once,
             )
         except ValueError as exc:
             raise wrong(str(exc)) from exc
+        except SQLAlchemyError as exc:
+            if once is not None:
+                raise
+            # The commit itself may be what got no answer.
+            said = "The database gives no answer."
+            raise perhaps_recorded("database-unreachable", said) from exc
 
     recorded = await ask(request, work)
     service_of(request).forget_figures()
-    return plain(models.Recorded.model_validate(recorded), 201)
+    return plain(models.Recorded.model_validate(recorded), 200 if recorded.was_there else 201)

@@ -38,7 +38,6 @@ from cache_core.operations import (
     stop_job,
     tag_in_audit,
 )
-from cache_core.operations.access import require_operator
 from cache_core.operations.starting import jobs_of_operators
 
 router = APIRouter(prefix="/api/cache", tags=["operations"])
@@ -64,10 +63,11 @@ async def clear(request: Request, asked: ClearRequest) -> Response:
     actor = caller_of(request).actor
 
     def work(service: Service) -> Response:
+        # Before anything else is looked at: who may not act learns no more than that.
+        service.audit.require_operator(actor, *_deed(asked))
         if asked.namespace is None:
             return plain(_clear_at_once(service, asked, actor))
         if asked.dry_run:
-            require_operator(actor, f"Counting the entries of {asked.namespace}")
             preview = preview_clear(service.cache, asked.namespace)
             return plain(ClearPreview.model_validate(preview))
         _caching(service)
@@ -84,6 +84,16 @@ async def clear(request: Request, asked: ClearRequest) -> Response:
         return _accepted(*started)
 
     return await ask(request, work)
+
+
+def _deed(asked: ClearRequest) -> tuple[str, str, str]:
+    """As the audit has it: the deed, to what, and in words."""
+    if asked.namespace is not None:
+        doing = "Counting the entries of" if asked.dry_run else "Clearing"
+        return "clear", asked.namespace, f"{doing} {asked.namespace}"
+    if asked.tag is not None:
+        return "clear tag", tag_in_audit(asked.tag), "Clearing a tag"
+    return "clear entry", "one entry", "Clearing an entry"
 
 
 def _clear_at_once(service: Service, asked: ClearRequest, actor: Actor) -> Cleared:
@@ -116,8 +126,10 @@ async def warm(request: Request, asked: WarmRequest) -> Response:
     actor = caller_of(request).actor
 
     def work(service: Service) -> Response:
+        doing = "Planning to warm" if asked.dry_run else "Warming"
+        said = f"{doing} {asked.namespace}"
+        service.audit.require_operator(actor, "warm", asked.namespace, said)
         if asked.dry_run:
-            require_operator(actor, f"Planning to warm {asked.namespace}")
             planned = len(_plan(service, asked.namespace).arguments)
             return plain(WarmPreview(namespace=asked.namespace, planned=planned))
         _caching(service)
@@ -164,6 +176,8 @@ async def stop(request: Request, verb: Verb, namespace: InPath) -> Response:
     actor = caller_of(request).actor
 
     def work(service: Service) -> Response:
+        name = f"{verb} {namespace}"
+        service.audit.require_operator(actor, "stop", name, f"Stopping {name}")
         found = _job(service, verb, namespace)
         ran = stop_job(service.jobs, found.name, actor, service.audit)
         return plain(JobState.of(found), 202 if ran else 200)

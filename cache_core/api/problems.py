@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 from fastapi.exceptions import RequestValidationError
@@ -15,11 +16,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 
 from cache_core.operations import NotAllowedError
 from cache_core.stores.base import StoreError
 
 MEDIA_TYPE = "application/problem+json"
+
+_IN_PATH = "/:@!$&'()*+,;="  # beside letters and digits (RFC 3986, section 3.3)
 
 # Problems that say more than their status: a program may tell them apart by `type`.
 TITLES = {
@@ -34,6 +38,7 @@ TITLES = {
     "under-way": "The same is under way",
 }
 _RETRY_S = 5
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")  # HEAD is answered as GET is
 
 
 class Problem(HTTPException):
@@ -66,7 +71,7 @@ def respond(problem: HTTPException, path: str) -> Response:
         "title": phrase if kind is None else TITLES[kind],
         "status": problem.status_code,
         "detail": _detail(problem),
-        "instance": path,
+        "instance": quote(path, safe=_IN_PATH, errors="replace"),
         **more,
     }
     headers = {"Cache-Control": "no-store", **(problem.headers or {})}
@@ -108,6 +113,16 @@ def unavailable(kind: str, detail: str) -> Problem:
     return Problem(503, detail, kind=kind, headers={"Retry-After": str(_RETRY_S)})
 
 
+def perhaps_recorded(kind: str, detail: str) -> Problem:
+    """503 to what would be recorded twice if it were sent twice: nothing invites to ask again."""
+    return Problem(
+        503,
+        f"{detail} The outcome may have been recorded all the same: look before you send it again. "
+        "With an Idempotency-Key it could be sent again safely.",
+        kind=kind,
+    )
+
+
 def invalid(errors: Sequence[Mapping[str, str]]) -> Problem:
     """422, with what is wrong where; each error as `wrong` or `_told` gives it."""
     detail = "; ".join(error["detail"] for error in errors[:3])
@@ -138,4 +153,18 @@ def _told(error: Mapping[str, Any]) -> dict[str, str]:
 
 async def tell(request: Request, exc: Exception) -> Response:
     """FastAPI's handler of exceptions."""
-    return respond(problem_of(exc), request.url.path)
+    problem = problem_of(exc)
+    if problem.status_code == 405:
+        problem = HTTPException(405, headers={"Allow": ", ".join(_methods(request))})
+    return respond(problem, request.scope["path"])
+
+
+def _methods(request: Request) -> list[str]:
+    """What is answered at a path: by all of its routes, of which the framework names the first."""
+
+    def is_answered(method: str) -> bool:
+        asked = {**request.scope, "method": method}
+        return any(route.matches(asked)[0] is Match.FULL for route in request.app.routes)
+
+    found = [method for method in _METHODS if is_answered(method)]
+    return ["GET", "HEAD", *found[1:]] if found[:1] == ["GET"] else found

@@ -61,6 +61,15 @@ WRITES: dict[int | str, dict[str, Any]] = {
     413: _problem("The body is too large."),
     415: _problem("The body is not application/json."),
 }
+RECORDS: dict[int | str, dict[str, Any]] = {
+    **WRITES,
+    200: {"description": "One with that Idempotency-Key was recorded before; nothing is new."},
+    503: _problem(
+        "Store or database out of reach, or it took too long. Without Retry-After it may have been "
+        "recorded.",
+        Retry_After="seconds; if it can be sent again",
+    ),
+}
 STARTS: dict[int | str, dict[str, Any]] = {
     **WRITES,
     409: _problem(
@@ -77,7 +86,7 @@ def _header(text: str, kind: str = "string") -> dict[str, Any]:
 _OF_READS = {
     "Cache-Status": _header("RFC 9211: hit, or why it was forwarded, and for how long it is fresh"),
     "Age": _header("seconds since it was computed, if it was served from the cache", "integer"),
-    "ETag": _header("for If-None-Match; not on what was posted"),
+    "ETag": _header("for If-None-Match"),
     "Cache-Control": _header("private, no-cache: keep it, and ask whether it holds"),
 }
 CACHED: dict[int | str, dict[str, Any]] = {
@@ -85,6 +94,20 @@ CACHED: dict[int | str, dict[str, Any]] = {
     200: {"headers": _OF_READS},
     304: {"description": "The client has it.", "headers": _OF_READS},
 }
+
+POSTED: dict[int | str, dict[str, Any]] = {
+    **WRITES,
+    200: {
+        "headers": {
+            "Cache-Status": _OF_READS["Cache-Status"],
+            "Age": _OF_READS["Age"],
+            "Cache-Control": _header("no-store: what was posted nobody keeps"),
+        }
+    },
+}
+# Everybody is answered, whatever token they show.
+OPEN: dict[int | str, dict[str, Any]] = {code: READS[code] for code in (422, 500)}
+PROBLEM = READS[500]["content"]
 
 
 async def known_parameters(request: Request) -> None:

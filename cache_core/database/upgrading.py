@@ -48,7 +48,8 @@ def take_back(engine: Engine, version: str) -> None:
     """Bring the tables back to an earlier version, so that an earlier program opens them.
 
     What only the later version kept is gone. Raises: as `bring_up_to_date`; ValueError for a
-    version that is not an earlier one.
+    version that is not earlier than this program's; DatabaseError for one that there is not, or
+    that is later than that of the tables.
     """
     if not "" < version < HEAD:
         raise ValueError(f"no version before {HEAD}: {version}")
@@ -74,6 +75,7 @@ def _run(engine: Engine, scripts: Path, to: str, *, down: bool = False) -> None:
     from alembic.operations import Operations
     from alembic.runtime.migration import MigrationContext
     from alembic.script import ScriptDirectory
+    from alembic.util.exc import CommandError
 
     script = ScriptDirectory(str(scripts))
     known = {one.revision for one in script.walk_revisions()}
@@ -83,6 +85,8 @@ def _run(engine: Engine, scripts: Path, to: str, *, down: bool = False) -> None:
             return script._downgrade_revs(to, at)
         return script._upgrade_revs(to, at)
 
+    if to not in known:
+        raise DatabaseError(f"there is no version {to}; there are {', '.join(sorted(known))}")
     with _one_at_a_time, _alone(engine) as connection:
         context = MigrationContext.configure(
             connection,
@@ -94,11 +98,25 @@ def _run(engine: Engine, scripts: Path, to: str, *, down: bool = False) -> None:
                 f"{max(known)} of this program, and were not touched: update this program, or "
                 "take the tables back (docs/database.md)"
             )
+        if down:
+            _refuse_later(context.get_current_revision(), to)
         try:
             with Operations.context(context):
                 context.run_migrations()
-        except ValueError as exc:  # what a revision found, in words
+        except (ValueError, CommandError) as exc:  # what a revision found, in words
             raise DatabaseError(str(exc)) from exc
+
+
+def _refuse_later(there: str | None, to: str) -> None:
+    """Taking back goes to an earlier version only."""
+    if there is None:
+        raise DatabaseError(
+            "its tables have no version, so there is nothing to take back; upgrade gives them one"
+        )
+    if there < to:
+        raise DatabaseError(
+            f"its tables are of version {there}, earlier than {to}: upgrade brings them on"
+        )
 
 
 @contextmanager

@@ -51,18 +51,22 @@ def instruction_tag(md5: str) -> str:
 
 
 def touched_by(recorded: Recorded) -> list[str]:
-    """Tags of exactly the entries that an outcome changes."""
+    """Tags of exactly the entries that an outcome changes.
+
+    Whoever stored it before may have died before they forgot anything, and what was new to them
+    nobody knows any more: then all that can be touched.
+    """
     tags = [
         OUTCOMES,
         user_tag(recorded.user),
         category_tag(recorded.category),
         instruction_tag(recorded.md5),
     ]
-    if recorded.new_text:
+    if recorded.new_text or recorded.was_there:
         tags.append(TEXTS)
-    if recorded.new_user:
+    if recorded.new_user or recorded.was_there:
         tags.append(USERS)
-    if recorded.new_category:
+    if recorded.new_category or recorded.was_there:
         tags.append(CATEGORIES)
     return tags
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Engine
@@ -142,18 +142,19 @@ class LearningViews:
         return [function.namespace for function in own]
 
     def record_outcome(
-        self, user: str, instruction: str, category: str, score: float, at: datetime | None = None
+        self,
+        user: str,
+        instruction: str,
+        category: str,
+        score: float,
+        at: datetime | None = None,
+        *,
+        once: str | None = None,
     ) -> Recorded:
-        """Store one outcome, then forget exactly what it touches, in one round trip.
+        """Store one outcome as `record_outcome` does, and forget what it touches: one round trip.
 
-        Args:
-            score: 0 (failed) to 1 (succeeded).
-            at: when, with a zone; now by default.
-        Raises: ValueError saying what is wrong with the outcome.
-        """
-        recorded = record_outcome(
-            self._engine, user, instruction, category, score, at or datetime.now(UTC)
-        )
+        Raises: ValueError saying what is wrong with the outcome."""
+        recorded = record_outcome(self._engine, user, instruction, category, score, at, once=once)
         self._cache.invalidate_tags(touched_by(recorded))
         return recorded
 

@@ -14,7 +14,8 @@ from cache_core.operations.access import (
     admit,
     is_password_right,
 )
-from cache_core.operations.audit import AuditLog, AuditRecord, AuditUnreadableError
+from cache_core.operations.audit import AuditLog, AuditUnreadableError
+from cache_core.operations.audit_rows import AuditRecord
 from cache_core.operations.auto_tune_deeds import (
     AutoTuneStatus,
     allow_auto_tune,

@@ -13,76 +13,31 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, Literal
 
-from sqlalchemy import Engine, Index, Select, String, Text, delete, func, insert, select, update
+from sqlalchemy import Engine, delete, func, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Mapped, mapped_column
 
-from cache_core.database import REPLICA_MAX, Base, UtcDateTime, replica_name, row_id
 from cache_core.logs import in_short, log
-from cache_core.operations.access import Actor, NotAllowedError
+from cache_core.operations.access import Actor, NotAllowedError, require_operator
+from cache_core.operations.audit_rows import (
+    COLUMNS,
+    LONGEST,
+    SELECT,
+    AuditRecord,
+    AuditRow,
+    Result,
+    records_of,
+)
+from cache_core.operations.refusals import Refusals, Refused
 from cache_core.stores.base import CacheCoreError
-
-Result = Literal["begun", "done", "stopped", "refused", "failed"]
 
 KEPT_MAX = 100_000
 _UNWRITTEN_MAX = 200
-# Refusals are written so often at most: whoever may not act must not fill the database either.
-_REFUSALS_MAX, _REFUSALS_WITHIN_S = 60, 3_600.0
 _PRUNE_EVERY = 500
-_LONGEST = 300
-
-
-class AuditRow(Base):
-    """One deed. `scope`: what it was done to, e.g. a namespace; never an argument or a value."""
-
-    __tablename__ = "audit"
-    __table_args__ = (Index("ix_audit_at", "at"),)
-
-    id: Mapped[int] = mapped_column(row_id, primary_key=True)
-    at: Mapped[datetime] = mapped_column(UtcDateTime)
-    ended: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    actor: Mapped[str] = mapped_column(String(_LONGEST))
-    role: Mapped[str] = mapped_column(String(20))
-    deed: Mapped[str] = mapped_column(String(40))
-    scope: Mapped[str] = mapped_column(String(_LONGEST))
-    before: Mapped[str] = mapped_column(Text)
-    after: Mapped[str] = mapped_column(Text)
-    result: Mapped[str] = mapped_column(String(20))
-    detail: Mapped[str] = mapped_column(Text)
-    replica: Mapped[str] = mapped_column(
-        String(REPLICA_MAX), default=replica_name, server_default=""
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class AuditRecord:
-    """Who did what to what, when, where, and with what result; `before` and `after` in words.
-
-    `ended` is None while the deed goes on. `replica`: the process that did it, as machine:number;
-    "" where an earlier version wrote it. `is_kept`: False for what only this process knows.
-    """
-
-    at: datetime
-    actor: str
-    role: str
-    deed: str
-    scope: str
-    before: str = ""
-    after: str = ""
-    result: Result = "begun"
-    detail: str = ""
-    ended: datetime | None = None
-    replica: str = field(default_factory=replica_name)
-    is_kept: bool = True
-
-
-# Those of a record that have a column of the same name.
-_COLUMNS = tuple(one.name for one in fields(AuditRecord) if one.name != "is_kept")
-_SELECT = select(*(getattr(AuditRow, name) for name in _COLUMNS))
+# The deed of the row that counts the refusals that are not listed.
+FURTHER = "further refusals"
 
 
 @dataclass(slots=True)
@@ -105,7 +60,8 @@ class AuditLog:
     clock: Callable[[], float] = time.time
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _unwritten: deque[AuditRecord] = field(default_factory=lambda: deque(maxlen=_UNWRITTEN_MAX))
-    _refused_at: deque[float] = field(default_factory=lambda: deque(maxlen=_REFUSALS_MAX))
+    _refusals: Refusals = field(default_factory=Refusals)
+    _refusing: threading.Lock = field(default_factory=threading.Lock)
     _written: int = 0
 
     @contextmanager
@@ -116,7 +72,7 @@ class AuditLog:
         """
         told = Deed()
         begun = AuditRecord(
-            self._now(), actor.name[:_LONGEST], actor.role, deed, scope[:_LONGEST], before
+            self._now(), actor.name[:LONGEST], actor.role, deed, scope[:LONGEST], before
         )
         at = None if actor.role == "viewer" else self._insert(begun)  # that is for _refused
         try:
@@ -133,6 +89,17 @@ class AuditLog:
             self._end(at, begun, told, "failed", detail)
             raise
         self._end(at, begun, told, "stopped" if told.stopped else "done", told.detail)
+
+    def require_operator(self, actor: Actor, deed: str, scope: str, said: str) -> None:
+        """Return if `actor` may do that: for what is looked up before the deed, which asks again.
+
+        `said`: the deed in words. Raises: NotAllowedError, once that is noted.
+        """
+        try:
+            require_operator(actor, said)
+        except NotAllowedError:
+            with self.deed(actor, deed, scope):
+                raise
 
     def recent(
         self,
@@ -172,7 +139,7 @@ class AuditLog:
         until: datetime | None,
         scope: str | None,
     ) -> list[AuditRecord]:
-        query = _SELECT
+        query = SELECT
         if since is not None:
             query = query.where(AuditRow.at >= since)
         if until is not None:
@@ -180,7 +147,7 @@ class AuditLog:
         if scope is not None:
             query = query.where(AuditRow.scope == scope)
         query = query.order_by(AuditRow.id.desc()).limit(limit)
-        return _records(engine, query)
+        return records_of(engine, query)
 
     def last_done(self, deeds: Collection[str]) -> dict[str, AuditRecord]:
         """The last of these deeds that was done to each scope, by all processes.
@@ -194,7 +161,7 @@ class AuditLog:
             done = AuditRow.deed.in_(deeds), AuditRow.result == "done"
             newest = select(func.max(AuditRow.id)).where(*done).group_by(AuditRow.scope)
             try:
-                found += _records(self.engine, _SELECT.where(AuditRow.id.in_(newest)))
+                found += records_of(self.engine, SELECT.where(AuditRow.id.in_(newest)))
             except SQLAlchemyError as exc:
                 raise AuditUnreadableError(in_short(exc), found) from exc
         return {one.scope: one for one in sorted(found, key=lambda record: record.at)}
@@ -208,7 +175,7 @@ class AuditLog:
         """The number of its row; None where the database does not take it."""
         if self.engine is None:
             return None
-        values = {name: getattr(record, name) for name in _COLUMNS}
+        values = {name: getattr(record, name) for name in COLUMNS}
         try:
             with self.engine.begin() as connection:
                 at = connection.execute(insert(AuditRow).values(**values)).inserted_primary_key
@@ -236,19 +203,38 @@ class AuditLog:
 
     def _refused(self, record: AuditRecord) -> None:
         log.audit("refused", "%s", record.detail, actor=record.actor)
-        now = self.clock()
-        with self._lock:
-            often = len(self._refused_at) == _REFUSALS_MAX
-            if often and now - self._refused_at[0] < _REFUSALS_WITHIN_S:
+        with self._refusing:  # a later count is written later
+            refused = self._refusals.count(record.actor, record.at)
+            if refused.left_out:
+                self._count_further(record, refused)
                 return
-            self._refused_at.append(now)
         record = replace(record, ended=record.at)
         if self._insert(record) is None:
             self._keep_here(record)
 
+    def _count_further(self, last: AuditRecord, refused: Refused) -> None:
+        """One row for all refusals of an actor's hour that are not listed one by one."""
+        said = f"{refused.left_out:,} more, not listed one by one; the last: {last.detail}"
+        first_at = refused.first_at or last.at
+        told = replace(last, at=first_at, deed=FURTHER, scope="", before="", detail=said)
+        if refused.row is not None:
+            self._end(refused.row, told, Deed(), "refused", said)
+            return
+        told = replace(told, ended=last.at)
+        refused.row = self._insert(told)
+        if refused.row is None:
+            self._keep_here(told)
+
     def _keep_here(self, record: AuditRecord) -> None:
+        kept = replace(record, is_kept=False)
         with self._lock:
-            self._unwritten.append(replace(record, is_kept=False))
+            for number, other in enumerate(self._unwritten):
+                if kept.deed == FURTHER and (other.actor, other.at, other.deed) == (
+                    kept.actor, kept.at, FURTHER,
+                ):  # fmt: skip
+                    self._unwritten[number] = kept
+                    return
+            self._unwritten.append(kept)
 
     @property
     def has_unwritten(self) -> bool:
@@ -281,12 +267,6 @@ class AuditUnreadableError(Exception):
     def __init__(self, reason: str, known: list[AuditRecord]) -> None:
         super().__init__(reason)
         self.known = known
-
-
-def _records(engine: Engine, query: Select[Any]) -> list[AuditRecord]:
-    with engine.connect() as connection:
-        rows = connection.execute(query).all()
-    return [AuditRecord(**dict(zip(_COLUMNS, row, strict=True))) for row in rows]
 
 
 def _newest(kept: list[AuditRecord], here: list[AuditRecord], limit: int) -> list[AuditRecord]:

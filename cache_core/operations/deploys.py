@@ -14,7 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from cache_core.database import Base, UtcDateTime
 from cache_core.logs import in_short, log
-from cache_core.operations.audit import AuditRow
+from cache_core.operations.audit_rows import AuditRow
 from cache_core.telemetry.history_tables import upsert
 
 DEPLOY = "deploy"

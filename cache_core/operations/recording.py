@@ -64,15 +64,18 @@ def record_outcome(
     category: str,
     score: float,
     at: datetime | None = None,
+    once: str | None = None,
 ) -> Recorded:
     """Store one outcome, 0 (failed) to 1 (succeeded), and forget what it touches.
 
     Args:
         at: when, with a zone; now by default.
+        once: the caller's own name of the outcome, by which it is stored once however often this
+            is called.
     Raises: NotAllowedError for a viewer; ValueError saying what is wrong with the outcome.
     """
     with audit.deed(actor, "record", "one outcome") as deed:
         require_operator(actor, "Recording an outcome")
-        recorded = views.record_outcome(user, text, category, score, at)
-        deed.after = "1 outcome added"
+        recorded = views.record_outcome(user, text, category, score, at, once=once)
+        deed.after = "it was there already" if recorded.was_there else "1 outcome added"
     return recorded

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from cache_core.cache import Cache
-from cache_core.operations.access import Actor, NotAllowedError, require_operator
+from cache_core.operations.access import Actor
 from cache_core.operations.audit import AuditLog
 from cache_core.operations.clearing import ClearReport, clear
 from cache_core.operations.jobs import Job, Jobs
@@ -36,7 +36,7 @@ def start_clear(
     Returns: the job, and whether it is this one: while a clear of the namespace runs, that one.
     Raises: NotAllowedError for a viewer.
     """
-    _refuse_viewers(actor, audit, CLEAR, namespace)
+    audit.require_operator(actor, CLEAR, namespace, f"Clearing {namespace}")
 
     def work(job: Job) -> ClearReport | WarmReport:
         try:
@@ -61,7 +61,7 @@ def start_warm(
     when_ended: Ended = lambda: None,
 ) -> tuple[Job, bool]:
     """Warm a namespace in the background, as `start_clear` clears it."""
-    _refuse_viewers(actor, audit, WARM, plan.namespace)
+    audit.require_operator(actor, WARM, plan.namespace, f"Warming {plan.namespace}")
 
     def work(job: Job) -> WarmReport:
         try:
@@ -86,12 +86,3 @@ def _warm(job: Job, plan: WarmPlan, actor: Actor, audit: AuditLog, concurrency: 
         progress=job.advance,
         should_stop=lambda: job.is_stopping,
     )
-
-
-def _refuse_viewers(actor: Actor, audit: AuditLog, verb: str, namespace: str) -> None:
-    """The deed itself is noted where it is done; here only that it was refused."""
-    try:
-        require_operator(actor, f"{verb.capitalize()}ing {namespace}")
-    except NotAllowedError:
-        with audit.deed(actor, verb, namespace):
-            raise

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from cache_core.cache import Cache
 from cache_core.insight import wording
 from cache_core.operations.access import Actor
-from cache_core.operations.audit import AuditLog, AuditRecord
+from cache_core.operations.audit import AuditLog
+from cache_core.operations.audit_rows import AuditRecord
 from cache_core.operations.retuning import RETUNE, from_words
 from cache_core.policy import Policy
 from cache_core.retuning import read_ttls

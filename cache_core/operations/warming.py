@@ -43,6 +43,21 @@ class WarmPlan:
         return sum(read is not None and read.outcome == "hit" for read in reads)
 
 
+def plans_by_namespace(plans: Sequence[WarmPlan]) -> dict[str, WarmPlan]:
+    """Plans of one cache, those of a namespace joined. Raises ValueError for two caches."""
+    found: dict[str, WarmPlan] = {}
+    for plan in plans:
+        there = found.get(plan.namespace)
+        if there is None:
+            found[plan.namespace] = plan
+            continue
+        if there.function.store is not plan.function.store:
+            raise ValueError(f"two plans for {plan.namespace} are of two caches: give those of one")
+        arguments = [*there.arguments, *plan.arguments]
+        found[plan.namespace] = WarmPlan(plan.function, arguments)
+    return found
+
+
 def warm_plans(views: LearningViews) -> dict[str, WarmPlan]:
     """What of the learning system can be warmed, by namespace. Raises SQLAlchemyError."""
     return {

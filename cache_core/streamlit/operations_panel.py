@@ -19,7 +19,7 @@ from cache_core.operations import (
     preview_clear_entry,
     preview_clear_tag,
 )
-from cache_core.operations.warming import CONCURRENCY_MAX
+from cache_core.operations.warming import CONCURRENCY_MAX, plans_by_namespace
 from cache_core.stores import StoreError
 from cache_core.streamlit import words
 from cache_core.streamlit.connection import CacheConnection
@@ -54,12 +54,14 @@ def cache_operations(
 
     Args:
         plans: what can be warmed: cached functions (not `async def`), each with argument tuples.
+            Several of one namespace are one.
         actor: who is looking, as the app knows them; their name stands in the audit.
         can_operate: instead of `actor`: True makes the visitor an operator, by the name `st.user`
             knows if they are signed in. The app must have checked that they are one.
         database: URL of the database for the audit, e.g. the monitor's; without one, deeds are
             kept in this process only.
         key: apart from that of another such panel on the page.
+    Raises: ValueError for plans of two caches in one namespace.
     """
     opened = cache_of(cache)
     parts = parts_of(opened)
@@ -67,7 +69,7 @@ def cache_operations(
     desk = Desk(opened, audit, parts.jobs, parts.kept.forget)
     who = _who(actor, can_operate)
     form = Form(key, _obstacle(opened, who))
-    _Panel(form, desk, {plan.namespace: plan for plan in plans}, who).draw(problem)
+    _Panel(form, desk, plans_by_namespace(plans), who).draw(problem)
 
 
 def _who(actor: Actor | None, can_operate: bool) -> Actor:

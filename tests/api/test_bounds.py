@@ -109,9 +109,20 @@ def test_a_parameter_there_is_not_is_refused(world: World, path: str) -> None:
 
 
 def test_a_method_a_route_does_not_know_is_405_with_those_it_does(world: World) -> None:
-    answer = world.ask(STATS, method="POST", token=OPERATE)
-    is_problem(answer, 405)
-    assert answer.headers["allow"] == "GET"
+    for path, method, allowed in (
+        (STATS, "POST", "GET, HEAD"),
+        ("/api/cache/jobs/warm/dashboard.stats", "POST", "GET, HEAD, DELETE"),
+        ("/api/cache/clear", "GET", "POST"),
+        ("/metrics", "DELETE", "GET, HEAD"),
+    ):
+        answer = world.ask(path, method=method, token=OPERATE)
+        assert is_problem(answer, 405)["detail"] == f"Here is answered: {allowed}."
+        assert answer.headers["allow"] == allowed
+
+
+def test_what_was_asked_for_is_told_as_a_uri_reference(world: World) -> None:
+    for path in ("/api/no%20such%22%3C%C3%A9%25", "/api/a%3Fb%23c%5B"):
+        assert is_problem(world.ask(path, token=READ), 404)["instance"] == path
 
 
 def test_what_takes_too_long_is_503_and_goes_on(make_world: MakeWorld) -> None:

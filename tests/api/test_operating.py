@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 
 import pytest
@@ -177,6 +178,30 @@ def test_nothing_is_cleared_or_warmed_while_caching_is_off(world: World) -> None
         for path, body in bodies:
             problem = is_problem(world.ask(path, body, token=OPERATE), 409)
             assert problem["type"] == "urn:cache-core:problem:caching-off"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "deed"),
+    [
+        (CLEAR, {"namespace": STATS, "dry_run": True}, ("clear", STATS)),
+        (CLEAR, {"namespace": STATS, "confirm": STATS, "then_warm": True}, ("clear", STATS)),
+        (CLEAR, {"tag": "user:ada"}, ("clear tag", tag_in_audit("user:ada"))),
+        (CLEAR, {"key": "no key"}, ("clear entry", "one entry")),
+        (WARM, {"namespace": STATS, "dry_run": True}, ("warm", STATS)),
+        (WARM, {"namespace": "nobody.knows"}, ("warm", "nobody.knows")),
+        (f"{JOBS}/warm/{STATS}", None, ("stop", f"warm {STATS}")),
+    ],
+)
+@pytest.mark.parametrize("is_on", [True, False])
+def test_the_read_token_is_refused_before_anything_is_looked_at_and_audited(
+    world: World, path: str, body: object, deed: tuple[str, str], is_on: bool
+) -> None:
+    method = "DELETE" if body is None else "POST"
+    with contextlib.nullcontext() if is_on else world.cache.disabled():
+        is_problem(world.ask(path, body, method=method, token=READ), 403)
+    (kept,) = world.audit.recent()
+    assert (kept.actor, kept.result) == ("api token: read", "refused")
+    assert (kept.deed, kept.scope) == deed
 
 
 OUTCOME = {"user": "ada", "text": "hello", "category": "poetry", "score": 0.5}

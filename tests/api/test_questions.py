@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
+from cache_core.api.answers import detail_of
+from cache_core.call import Read
 from cache_core.stores import Store, open_store
 from tests.api.asking import READ, World, is_problem, with_tokens
 from tests.api.conftest import MakeWorld
@@ -71,6 +73,22 @@ def test_an_answer_of_several_reads_says_how_many_came_from_the_cache(world: Wor
     status = world.ask(path, token=READ).headers["cache-status"]
     assert status.startswith("cache_core; fwd=uri-miss")
     assert 'detail="1 of 2 parts from cache"' in status
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "detail"),
+    [
+        (["stale"], None),
+        (["hit", "stale"], "stale, 2 of 2 parts from cache"),
+        (["miss", "stale", "hit"], "stale, 2 of 3 parts from cache"),
+        (["hit", "hit"], "2 of 2 parts from cache"),
+    ],
+)
+def test_an_answer_of_several_reads_says_that_one_of_them_is_outdated(
+    outcomes: list[Literal["hit", "stale", "miss"]], detail: str | None
+) -> None:
+    reads = [Read(1, outcome, 5.0, 1.0, 1.0, "k") for outcome in outcomes]
+    assert detail_of(reads) == detail
 
 
 def test_the_key_is_shown_to_operators_only_and_is_a_digest(make_world: MakeWorld) -> None:

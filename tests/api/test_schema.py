@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from tests.api.asking import OPERATE, World
+from tests.api.asking import OPERATE, World, is_problem
 
 ROUTES = [
     ("/api/dashboard/stats", "GET"),
@@ -78,6 +78,14 @@ def test_it_is_openapi_3_1_with_every_route_and_token(world: World) -> None:
             is_open = path == "/api/cache/health"
             assert operation["security"] == [{"HTTPBearer": []}] + [{}] * is_open, path
             assert operation["description"], path
+
+    analyze = found["paths"]["/api/learning/analyze"]["post"]["responses"]
+    assert "304" not in analyze
+    assert set(analyze["200"]["headers"]) == {"Cache-Status", "Age", "Cache-Control"}
+    health = found["paths"]["/api/cache/health"]["get"]["responses"]
+    assert set(health) == {"200", "422", "500", "503"}
+    assert set(health["503"]["content"]) == {"application/json", "application/problem+json"}
+    is_problem(world.ask("/api/cache/health?x=1"), 422)
 
 
 @pytest.mark.parametrize("path", ["/docs", "/redoc", "/api/docs", "/api/redoc"])

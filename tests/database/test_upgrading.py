@@ -224,6 +224,22 @@ def test_tables_are_taken_back_to_an_earlier_version_only(
         take_back(sqlite_engine, version)
 
 
+def test_what_cannot_be_taken_back_is_said_in_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def told(version: str) -> str:
+        assert command_line(["take-back", version, "--database", url]) == 2
+        return capsys.readouterr().err
+
+    url = f"sqlite:///{tmp_path}/a.db"
+    assert "no version, so there is nothing to take back; upgrade" in told("0001")
+    open_database(url).dispose()
+    assert "there is no version 0000; there are 0001, 0002" in told("0000")
+    assert command_line(["take-back", "0001", "--database", url]) == 0
+    assert "of version 0001, earlier than 0002: upgrade brings them on" in told("0002")
+    assert command_line(["take-back", "0001", "--database", url]) == 0
+
+
 def test_processes_that_start_at_once_make_the_tables_once(
     database_url: str, open_engine: Callable[[str], Engine]
 ) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import Engine, func, select, text, update
 
 from cache_core import Cache
 from cache_core.operations import (
+    Actor,
     AuditLog,
     AuditRecord,
     AuditUnreadableError,
@@ -20,7 +21,8 @@ from cache_core.operations import (
     tag_in_audit,
 )
 from cache_core.operations import audit as audit_module
-from cache_core.operations.audit import AuditRow
+from cache_core.operations.audit_rows import AuditRow
+from cache_core.operations.refusals import LISTED_MAX, WITHIN_S
 from cache_core.stores import StoreUnavailableError
 from tests.cache.helpers import Clock, absolute
 from tests.operations.helpers import OPERATOR, VIEWER
@@ -63,11 +65,29 @@ def test_what_is_refused_is_kept(audit: AuditLog, cache: Cache) -> None:
     assert "needs operator access" in kept.detail
 
 
-def test_whoever_may_not_act_cannot_fill_the_database(audit: AuditLog, cache: Cache) -> None:
-    for _ in range(audit_module._REFUSALS_MAX + 20):
+def refuse(audit: AuditLog, actor: Actor, times: int) -> None:
+    for _ in range(times):
         with pytest.raises(NotAllowedError):
-            clear(cache, "ns", VIEWER, audit)
-    assert len(audit.recent(1000)) == audit_module._REFUSALS_MAX
+            audit.require_operator(actor, "clear", "ns", "Clearing ns")
+
+
+@pytest.mark.parametrize("has_database", [True, False])
+def test_whoever_may_not_act_cannot_fill_the_database_nor_hide_others(
+    engine: Engine, clock: Clock, has_database: bool
+) -> None:
+    audit = AuditLog(engine if has_database else None, clock)
+    refuse(audit, VIEWER, LISTED_MAX)
+    clock.advance(1)
+    refuse(audit, VIEWER, 20)
+    refuse(audit, Actor("eve"), 1)
+    assert len(audit.recent(1000)) == LISTED_MAX + 2
+    other, further, *_ = audit.recent()
+    assert told(other) == ("eve", "clear", "ns", "refused")
+    assert told(further) == ("bob", "further refusals", "", "refused")
+    assert further.detail.startswith("20 more, not listed one by one; the last: Clearing ns needs")
+    clock.advance(WITHIN_S)
+    refuse(audit, VIEWER, 1)
+    assert told(audit.recent(1)[0]) == ("bob", "clear", "ns", "refused")
 
 
 def test_the_newest_come_first_and_only_those_asked_for(engine: Engine, clock: Clock) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, select
 
 from cache_core.database import open_database, replica_name
 from cache_core.operations import AuditLog
-from cache_core.operations.audit import AuditRow
+from cache_core.operations.audit_rows import AuditRow
 from cache_core.stores.memory import MemoryStore
 from cache_core.telemetry import SharedRecorder
 from cache_core.telemetry.archive_rows import SETTLED_S

@@ -8,6 +8,8 @@ import pytest
 
 from cache_core import Cache, CacheCoreError
 from cache_core.operations import AuditLog, NotAllowedError, WarmPlan, warm
+from cache_core.operations.warming import plans_by_namespace
+from cache_core.stores import open_store
 from tests.cache.helpers import PATIENCE_S, Clock, Events, Flaky, absolute
 from tests.operations.helpers import OPERATOR, VIEWER
 
@@ -140,3 +142,14 @@ def test_concurrency_is_bounded(cache: Cache, audit: AuditLog, concurrency: int)
             audit,
             concurrency=concurrency,
         )
+
+
+def test_plans_of_one_namespace_are_one_and_of_two_caches_are_refused(cache: Cache) -> None:
+    function = cache.cached("ns", ttl_s=60)(absolute)
+    plans = [WarmPlan(function, [(1,)]), WarmPlan(function, [(2,), (3,)])]
+    (plan,) = plans_by_namespace(plans).values()
+    assert plan.arguments == [(1,), (2,), (3,)]
+    with Cache(open_store("memory://", prefix="other"), enabled=True) as another:
+        other = WarmPlan(another.cached("ns", ttl_s=60)(absolute), [(4,)])
+        with pytest.raises(ValueError, match="two plans for ns are of two caches"):
+            plans_by_namespace([*plans, other])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -27,11 +29,15 @@ def test_nothing_wrong_is_served_and_nothing_lost_while_a_node_dies_and_returns(
     assert all(phase.outcomes["hit"] for phase in found.phases)
     assert found.phases[1].outcomes["bypass"] > 0  # the node really was away
     assert found.cleared > 0
+    assert found.is_right
+    for amiss in ({"wrongs": 1}, {"rows": 0}, {"counted": 0}, {"raised": Counter(ValueError=1)}):
+        assert not replace(found, **amiss).is_right
 
 
 def test_an_answer_from_before_is_found_out(tmp_path: Path) -> None:
     engine = open_database("sqlite://")
     with Cache(open_store("memory://", prefix="t")) as cache:
+        Versions.make(tmp_path / "versions", 1)
         versions = Versions(tmp_path / "versions", 1)
         worker = Worker(cache, engine, versions, 1, Phases(0.0, 0.0))
         tally, chance = Tally(), random.Random(1)
