@@ -50,6 +50,11 @@ class Background:
         self._queue.put(job)
         return True
 
+    @property
+    def is_full(self) -> bool:
+        """Whether there is no place for a job just now."""
+        return self._taken >= self._slots
+
     def _work(self) -> None:
         while (job := self._queue.get()) is not None:
             try:

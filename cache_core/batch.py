@@ -122,16 +122,18 @@ class Batch:
 
     def _take_servable(self, looks: Sequence[Look], outcome_of_fresh: Any) -> None:
         now_s = self._path.timing.clock()
+        hits: list[tuple[Call, Look]] = []
         for at, (call, look) in enumerate(zip(self._calls, looks, strict=True)):
             if at in self._answers:
                 continue
             if look.standing == "fresh":
                 if outcome_of_fresh == "hit":
-                    self._path.hit(call, look, self._epoch, self._began)
+                    hits.append((call, look))
                 self._answers[at] = served(call, look, outcome_of_fresh, now_s)
             elif look.standing == "stale":
                 self._path.refresher.refresh_later(call, look)
                 self._answers[at] = served(call, look, "stale", now_s)
+        self._path.hit(hits, self._epoch, self._began)
 
     def _open_flights(self, looks: Sequence[Look]) -> dict[int, Flight]:
         """A flight for each miss that nobody in this process computes already."""
@@ -256,6 +258,8 @@ class Batch:
             try:
                 kept = yield Ask(lambda store: store.settle(writes))
                 stored = dict(zip(entries, kept, strict=True))
+                calls = [self._calls[at] for at in entries]
+                compute.errands.outlive(zip(calls, writes, strict=True))
             except StoreError as exc:
                 compute.store_failed(self._calls[0], exc)
                 self._path.recorder.count(self._calls[0].namespace, "not_stored", len(writes))

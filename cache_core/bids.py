@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from cache_core.call import Call, Look, look_at
 from cache_core.compute import Compute
 from cache_core.envelope import GENERATION_BYTES
+from cache_core.generations import generation_ttl_s
 from cache_core.keys import ttl_key
 from cache_core.lease_token import is_void, token_of
 from cache_core.retuning import retuned
@@ -20,8 +21,6 @@ from cache_core.steps import Ask, Steps
 from cache_core.stores.base import LeaseWrite, Put, StoreRejectedError
 from cache_core.timing import Timing
 
-# Losing a generation costs misses, never correctness, so this only bounds what they occupy.
-_GENERATION_TTL_S = 30 * 86_400.0
 # How often one bid takes leases away, where invalidations follow upon each other.
 _TAKEN_AWAY_MAX = 3
 
@@ -85,7 +84,7 @@ class Bids:
 
     def _lease(self, call: Call, seen: Look, owner: bytes, generations: dict[str, Put]) -> Put:
         """The bid for one lease; puts into `generations`, by key, those that are to be made."""
-        ttl_s = max(_GENERATION_TTL_S, 2 * call.policy.kept_s(call.policy.ttl_range_s[1]))
+        ttl_s = generation_ttl_s(call.policy)
         current = []
         for name, generation in zip(call.generation_keys, seen.generations, strict=True):
             if generation is None:

@@ -82,6 +82,8 @@ class Compute:
             raise
         if not stored:
             self._recorder.count(call.namespace, "not_stored")
+        else:
+            self.errands.outlive(zip([call], writes, strict=True))
         return self.computed(call, value, entry, source_s, stored)
 
     def unstored(self, call: Call, outcome: Outcome) -> Steps[Answer]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from cache_core.background import AtOnce, Background
 from cache_core.call import Call
 from cache_core.envelope import Entry
+from cache_core.generations import DAY_S, GenerationLives
 from cache_core.guard import GuardedStore
 from cache_core.logs import log
 from cache_core.pauses import Pauses
@@ -29,6 +31,7 @@ class Errands:
             Background(1, "cache-errands", waiting=_PLACES) if timing.errands_beside else AtOnce()
         )
         self._slid = Pauses(_SLID_MAX)
+        self._generations = GenerationLives()
 
     def give_back(self, writes: list[LeaseWrite]) -> None:
         """Release or shorten leases without making the caller wait; at worst they expire.
@@ -46,15 +49,36 @@ class Errands:
 
         self._background.submit(settle)
 
-    def slide(self, call: Call, entry: Entry) -> None:
-        """Start the life of a sliding entry anew, beside the caller."""
-        if not math.isinf(entry.fresh_until_s):
+    def slide(self, found: Iterable[tuple[Call, Entry]]) -> None:
+        """Start the lives of entries that slide anew, all at once and beside the caller."""
+        now = self._timing.monotonic()
+        due = [
+            call
+            for call, entry in found
+            if math.isinf(entry.fresh_until_s) and not self._slid.lasts(call.entry_key, now)
+        ]
+        if not due:
+            return
+        generations = self._generations.due(due, now)
+        lives = [Touch(call.entry_key, call.policy.ttl_s) for call in due]
+        # Where there was no place for it the next read tries again.
+        if self._touch(due[0], [*lives, *generations]):
+            for call in due:
+                self._slid.set(call.entry_key, now + call.policy.ttl_s * _SLIDE_SHARE)
+            self._generations.given(generations, now)
+
+    def outlive(self, written: Iterable[tuple[Call, LeaseWrite]]) -> None:
+        """Let generations outlive entries that were written, each with the write of it."""
+        calls = [call for call, write in written if write.entry and write.entry.ttl_s > DAY_S]
+        if not calls:
             return
         now = self._timing.monotonic()
-        if self._slid.lasts(call.entry_key, now):
-            return
-        self._slid.set(call.entry_key, now + call.policy.ttl_s * _SLIDE_SHARE)
-        touches = [Touch(call.entry_key, call.policy.ttl_s)]
+        generations = self._generations.due(calls, now)
+        if generations and self._touch(calls[0], generations):
+            self._generations.given(generations, now)
+
+    def _touch(self, call: Call, touches: list[Touch]) -> bool:
+        """Begin lives anew beside the caller; False if there was no place. `call`: one of them."""
 
         def touch() -> None:
             try:
@@ -62,13 +86,13 @@ class Errands:
             except StoreError as exc:
                 log.info(
                     "not_extended",
-                    "%s: an entry's life could not be started anew: %s",
+                    "%s: lives of entries could not be started anew: %s",
                     call.label,
                     exc,
                     namespace=call.namespace,
                 )
 
-        self._background.submit(touch)
+        return self._background.submit(touch)
 
     def free(self, names: list[str]) -> None:
         """Remove what lies where a lease or a generation could not be made: the next reader can."""

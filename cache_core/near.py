@@ -24,6 +24,11 @@ _MAX_BYTES = 64_000_000
 _OVERHEAD_BYTES = 400
 _REMOVED_MAX = 2_000
 
+# So many times the source's time before the end less than one reader in a hundred has drawn the
+# lot; but a slow source leaves copies half of the entry's life.
+_LOT_SPREADS = 5.0
+_LOT_SHARE_MAX = 0.5
+
 _ALTERABLE = object()  # in place of a value that callers could alter
 _UNALTERABLE = frozenset(
     {str, int, float, bool, type(None), bytes, complex, Decimal, uuid.UUID}
@@ -123,7 +128,8 @@ class NearCache:
         assert entry is not None, "only an entry that was found has a copy"
         size_bytes = len(entry.body) + len(call.entry_key) + _OVERHEAD_BYTES
         now, now_s = self._monotonic(), self._clock()
-        until = min(seen_at + call.policy.near_ttl_s, now + entry.fresh_until_s - now_s)
+        ends = now + entry.fresh_until_s - now_s
+        until = min(seen_at + call.policy.near_ttl_s, ends - _lead_s(call, entry))
         stale_until = now + entry.error_until_s - now_s if call.policy.stale_if_error_s else until
         copy = Copy(entry, look.value, call.generation_keys, until, stale_until, size_bytes)
         with self._lock, self._changing() as may_change:
@@ -252,6 +258,16 @@ class NearCache:
             under.discard(entry_key)
             if not under:
                 del self._under[generation]
+
+
+def _lead_s(call: Call, entry: Entry) -> float:
+    """How long before its entry a copy ends, seconds.
+
+    A copy's readers draw no lot to have the entry computed anew (`freshness`); if they came to the
+    store only when it has expired, all of them would wait.
+    """
+    lot_s = entry.source_s * call.policy.early_refresh * _LOT_SPREADS
+    return min(lot_s, (entry.fresh_until_s - entry.created_s) * _LOT_SHARE_MAX)
 
 
 def _is_unalterable(value: object) -> bool:

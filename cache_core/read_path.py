@@ -62,32 +62,36 @@ class ReadPath:
         generations, holder = (raws[1:], None) if known is None else (raws[1:-1], raws[-1])
         look = look_at(call, raws[0], tuple(generations), holder, self.timing.clock())
         if look.standing == "fresh":
-            self.hit(call, look, epoch, began)
+            self.hit([(call, look)], epoch, began)
             return served(call, look, "hit", self.timing.clock())
         if look.standing == "stale" and not take_stale:
             look.standing = "error"  # from here on it is served only if the source fails
         answer = yield from self.resolve(call, look, known)
         return answer.because(look.cause)
 
-    def hit(self, call: Call, look: Look, epoch: int, began: float) -> None:
-        """What a fresh entry brings beside its value: a copy near by, a longer life, a refresh.
+    def hit(self, hits: Sequence[tuple[Call, Look]], epoch: int, began: float) -> None:
+        """What fresh entries bring beside their values: copies near by, longer lives, refreshes.
 
         `epoch`, `began`: of invalidations and on the monotonic clock, when the read began.
         """
-        entry, policy = look.before, call.policy
-        assert entry is not None
-        if policy.near_ttl_s:
-            self.watch.follow(call.namespace)
-            self.near.put(call, look, epoch, began)
-        if policy.sliding:
-            self.compute.errands.slide(call, entry)
-        elif policy.early_refresh and is_due_early(
-            left_s=entry.fresh_until_s - self.timing.clock(),
-            source_s=entry.source_s,
-            eagerness=policy.early_refresh,
-            draw=self.timing.draw,
-        ):
-            self.refresher.refresh_later(call, look)
+        sliding = []
+        for call, look in hits:
+            entry, policy = look.before, call.policy
+            assert entry is not None
+            if policy.near_ttl_s:
+                self.watch.follow(call.namespace)
+                self.near.put(call, look, epoch, began)
+            if policy.sliding:
+                sliding.append((call, entry))
+            elif policy.early_refresh and is_due_early(
+                left_s=entry.fresh_until_s - self.timing.clock(),
+                source_s=entry.source_s,
+                eagerness=policy.early_refresh,
+                draw=self.timing.draw,
+            ):
+                self.refresher.refresh_later(call, look)
+        if sliding:
+            self.compute.errands.slide(sliding)
 
     def resolve(self, call: Call, look: Look, known: Flight | None) -> Steps[Answer]:
         """The answer to a read that found no fresh entry; `known`: the flight when it began."""

@@ -209,6 +209,8 @@ class Reader:
                     call.entry_key,
                 )
             )
+            if call.policy.sliding:
+                self._path.compute.errands.slide([(call, copy.entry)])
         return copy
 
     def _steps(self, call: Call, clock: Stopwatch) -> Steps[Answer]:

@@ -89,26 +89,39 @@ class Refresher:
                     return
             if self._cooling.lasts(call.entry_key, self._path.timing.monotonic()):
                 return
-            self._refreshing[call.entry_key] = running_loop() if call.is_async else None
+            has_place = self._has_place(call)
+            if has_place:
+                self._refreshing[call.entry_key] = running_loop() if call.is_async else None
+        if not has_place or not self._begin(call, look):
+            # No pause: there may be a place by the time of the next read.
+            self._path.recorder.count(call.namespace, "refresh_skipped")
+
+    def _begin(self, call: Call, look: Look) -> bool:
+        """False if there was no place after all."""
         stopwatch = Stopwatch(self._path.timing, self._path.recorder, "refresh")
         stopwatch.trace_in_background(call.namespace)
         steps = self._steps(call, look, stopwatch)
         begin = self._begin_task if call.is_async else self._begin_job
-        if not begin(call, steps, stopwatch):
-            steps.close()
-            self._ended(call, None)
-            self._path.recorder.count(call.namespace, "refresh_skipped")
+        if begin(call, steps, stopwatch):
+            return True
+        steps.close()
+        with self._lock:
+            self._refreshing.pop(call.entry_key, None)
+        return False
+
+    def _has_place(self, call: Call) -> bool:
+        if not call.is_async:
+            return not self._workers.is_full
+        if len(self._tasks) >= _TASKS_MAX:
+            # A loop that was closed without further ado never says that its tasks are over.
+            self._tasks -= {task for task in self._tasks if task.get_loop().is_closed()}
+        return len(self._tasks) < _TASKS_MAX
 
     def _begin_job(self, _: Call, steps: Steps[None], stopwatch: Stopwatch) -> bool:
         context = contextvars.copy_context()  # as a task has it: sources may look into it
         return self._workers.submit(lambda: context.run(run, steps, self._path.store, stopwatch))
 
     def _begin_task(self, call: Call, steps: Steps[None], stopwatch: Stopwatch) -> bool:
-        if len(self._tasks) >= _TASKS_MAX:
-            # A loop that was closed without further ado never says that its tasks are over.
-            self._tasks -= {task for task in self._tasks if task.get_loop().is_closed()}
-            if len(self._tasks) >= _TASKS_MAX:
-                return False
         work = run_async(steps, self._path.store, stopwatch)
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)

@@ -71,10 +71,14 @@ class LeaseWrite:
 
 @dataclass(frozen=True, slots=True)
 class Touch:
-    """A new life for what is under `key`: `ttl_s` seconds (> 0) from now."""
+    """A new life for what is under `key`: `ttl_s` seconds (> 0) from now.
+
+    `may_shorten`: False leaves alone what would live longer anyway.
+    """
 
     key: str
     ttl_s: float
+    may_shorten: bool = True
 
 
 @dataclass(frozen=True, slots=True)

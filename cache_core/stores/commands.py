@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 from cache_core.stores.arguments import from_text, glob_literal, hold_ms, to_text, ttl_ms
 from cache_core.stores.base import FieldPut, LeaseWrite, Put, StoreInfo, Touch
 from cache_core.stores.replies import NoAnswerError, of_length, parsed_info, whole_number
-from cache_core.stores.scripts import SETTLE
+from cache_core.stores.scripts import LENGTHEN, SETTLE
 
 T = TypeVar("T")
 
@@ -123,10 +123,13 @@ class Commands:
         return Exchange("settle", commands, _truths, repeatable=False)
 
     def touch(self, touches: Sequence[Touch]) -> Exchange[None]:
-        commands: list[Command] = [
-            ("PEXPIRE", self.name(touch.key), ttl_ms(touch.ttl_s)) for touch in touches
-        ]
-        return Exchange("touch", commands, _nothing)
+        return Exchange("touch", list(map(self._touching, touches)), _nothing)
+
+    def _touching(self, touch: Touch) -> Command:
+        name, life_ms = self.name(touch.key), ttl_ms(touch.ttl_s)
+        if touch.may_shorten:
+            return ("PEXPIRE", name, life_ms)
+        return ("EVAL", LENGTHEN, 1, name, life_ms)  # PEXPIRE GT needs Redis 7
 
     def remove(self, keys: Sequence[str]) -> Exchange[int]:
         return Exchange("remove", [("UNLINK", *map(self.name, keys))], _number)

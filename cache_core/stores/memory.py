@@ -127,9 +127,10 @@ class MemoryStore:
                 ttl_ms(touch.ttl_s)
             for touch in touches:
                 slot = self._slots.live(touch.key)
-                if slot is not None:
-                    expires = self._clock() + ttl_ms(touch.ttl_s) / 1000
-                    self._slots.replace(touch.key, replace(slot, expires=expires))
+                expires = self._clock() + ttl_ms(touch.ttl_s) / 1000
+                if slot is None or (not touch.may_shorten and slot.lasts_until(expires)):
+                    continue
+                self._slots.replace(touch.key, replace(slot, expires=expires))
 
     def remove(self, keys: Sequence[str]) -> int:
         with self._lock:

@@ -25,6 +25,10 @@ class Slot:
     expires: float | None  # on the store's clock; None only for a hash nobody gave a time to live
     size_bytes: int
 
+    def lasts_until(self, moment: float) -> bool:
+        """Whether it does not expire before then, on the store's clock."""
+        return self.expires is None or self.expires >= moment
+
 
 class Slots:
     """Slots by key. `clock`: seconds that never go back."""

@@ -1,4 +1,4 @@
-"""The one script that remote stores run, off the path of hits."""
+"""The scripts that remote stores run, off the path of hits."""
 
 from __future__ import annotations
 
@@ -12,4 +12,11 @@ if KEYS[2] then redis.call('SET', KEYS[2], ARGV[3], 'PX', ARGV[4]) end
 if ARGV[2] == '0' then redis.call('DEL', KEYS[1])
 else redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 return 1
+""".strip()
+
+# KEYS: the key. ARGV: milliseconds it is to live from now on, unless it would live longer anyway.
+LENGTHEN = """
+local left = redis.call('PTTL', KEYS[1])
+if left == -1 or left >= tonumber(ARGV[1]) then return 0 end
+return redis.call('PEXPIRE', KEYS[1], ARGV[1])
 """.strip()

@@ -123,6 +123,13 @@ def finish_background(cache: Cache) -> None:
     cache._path.close()
 
 
+def wait_for_errands(cache: Cache) -> None:
+    """Return when the errands asked for so far are done."""
+    done = threading.Event()
+    assert cache._path.compute.errands._background.submit(done.set)
+    assert done.wait(PATIENCE_S)
+
+
 @contextmanager
 def threads(number: int) -> Iterator[Callable[..., Future[Any]]]:
     """Submit work to so many threads; the block ends when all work has."""

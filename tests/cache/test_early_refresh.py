@@ -17,7 +17,7 @@ from cache_core.steps import run
 from cache_core.stores import Store
 from cache_core.timing import Timing
 from tests.cache.conftest import OpenCache
-from tests.cache.helpers import Clock, Events, finish_background, still
+from tests.cache.helpers import Clock, Events, finish_background, still, until
 
 SECONDS = st.floats(1e-6, 1e6)
 SHARES = st.floats(0, 1, exclude_max=True)
@@ -149,6 +149,43 @@ def test_what_another_process_computed_meanwhile_is_not_computed_again(
     eager_cache._path.refresher.refresh_later(call, seen)
     finish_background(eager_cache)
     assert source.calls == 2
+
+
+def test_readers_near_by_volunteer_too(
+    eager_cache: Cache, source: Source, clock: Clock, events: Events
+) -> None:
+    for _ in range(3):
+        read(eager_cache, source, near_ttl_s=60)
+    clock.advance(57)
+    assert read(eager_cache, source, near_ttl_s=60) == 1
+    finish_background(eager_cache)
+    assert source.calls == 2
+    assert events.incidents["near_hit"] > 0
+
+
+def test_a_batch_volunteers_too(eager_cache: Cache, source: Source, clock: Clock) -> None:
+    function = eager_cache.cached("ns", ttl_s=60, jitter=0)(lambda _: source())
+    function.read_many([(1,), (2,)])
+    clock.advance(50)
+    assert [found.outcome for found in function.read_many([(1,), (2,)])] == ["hit", "hit"]
+    finish_background(eager_cache)
+    assert source.calls == 4
+
+
+def test_an_attempt_that_failed_is_not_repeated_before_a_pause(
+    eager_cache: Cache, source: Source, clock: Clock
+) -> None:
+    def calls() -> int:
+        read(eager_cache, source)
+        assert until(lambda: not eager_cache._path.refresher._refreshing)
+        return source.calls
+
+    read(eager_cache, source)
+    source.fails = True
+    clock.advance(30)
+    assert [calls(), calls()] == [2, 2]
+    clock.advance(5)
+    assert [calls(), calls()] == [3, 3]
 
 
 def test_a_coroutine_volunteers_too(eager_cache: Cache, source: Source, clock: Clock) -> None:

@@ -258,6 +258,32 @@ def test_a_value_with_an_alterable_part_is_each_callers_own(cache: Cache) -> Non
     assert names() == (["a"],)
 
 
+@pytest.mark.parametrize(("source_s", "ends_s"), [(0.0, 60), (1.0, 55), (100.0, 30)])
+def test_a_copy_ends_before_its_entry_by_the_time_in_which_readers_volunteer(
+    clock: Clock, source_s: float, ends_s: float
+) -> None:
+    """Five times the source's time, and at most half of the entry's life."""
+    near = NearCache(lambda: 0, clock, clock)
+    call = replace(bare_call("ns", {}, "a", ()), policy=Policy(ttl_s=60, near_ttl_s=60))
+    ends = clock() + 60
+    entry = Entry(clock(), ends, ends, ends, source_s, b"", (), False, False, b"")
+    near.put(call, Look((), None, "fresh", before=entry, value=[]), 0, clock())
+    clock.advance(ends_s - 0.5)
+    assert near.get("a") is not None
+    clock.advance(1)
+    assert near.get("a") is None
+
+
+def test_a_batch_leaves_copies_too(cache: Cache, events: Events) -> None:
+    function = cache.cached("ns", ttl_s=60, near_ttl_s=10)(abs)
+    for _ in range(2):
+        function.read_many([(1,), (2,)])
+    wait_until_heard(cache)
+    function.read_many([(1,), (2,)])
+    assert [function(1), function(2)] == [1, 2]
+    assert events.incidents["near_hit"] == 2
+
+
 def test_the_time_of_a_copy_runs_from_before_the_store_was_asked(clock: Clock) -> None:
     """Or it would be served for longer after a change than near_ttl_s, by what the read took."""
     store = MemoryStore()

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import pytest
 
-from cache_core.stores.base import FieldPut, Put
+from cache_core.stores.base import FieldPut, Put, Touch
 from cache_core.stores.cluster import ClusterStore
 from cache_core.stores.cluster_aio import AsyncClusterStore
 from cache_core.stores.memory import MemoryStore
@@ -198,7 +198,7 @@ def memory_meter(patch: pytest.MonkeyPatch) -> CountingMeter:
     count_calls("add_then_get", _add_names)
     count_calls("put_many", lambda puts: ["SET"] * len(puts))
     count_calls("settle", lambda writes: ["EVAL"] * len(writes))
-    count_calls("touch", lambda touches: ["PEXPIRE"] * len(touches))
+    count_calls("touch", _touch_names)
     count_calls("remove", lambda keys: ["UNLINK"] if keys else [])
     count_calls("put_fields", _field_names)
     count_calls("get_fields", lambda keys: ["HGETALL"] * len(keys))
@@ -207,6 +207,10 @@ def memory_meter(patch: pytest.MonkeyPatch) -> CountingMeter:
     count_calls("now_s", lambda: ["TIME"])
     count_calls("info", lambda: ["INFO"])
     return meter
+
+
+def _touch_names(touches: Sequence[Touch]) -> list[str]:
+    return ["PEXPIRE" if touch.may_shorten else "EVAL" for touch in touches]
 
 
 def _read_names(keys: Sequence[str]) -> list[str]:

@@ -267,6 +267,14 @@ def test_a_touch_starts_the_life_of_a_key_anew(store: Store) -> None:
     assert store.get_many(["touched", "absent"]) == [b"1", None]
 
 
+def test_a_touch_may_be_kept_from_shortening_a_life(store: Store) -> None:
+    store.put_many([kept("long"), Put("short", b"1", 0.3), Put("left", b"2", 0.3)])
+    store.touch([Touch("long", 0.1, may_shorten=False), Touch("absent", 1, may_shorten=False)])
+    store.touch([Touch("short", LIFE_S, may_shorten=False)])
+    _wait_until_absent(store, "left")
+    assert store.get_many(["long", "short", "absent"]) == [b"value", b"1", None]
+
+
 def test_a_touch_is_one_round_trip(store: Store, meter: Meter) -> None:
     store.put_many([kept("a"), kept("b")])
     meter.reset()
