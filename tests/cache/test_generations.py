@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from cache_core import Cache
+from cache_core import Cache, Policy
 from cache_core.stores.memory import MemoryStore
 from tests.cache.helpers import Clock, Events, absolute, still, wait_for_errands
 from tests.servers.meter import Meter
@@ -37,8 +37,8 @@ def test_a_long_life_may_share_a_tag_with_short_ones(
 ) -> None:
     """Whichever comes first, and although the short ones begin the tag's life anew as well."""
     short = lasting.cached("short", ttl_s=60, sliding=True, tags=["t"])(absolute)
-    rules = {"ttl_s": 90 * DAY_S, "jitter": 0, "early_refresh": 0}
-    long = lasting.cached("long", tags=["t"], **rules)(absolute)
+    rules = Policy(ttl_s=90 * DAY_S, jitter=0, early_refresh=0)
+    long = lasting.cached("long", policy=rules, tags=["t"])(absolute)
     short(1)
     if together:
         long.read_many([(1,)])

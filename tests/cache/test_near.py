@@ -15,7 +15,7 @@ from cache_core.near import NearCache
 from cache_core.stores import Store
 from cache_core.stores.memory import MemoryStore
 from tests.cache.conftest import OpenCache
-from tests.cache.helpers import Clock, Events, still
+from tests.cache.helpers import Clock, Events, absolute, still
 from tests.cache.tracked import wait_until_heard
 from tests.servers.meter import Meter
 
@@ -275,7 +275,7 @@ def test_a_copy_ends_before_its_entry_by_the_time_in_which_readers_volunteer(
 
 
 def test_a_batch_leaves_copies_too(cache: Cache, events: Events) -> None:
-    function = cache.cached("ns", ttl_s=60, near_ttl_s=10)(abs)
+    function = cache.cached("ns", ttl_s=60, near_ttl_s=10)(absolute)
     for _ in range(2):
         function.read_many([(1,), (2,)])
     wait_until_heard(cache)
