@@ -196,6 +196,16 @@ def test_a_user_without_rights_for_scripts_is_told(run: Run, bare: pytest.Monkey
     assert "s3cret" not in done.out
 
 
+def test_a_password_that_the_server_does_not_ask_for_is_told(
+    run: Run, bare: pytest.MonkeyPatch, redis_server: RedisServer
+) -> None:
+    bare.setenv("REDIS_URL", f"redis://:s3cret@127.0.0.1:{redis_server.port}/0")
+    done = run("doctor", "--json")
+    assert done.code == 2
+    assert "take it out of the address" in findings(done.json, "problem")
+    assert "s3cret" not in done.out
+
+
 def test_a_clock_that_is_off_is_told(
     run: Run, place: StorePlace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
