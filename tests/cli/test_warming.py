@@ -116,12 +116,13 @@ def _fails_for_2(number: int) -> int:
     return number
 
 
-def test_some_that_failed_end_with_1_and_the_reason(run: Run, plan: Callable[..., None]) -> None:
+def test_some_that_failed_end_with_1_and_the_place(run: Run, plan: Callable[..., None]) -> None:
     plan(pages=(_fails_for_2, [(1,), (2,), (3,)]))
     done = run("warm", "--quiet")
     assert done.code == 1
     assert done.out.splitlines()[1].split() == ["pages", "2", "0", "1"]
-    assert done.err == "warning: pages: OSError: no such page\n"
+    assert done.err.startswith("warning: pages: OSError at test_warming.py:")
+    assert done.err.endswith(" in _fails_for_2\n")
 
 
 def test_if_every_source_failed_nothing_was_done(run: Run, plan: Callable[..., None]) -> None:
