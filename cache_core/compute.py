@@ -175,8 +175,7 @@ class Compute:
         if entry is not None and call.was_altered(beside=beside):
             if keeps:
                 self._recorder.count(call.namespace, "not_stored")
-            message = "a value is not cached: arguments were altered while its source ran"
-            self._warn_once(call, message, event="arguments_altered")
+            self._warn_of_altered(call)
             return None, False
         if entry is None or not keeps:
             return entry, False
@@ -278,17 +277,33 @@ class Compute:
         for lease_key, token in leases:
             self._keeper.drop(lease_key, token)
 
-    def _warn_once(self, call: Call, message: str, event: str = "not_cached") -> None:
-        if (event, call.label) not in self._warned:
-            self._warned.add((event, call.label))
+    def _warn_once(self, call: Call, message: str) -> None:
+        if self._is_first("not_cached", call):
             log.warning(
-                event,
+                "not_cached",
                 "%s: %s (said once)",
                 call.label,
                 message,
                 namespace=call.namespace,
                 function=call.label,
             )
+
+    def _warn_of_altered(self, call: Call) -> None:
+        if self._is_first("arguments_altered", call):
+            log.warning(
+                "arguments_altered",
+                "%s: a value is not cached: its arguments were altered meanwhile (said once)",
+                call.label,
+                namespace=call.namespace,
+                function=call.label,
+            )
+
+    def _is_first(self, event: str, call: Call) -> bool:
+        """Whether this is said of the function for the first time."""
+        if (event, call.label) in self._warned:
+            return False
+        self._warned.add((event, call.label))
+        return True
 
     def close(self) -> None:
         """Let errands end and leases go."""
