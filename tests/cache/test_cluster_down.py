@@ -17,22 +17,6 @@ KEYS = range(24)
 SHORT_S = 0.3
 
 
-@pytest.fixture
-def cluster() -> Iterator[RedisCluster]:
-    """Three primaries of this test's own."""
-    cluster = RedisCluster()
-    yield cluster
-    cluster.stop()
-
-
-@pytest.fixture
-def replicated() -> Iterator[RedisCluster]:
-    """Three primaries, each with a replica that takes its place within seconds."""
-    cluster = RedisCluster(replicas=1, node_timeout_ms=500)
-    yield cluster
-    cluster.stop()
-
-
 class Source:
     """Numbers that change, behind a cached function with a tag for each."""
 

@@ -36,22 +36,6 @@ def open_replica(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenReplica]:
         yield open_one
 
 
-@pytest.fixture
-def cluster() -> Iterator[RedisCluster]:
-    """Three primaries of this test's own, to be killed."""
-    cluster = RedisCluster()
-    yield cluster
-    cluster.stop()
-
-
-@pytest.fixture
-def replicated() -> Iterator[RedisCluster]:
-    """Three primaries, each with a replica that takes its place within seconds."""
-    cluster = RedisCluster(replicas=1, node_timeout_ms=500)
-    yield cluster
-    cluster.stop()
-
-
 def slot_of(key: str) -> int:
     return key_slot(f"{PREFIX}:{key}".encode())
 
