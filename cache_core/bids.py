@@ -3,10 +3,14 @@
 A bid takes the leases that are free, makes the generations that are absent, and looks again; it
 also tells what the ttl was retuned to. A lease that is held under generations no longer current is
 taken away from its holder first.
+
+A store that refused a bid (it is full, or a replica that only reads) gets no other for a moment:
+misses would wait for the same answer each time.
 """
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 
@@ -18,11 +22,12 @@ from cache_core.keys import ttl_key
 from cache_core.lease_token import is_void, token_of
 from cache_core.retuning import retuned
 from cache_core.steps import Ask, Steps
-from cache_core.stores.base import LeaseWrite, Put, StoreRejectedError
+from cache_core.stores.base import LeaseWrite, Put, StorePartRejectedError, StoreRejectedError
 from cache_core.timing import Timing
 
 # How often one bid takes leases away, where invalidations follow upon each other.
 _TAKEN_AWAY_MAX = 3
+_REFUSED_S = 1.0
 
 
 class Bids:
@@ -31,6 +36,8 @@ class Bids:
     def __init__(self, timing: Timing, compute: Compute) -> None:
         self._timing = timing
         self._compute = compute
+        self._refusal = ""
+        self._refused_until = -math.inf
 
     def look(self, calls: Sequence[Call]) -> Steps[list[Look]]:
         """What the store shows of calls and their leases: one round trip."""
@@ -39,7 +46,12 @@ class Bids:
         return self._judge(calls, dict(zip(names, raws, strict=True)))
 
     def bid(self, calls: Sequence[Call], seen: Sequence[Look], owner: bytes) -> Steps[list[Look]]:
-        """Take leases for `owner`: one round trip, two more each time that some were void."""
+        """Take leases for `owner`: one round trip, two more each time that some were void.
+
+        None right after a refusal, which is raised once more.
+        """
+        if self._timing.monotonic() < self._refused_until:
+            raise StoreRejectedError(self._refusal)
         looks = yield from self._bid_once(calls, seen, owner)
         for _ in range(_TAKEN_AWAY_MAX):
             void = [
@@ -69,7 +81,11 @@ class Bids:
         names = [*_names(calls), *ttl_keys.values()]
         try:
             raws = yield Ask(lambda store: store.add_then_get(puts, names))
-        except StoreRejectedError:
+        except StorePartRejectedError:  # of other keys nothing follows
+            raise
+        except StoreRejectedError as exc:
+            self._refusal = str(exc)
+            self._refused_until = self._timing.monotonic() + _REFUSED_S
             raise
         except BaseException:  # cut off before the answer: the leases may be ours all the same
             self._compute.errands.give_back(

@@ -33,6 +33,10 @@ class StoreRejectedError(StoreError):
     """Answered no: token, quota, type of the key. Trying again will not help."""
 
 
+class StorePartRejectedError(StoreRejectedError):
+    """The part of the store that has these keys said no; other parts may say yes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Put:
     """Bytes to keep under `key` for `ttl_s` seconds (> 0)."""

@@ -30,8 +30,14 @@ Running = Callable[[], App]
 
 HOUR_S = 3600
 NO_EVENTS = pd.DataFrame(columns=["at", "mark", "what"])
-TODAY = dt.datetime.now(dt.UTC).date()
-DAY = TODAY - dt.timedelta(days=3)
+
+
+def today() -> dt.date:
+    """Asked anew each time: a run of all tests may pass midnight."""
+    return dt.datetime.now(dt.UTC).date()
+
+
+DAY = today() - dt.timedelta(days=3)
 
 
 def at_hour(day: dt.date, hour: int) -> float:
@@ -152,7 +158,7 @@ def test_previous_and_next_go_from_day_to_day_and_week_to_week(
 def test_there_is_no_next_day_after_today(open_app: OpenApp) -> None:
     at = open_history(open_app)
     assert [button.disabled for button in at.button[:2]] == [False, True]
-    at = open_history(open_app, TODAY - dt.timedelta(days=400))
+    at = open_history(open_app, today() - dt.timedelta(days=400))
     assert [button.disabled for button in at.button[:2]] == [True, False]
 
 
@@ -162,7 +168,7 @@ def test_a_link_to_a_day_that_is_not_kept_shows_today(open_app: OpenApp, date: s
     at.query_params["date"] = date
     at = at.switch_page("pages/history.py").run()
     assert not at.exception
-    assert at.date_input(key="date").value == TODAY
+    assert at.date_input(key="date").value == today()
 
 
 def test_the_chosen_namespace_narrows_the_page(
