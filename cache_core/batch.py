@@ -7,16 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from cache_core.batch_known import Known
-from cache_core.batch_source import Computed, SourceMany, ask_sources
+from cache_core.batch_source import SourceMany, ask_sources
 from cache_core.call import Answer, Call, Look, served
-from cache_core.envelope import Entry
 from cache_core.flights import Abandoned, Flight
 from cache_core.lease_token import is_owned, new_owner
 from cache_core.read_path import ReadPath
-from cache_core.steps import Ask, Steps
-from cache_core.stores.base import LeaseWrite, StoreError
-
-Tokens = Mapping[int, bytes]  # of the leases held, by position
+from cache_core.steps import Steps
+from cache_core.stores.base import StoreError
 
 
 class Batch:
@@ -104,36 +101,66 @@ class Batch:
             look = kept[at] if kept else None
             return None if look is None else compute.stale_if_error(self._calls[at], look)
 
+        failed = yield from self._unstored(range(len(self._calls)), stand_in)
+        if failed:
+            self.known.failed.update(failed)
+            raise failed[min(failed)]
+        return [self._answers[at] for at in range(len(self._calls))]
+
+    def _unstored(
+        self, positions: Sequence[int], stand_in: Callable[[int], Answer | None]
+    ) -> Steps[dict[int, Exception]]:
+        """Answers calls from their sources alone; what those raised for which nothing stands in."""
         sourced = yield from ask_sources(
             self._calls,
-            range(len(self._calls)),
+            positions,
             self._source_many,
             self._path.timing,
             lambda at: stand_in(at) is not None,
         )
         for at, made in sourced.computed.items():
-            self._answers[at] = compute.bypassed(self._calls[at], made.value, made.source_s)
-        answers = {at: answer for at in sourced.failed if (answer := stand_in(at)) is not None}
-        self._answers.update(answers)
-        self.known.failed.update(sourced.failed.keys() - answers.keys())
-        if self.known.failed:
-            raise sourced.failed[min(self.known.failed)]
-        return [self._answers[at] for at in range(len(self._calls))]
+            self._answers[at] = self._path.compute.bypassed(
+                self._calls[at], made.value, made.source_s
+            )
+        failed = {}
+        for at, exc in sourced.failed.items():
+            if (answer := stand_in(at)) is not None:
+                self._path.compute.source_failed(self._calls[at], exc)
+                self._answers[at] = answer
+            else:
+                failed[at] = exc
+        return failed
 
     def _take_servable(self, looks: Sequence[Look], outcome_of_fresh: Any) -> None:
         now_s = self._path.timing.clock()
-        hits: list[tuple[Call, Look]] = []
+        hits: dict[int, tuple[Call, Look]] = {}
+        due = []
         for at, (call, look) in enumerate(zip(self._calls, looks, strict=True)):
             if at in self._answers:
                 continue
             if look.standing == "fresh":
                 if outcome_of_fresh == "hit":
-                    hits.append((call, look))
+                    hits[at] = call, look
                 self._answers[at] = served(call, look, outcome_of_fresh, now_s)
             elif look.standing == "stale":
-                self._path.refresher.refresh_later(call, look)
+                due.append(at)
                 self._answers[at] = served(call, look, "stale", now_s)
-        self._path.hit(hits, self._epoch, self._began)
+        due += self._path.hit(hits, self._epoch, self._began)
+        if due:
+            self._refresh_later(due, looks)
+
+    def _refresh_later(self, due: Sequence[int], looks: Sequence[Look]) -> None:
+        """All in one go where one source computes them, else each by itself."""
+        many, refresh_later = self._source_many, self._path.refresher.refresh_later
+        if many is None:
+            for at in due:
+                refresh_later([self._calls[at]], [looks[at]])
+        else:
+            refresh_later(
+                [self._calls[at] for at in due],
+                [looks[at] for at in due],
+                lambda positions: many([due[one] for one in positions]),
+            )
 
     def _open_flights(self, looks: Sequence[Look]) -> dict[int, Flight]:
         """A flight for each miss that nobody in this process computes already."""
@@ -156,7 +183,10 @@ class Batch:
         try:
             yield from self._bid(list(led), looks, owner)
         except StoreError:
-            yield from self._run_source(led, looks, None)
+            failed = yield from self._unstored(
+                list(led), lambda at: self._path.compute.stale_if_error(self._calls[at], looks[at])
+            )
+            self._end_led(led, failed)
             return
         held: dict[int, bytes] = {}
         for at, flight in led.items():
@@ -165,7 +195,8 @@ class Batch:
                 held[at] = look.holder
             self._path.flights.note(flight, look.holder, look.generations, own=at in held)
         self._take_servable(looks, "miss")
-        self._give_back([at for at in held if at in self._answers], held)
+        leases = self._path.leases
+        leases.give_back(self._calls, held, [at for at in held if at in self._answers])
         self._end_flights({at: flight for at, flight in led.items() if at in self._answers})
         # Leases others hold: their flights end here, and are waited for like any single read.
         elsewhere = {
@@ -174,8 +205,22 @@ class Batch:
         self._end_flights(elsewhere)
         for at in elsewhere:
             self._known[at] = None
-        own = {at: led[at] for at in held if at not in self._answers}
-        yield from self._run_source(own, looks, held)
+        own = {at: token for at, token in held.items() if at not in self._answers}
+        if own:
+            failed = yield from leases.many(
+                self._calls, looks, own, self._answers, self._source_many
+            )
+            self._end_led({at: led[at] for at in own}, failed)
+
+    def _end_led(self, led: Mapping[int, Flight], failed: Mapping[int, Exception]) -> None:
+        """End what was computed. Raises: what the first of the sources did that have no answer."""
+        self._end_flights({at: flight for at, flight in led.items() if at in self._answers})
+        self.known.failed.update(failed)
+        # Nobody's source failed for those that were not tried: who joined them begins again.
+        untried = led.keys() - self._answers.keys() - failed.keys()
+        self._end_flights({at: led[at] for at in untried})
+        for exc in failed.values():
+            raise exc
 
     def _bid(self, positions: Sequence[int], looks: list[Look], owner: bytes) -> Steps[None]:
         calls, seen = [self._calls[at] for at in positions], [looks[at] for at in positions]
@@ -183,110 +228,7 @@ class Batch:
         for at, look in zip(positions, now, strict=True):
             looks[at] = look
 
-    def _run_source(
-        self, led: dict[int, Flight], looks: Sequence[Look], held: Tokens | None
-    ) -> Steps[None]:
-        """Compute what this batch leads; store it under the leases held, None: store nothing."""
-        if not led:
-            return
-        calls, compute = self._calls, self._path.compute
-        leases = [(calls[at].lease_key, held[at]) for at in led] if held is not None else []
-        compute.hold(leases)
-        try:
-            sourced = yield from ask_sources(
-                calls,
-                list(led),
-                self._source_many,
-                self._path.timing,
-                lambda at: compute.stale_if_error(calls[at], looks[at]) is not None,
-            )
-            yield from self._store(led, looks, held, sourced.computed)
-        except BaseException:  # stopped; or `cache_if`, which is the user's, raised
-            self._give_back([at for at in led if at not in self._answers], held)
-            raise
-        finally:
-            compute.drop(leases)
-        self._serve_stale(sourced.failed, looks, held)
-        self._end_flights({at: led[at] for at in led if at in self._answers})
-        unanswered = [at for at in led if at not in self._answers]
-        self.known.failed.update(at for at in unanswered if at in sourced.failed)
-        self._give_back(unanswered, held)
-        # Nobody's source failed for those that were not tried: who joined them begins again.
-        self._end_flights({at: led[at] for at in unanswered if at not in sourced.failed})
-        for at in unanswered:
-            if at in sourced.failed:
-                raise sourced.failed[at]
-
-    def _serve_stale(
-        self, failed: Mapping[int, Exception], looks: Sequence[Look], held: Tokens | None
-    ) -> None:
-        """Answer keys whose source failed from their stale entries, if each of them has one."""
-        stale = {at: self._path.compute.stale_if_error(self._calls[at], looks[at]) for at in failed}
-        for at, answer in stale.items():
-            if answer is None:
-                continue
-            self._answers[at] = answer
-            self._path.compute.source_failed(self._calls[at], failed[at])
-            # As for a single key, the leases that are kept are the pause.
-            self._give_back([at], held, self._path.compute.pause_s(looks[at]))
-
-    def _store(
-        self,
-        led: dict[int, Flight],
-        looks: Sequence[Look],
-        held: Tokens | None,
-        computed: Mapping[int, Computed],
-    ) -> Steps[None]:
-        compute = self._path.compute
-        entries: dict[int, tuple[Entry | None, bool]] = {}
-        for at, made in computed.items():
-            entries[at] = (
-                compute.make_entry(
-                    self._calls[at], made.value, looks[at], made.created_s, made.source_s
-                )
-                if held is not None
-                else (None, False)
-            )
-        stored: dict[int, bool] = {}
-        if held is not None and entries:
-            writes = [
-                compute.lease_write(self._calls[at], entry, held[at])
-                if entry is not None and keeps
-                else LeaseWrite(self._calls[at].lease_key, held[at])
-                for at, (entry, keeps) in entries.items()
-            ]
-            try:
-                kept = yield Ask(lambda store: store.settle(writes))
-                stored = dict(zip(entries, kept, strict=True))
-                calls = [self._calls[at] for at in entries]
-                compute.errands.outlive(zip(calls, writes, strict=True))
-            except StoreError as exc:
-                compute.store_failed(self._calls[0], exc)
-                self._path.recorder.count(self._calls[0].namespace, "not_stored", len(writes))
-                self._give_back(list(entries), held)
-        for at, made in computed.items():
-            call = self._calls[at]
-            self._answers[at] = (
-                compute.bypassed(call, made.value, made.source_s)
-                if held is None
-                else compute.computed(
-                    call,
-                    made.value,
-                    entries[at][0],
-                    made.source_s,
-                    entries[at][1] and stored.get(at, False),
-                )
-            )
-
-    def _give_back(
-        self, positions: Sequence[int], held: Tokens | None, hold_s: float = 0.0
-    ) -> None:
-        if held is not None and positions:
-            self._path.compute.errands.give_back(
-                [LeaseWrite(self._calls[at].lease_key, held[at], hold_s) for at in positions]
-            )
-
-    def _end_flights(self, flights: dict[int, Flight]) -> None:
+    def _end_flights(self, flights: Mapping[int, Flight]) -> None:
         """Tell those who joined; a flight without an answer sends them back to the store."""
         for at, flight in flights.items():
             self._path.flights.end(flight)

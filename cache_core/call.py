@@ -227,6 +227,12 @@ class Answer:
             return self
         return replace(self, read=replace(self.read, cause=cause))
 
+    def past_store(self) -> Answer:
+        """The same to a reader who could not ask the store: what missed, it may have hit."""
+        if self.read.outcome != "miss":
+            return self
+        return replace(self, read=replace(self.read, outcome="bypass", cause=None))
+
 
 class SourceTimeoutError(CacheCoreError):
     """A source took longer than `source_timeout_s` and there was nothing stale to serve."""

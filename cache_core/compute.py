@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import replace
 
 from cache_core import by_use, envelope
@@ -13,9 +12,8 @@ from cache_core.envelope import Entry
 from cache_core.errands import Errands
 from cache_core.events import Outcome, Recorder
 from cache_core.guard import GuardedStore
-from cache_core.leases import LeaseKeeper
 from cache_core.logs import in_short, log
-from cache_core.steps import Ask, Source, Steps
+from cache_core.steps import Source, Steps
 from cache_core.stores.base import LeaseWrite, Put, StoreError
 from cache_core.timing import Timing
 
@@ -23,73 +21,26 @@ NOTHING_SEEN = Look((), None)
 
 
 class Compute:
-    """Computes under a lease and stores, or computes and keeps nothing."""
+    """Makes entries and answers; what is computed under leases is stored by `under_leases`."""
 
     def __init__(self, store: GuardedStore, recorder: Recorder, timing: Timing) -> None:
         self._store = store
         self._recorder = recorder
         self._timing = timing
-        self._keeper = LeaseKeeper(store, timing)
         self.errands = Errands(store, timing)
         self._warned: set[tuple[str, str]] = set()
 
-    def under_lease(
-        self, call: Call, look: Look, token: bytes, *, beside: bool = False
-    ) -> Steps[Answer]:
-        """Run the source while holding its lease, and store what it returns.
-
-        `beside`: the caller does not wait for it, and may alter its arguments meanwhile.
-        """
+    def unstored(self, call: Call, outcome: Outcome, look: Look | None = None) -> Steps[Answer]:
+        """Run the source and keep nothing; `look`: what may stand in if it fails."""
         created_s, began = self._timing.clock(), self._timing.monotonic()
-        self.hold([(call.lease_key, token)])
         try:
             value = yield Source(call.source, call.namespace)
         except Exception as exc:
-            fallback = self.stale_if_error(call, look)
-            # The lease that is kept is the pause: nobody tries the source again while it lasts.
-            # Not for one that is fresh still: who comes after its end must not wait for nothing.
-            is_paused = fallback is not None and look.standing != "fresh"
-            pause_s = self.pause_s(look) if is_paused else 0.0
-            self.errands.give_back([LeaseWrite(call.lease_key, token, pause_s)])
-            if fallback is None:
+            stale = None if look is None else self.stale_if_error(call, look)
+            if stale is None:
                 raise
             self.source_failed(call, exc)
-            return replace(fallback, failed=exc)
-        except BaseException:
-            self.errands.give_back([LeaseWrite(call.lease_key, token)])
-            raise
-        finally:
-            self.drop([(call.lease_key, token)])
-        source_s = self._timing.monotonic() - began
-        try:
-            entry, keeps = self.make_entry(call, value, look, created_s, source_s, beside=beside)
-        except BaseException:  # `cache_if` is the user's, and may raise
-            self.errands.give_back([LeaseWrite(call.lease_key, token)])
-            raise
-        if entry is None or not keeps:
-            self.errands.give_back([LeaseWrite(call.lease_key, token)])
-            return self.computed(call, value, entry, source_s, stored=False)
-        try:
-            writes = [self.lease_write(call, entry, token)]
-            (stored,) = yield Ask(lambda store: store.settle(writes))
-        except StoreError as exc:
-            self.store_failed(call, exc)
-            # A server that is full refuses the write and would still take the lease back.
-            self.errands.give_back([LeaseWrite(call.lease_key, token)])
-            stored = False
-        except BaseException:  # cut off before the answer: the lease may be ours still
-            self.errands.give_back([LeaseWrite(call.lease_key, token)])
-            raise
-        if not stored:
-            self._recorder.count(call.namespace, "not_stored")
-        else:
-            self.errands.outlive(zip([call], writes, strict=True))
-        return self.computed(call, value, entry, source_s, stored)
-
-    def unstored(self, call: Call, outcome: Outcome) -> Steps[Answer]:
-        """Run the source and keep nothing."""
-        created_s, began = self._timing.clock(), self._timing.monotonic()
-        value = yield Source(call.source, call.namespace)
+            return replace(stale, failed=exc)
         source_s = self._timing.monotonic() - began
         # Where a function says which values are kept, what cannot be may be one that it refuses.
         warns = call.policy.cache_if is None
@@ -267,16 +218,6 @@ class Compute:
         put = Put(call.entry_key, envelope.pack(entry, call.seal), kept_s)
         return LeaseWrite(call.lease_key, token, entry=put)
 
-    def hold(self, leases: Iterable[tuple[str, bytes]]) -> None:
-        """Keep leases (key, token) alive until `drop`."""
-        for lease_key, token in leases:
-            self._keeper.hold(lease_key, token)
-
-    def drop(self, leases: Iterable[tuple[str, bytes]]) -> None:
-        """Stop keeping leases alive."""
-        for lease_key, token in leases:
-            self._keeper.drop(lease_key, token)
-
     def _warn_once(self, call: Call, message: str) -> None:
         if self._is_first("not_cached", call):
             log.warning(
@@ -306,6 +247,5 @@ class Compute:
         return True
 
     def close(self) -> None:
-        """Let errands end and leases go."""
-        self._keeper.close()
+        """Let errands end."""
         self.errands.close()

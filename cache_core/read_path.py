@@ -13,7 +13,7 @@ matches nothing: one that was evicted turns its entries into misses.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from cache_core.call import Answer, Call, Look, look_at, served
 from cache_core.compute import Compute
@@ -28,6 +28,7 @@ from cache_core.steps import Ask, Steps
 from cache_core.stores.base import StoreError
 from cache_core.tee import Tee
 from cache_core.timing import Timing
+from cache_core.under_leases import UnderLeases
 
 
 class ReadPath:
@@ -38,7 +39,8 @@ class ReadPath:
         self.recorder = recorder
         self.timing = timing
         self.compute = Compute(store, recorder, timing)
-        self.sharing = Sharing(store, recorder, timing, self.compute)
+        self.leases = UnderLeases(store, recorder, timing, self.compute)
+        self.sharing = Sharing(store, recorder, timing, self.compute, self.leases)
         self.flights = self.sharing.flights
         self.near = NearCache(lambda: self.flights.epoch, timing.clock, timing.monotonic)
         self.watch = NearWatch(store, self.flights, self.near)
@@ -62,20 +64,22 @@ class ReadPath:
         generations, holder = (raws[1:], None) if known is None else (raws[1:-1], raws[-1])
         look = look_at(call, raws[0], tuple(generations), holder, self.timing.clock())
         if look.standing == "fresh":
-            self.hit([(call, look)], epoch, began)
+            if self.hit({0: (call, look)}, epoch, began):
+                self.refresher.refresh_later([call], [look])
             return served(call, look, "hit", self.timing.clock())
         if look.standing == "stale" and not take_stale:
             look.standing = "error"  # from here on it is served only if the source fails
         answer = yield from self.resolve(call, look, known)
         return answer.because(look.cause)
 
-    def hit(self, hits: Sequence[tuple[Call, Look]], epoch: int, began: float) -> None:
-        """What fresh entries bring beside their values: copies near by, longer lives, refreshes.
+    def hit(self, hits: Mapping[int, tuple[Call, Look]], epoch: int, began: float) -> list[int]:
+        """What fresh entries bring beside their values: copies near by, and longer lives.
 
         `epoch`, `began`: of invalidations and on the monotonic clock, when the read began.
+        Returns: which of them the lot says to refresh before they end.
         """
-        sliding = []
-        for call, look in hits:
+        sliding, due = [], []
+        for at, (call, look) in hits.items():
             entry, policy = look.before, call.policy
             assert entry is not None
             if policy.near_ttl_s:
@@ -89,14 +93,15 @@ class ReadPath:
                 eagerness=policy.early_refresh,
                 draw=self.timing.draw,
             ):
-                self.refresher.refresh_later(call, look)
+                due.append(at)
         if sliding:
             self.compute.errands.slide(sliding)
+        return due
 
     def resolve(self, call: Call, look: Look, known: Flight | None) -> Steps[Answer]:
         """The answer to a read that found no fresh entry; `known`: the flight when it began."""
         if look.standing == "stale":
-            self.refresher.refresh_later(call, look)
+            self.refresher.refresh_later([call], [look])
             return served(call, look, "stale", self.timing.clock())
         while True:
             flight, leads = self.flights.join_or_open(
@@ -126,7 +131,7 @@ class ReadPath:
             flight, leads = self.flights.join_or_open_blind(call.entry_key)
             try:
                 if leads:
-                    unstored = self.compute.unstored(call, "bypass")
+                    unstored = self.compute.unstored(call, "bypass", kept)
                     steps = self.sharing.lead(flight, unstored)
                     if call.policy.source_timeout_s is None:
                         return (yield from steps)
@@ -138,7 +143,7 @@ class ReadPath:
                     raise
                 return stale
             if answer is not None:
-                return answer
+                return answer.past_store()
 
     def stale_copy(self, call: Call) -> Look | None:
         """The copy near by that the policy lets stand in for a failing source."""
@@ -158,4 +163,5 @@ class ReadPath:
         """Let background work end."""
         self.watch.close()
         self.refresher.close()
+        self.leases.close()
         self.compute.close()

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cache_core.background import Background
+from cache_core.batch_source import SourceMany
 from cache_core.call import Answer, Call, Look
 from cache_core.flights import Flight, running_loop
 from cache_core.lease_token import is_owned, new_owner
@@ -15,7 +18,7 @@ from cache_core.logs import in_short, log
 from cache_core.pauses import Pauses
 from cache_core.steps import Ask, Sleep, Steps, run, run_async
 from cache_core.stopwatch import Stopwatch
-from cache_core.stores.base import LeaseWrite, StoreError
+from cache_core.stores.base import StoreError
 
 if TYPE_CHECKING:
     from cache_core.read_path import ReadPath
@@ -72,42 +75,62 @@ class Refresher:
 
     def _renewing(self, call: Call, look: Look, token: bytes) -> Steps[Answer]:
         try:
-            return (yield from self._path.compute.under_lease(call, look, token))
+            return (yield from self._path.leases.one(call, look, token))
         finally:
             # Copies near by that were taken meanwhile are of what was just replaced.
             self._path.forget([call.entry_key], [call.entry_key])
 
-    def refresh_later(self, call: Call, look: Look) -> None:
-        """Compute an entry anew in the background, unless that is under way or was just tried.
+    def refresh_later(
+        self, calls: Sequence[Call], looks: Sequence[Look], source_many: SourceMany | None = None
+    ) -> None:
+        """Compute entries anew in the background, together, but for those that are under way or
+        were just tried.
 
-        `look`: what the store showed of it: stale, or fresh but near its end.
+        `calls`: of one namespace, all different. `looks`: what the store showed of them: stale, or
+        fresh but near their end.
         """
         with self._lock:
-            if call.entry_key in self._refreshing:
-                loop = self._refreshing[call.entry_key]
-                if loop is None or not loop.is_closed():
-                    return
-            if self._cooling.lasts(call.entry_key, self._path.timing.monotonic()):
+            now = self._path.timing.monotonic()
+            due = [at for at, call in enumerate(calls) if self._is_due(call, now)]
+            if not due:
                 return
-            has_place = self._has_place(call)
+            has_place = self._has_place(calls[0])
             if has_place:
-                self._refreshing[call.entry_key] = running_loop() if call.is_async else None
-        if not has_place or not self._begin(call, look):
+                loop = running_loop() if calls[0].is_async else None
+                self._refreshing.update((calls[at].entry_key, loop) for at in due)
+        refresh = _Refresh(
+            [calls[at] for at in due],
+            [looks[at] for at in due],
+            None if source_many is None else lambda at: source_many([due[one] for one in at]),
+        )
+        if not has_place or not self._begin(refresh):
             # No pause: there may be a place by the time of the next read.
-            self._path.recorder.count(call.namespace, "refresh_skipped")
+            self._path.recorder.count(calls[0].namespace, "refresh_skipped", len(due))
 
-    def _begin(self, call: Call, look: Look) -> bool:
+    def _is_due(self, call: Call, now: float) -> bool:
+        if call.entry_key in self._refreshing:
+            loop = self._refreshing[call.entry_key]
+            if loop is None or not loop.is_closed():
+                return False
+        return not self._cooling.lasts(call.entry_key, now)
+
+    def _begin(self, refresh: _Refresh) -> bool:
         """False if there was no place after all."""
+        call = refresh.calls[0]
         stopwatch = Stopwatch(self._path.timing, self._path.recorder, "refresh")
         stopwatch.trace_in_background(call.namespace)
-        steps = self._steps(call, look, stopwatch)
+        steps = self._steps(refresh, stopwatch)
         begin = self._begin_task if call.is_async else self._begin_job
-        if begin(call, steps, stopwatch):
+        if begin(refresh, steps, stopwatch):
             return True
         steps.close()
-        with self._lock:
-            self._refreshing.pop(call.entry_key, None)
+        self._forget(refresh)
         return False
+
+    def _forget(self, refresh: _Refresh) -> None:
+        with self._lock:
+            for call in refresh.calls:
+                self._refreshing.pop(call.entry_key, None)
 
     def _has_place(self, call: Call) -> bool:
         if not call.is_async:
@@ -117,58 +140,86 @@ class Refresher:
             self._tasks -= {task for task in self._tasks if task.get_loop().is_closed()}
         return len(self._tasks) < _TASKS_MAX
 
-    def _begin_job(self, _: Call, steps: Steps[None], stopwatch: Stopwatch) -> bool:
+    def _begin_job(self, _: _Refresh, steps: Steps[None], stopwatch: Stopwatch) -> bool:
         context = contextvars.copy_context()  # as a task has it: sources may look into it
         return self._workers.submit(lambda: context.run(run, steps, self._path.store, stopwatch))
 
-    def _begin_task(self, call: Call, steps: Steps[None], stopwatch: Stopwatch) -> bool:
+    def _begin_task(self, refresh: _Refresh, steps: Steps[None], stopwatch: Stopwatch) -> bool:
         work = run_async(steps, self._path.store, stopwatch)
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(lambda ended: self._task_ended(ended, call))
+        task.add_done_callback(lambda ended: self._task_ended(ended, refresh))
         return True
 
-    def _task_ended(self, task: asyncio.Task[None], call: Call) -> None:
+    def _task_ended(self, task: asyncio.Task[None], refresh: _Refresh) -> None:
         self._tasks.discard(task)
         # A loop that closes cancels tasks before their first step: they never say they ended.
-        with self._lock:
-            self._refreshing.pop(call.entry_key, None)
+        self._forget(refresh)
         # As in a thread; otherwise asyncio would say it, with the text of the exception.
         if not task.cancelled() and (exc := task.exception()) is not None:
             log.error("background_failed", "a refresh failed: %s", in_short(exc))
 
-    def _steps(self, call: Call, seen: Look, stopwatch: Stopwatch) -> Steps[None]:
-        owner = new_owner()
-        answer = None
+    def _steps(self, refresh: _Refresh, stopwatch: Stopwatch) -> Steps[None]:
+        answers: dict[int, Answer] = {}
         try:
-            try:
-                (look,) = yield from self._path.sharing.bids.bid([call], [seen], owner)
-            except StoreError:
-                self._path.recorder.count(call.namespace, "refresh_failed")
-                return
-            token = look.holder
-            if token is None or not is_owned(token, owner):
-                return
-            if look.standing == "fresh" and look.before != seen.before:  # somebody was quicker
-                self._path.compute.errands.give_back([LeaseWrite(call.lease_key, token)])
-            else:
-                answer = yield from self._path.compute.under_lease(call, look, token, beside=True)
-                if answer.stored:
-                    self._path.recorder.count(call.namespace, "refreshed")
+            yield from self._compute(refresh, answers)
         finally:
-            self._ended(call, answer)
+            self._ended(refresh, answers)
             stopwatch.end()
 
-    def _ended(self, call: Call, answer: Answer | None) -> None:
+    def _compute(self, refresh: _Refresh, answers: dict[int, Answer]) -> Steps[None]:
+        """Compute what is left to compute. Puts what was computed into `answers`, by position."""
+        calls, owner, path = refresh.calls, new_owner(), self._path
+        namespace = calls[0].namespace
+        try:
+            looks = yield from path.sharing.bids.bid(calls, refresh.seen, owner)
+        except StoreError:
+            path.recorder.count(namespace, "refresh_failed", len(calls))
+            return
+        held = {
+            at: look.holder
+            for at, look in enumerate(looks)
+            if look.holder is not None and is_owned(look.holder, owner)
+        }
+        quicker = [at for at in held if _is_done(looks[at], refresh.seen[at])]
+        path.leases.give_back(calls, held, quicker)
+        for at in quicker:
+            del held[at]
+        if not held:
+            return
+        failed = yield from path.leases.many(
+            calls, looks, held, answers, refresh.source_many, beside=True
+        )
+        if stored := sum(answer.stored for answer in answers.values()):
+            path.recorder.count(namespace, "refreshed", stored)
+        for exc in failed.values():
+            raise exc
+
+    def _ended(self, refresh: _Refresh, answers: Mapping[int, Answer]) -> None:
         """An attempt that stored nothing is not repeated before the pause is over."""
-        now = self._path.timing.monotonic()
+        until = self._path.timing.monotonic() + self._path.timing.pause_s
         with self._lock:
-            self._refreshing.pop(call.entry_key, None)
-            if answer is not None and answer.stored:
-                self._cooling.end(call.entry_key)
-            else:
-                self._cooling.set(call.entry_key, now + self._path.timing.pause_s)
+            for at, call in enumerate(refresh.calls):
+                self._refreshing.pop(call.entry_key, None)
+                if at in answers and answers[at].stored:
+                    self._cooling.end(call.entry_key)
+                else:
+                    self._cooling.set(call.entry_key, until)
 
     def close(self) -> None:
         """Let refreshes under way end."""
         self._workers.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Refresh:
+    """Entries that are computed anew together, and what the store showed of them."""
+
+    calls: Sequence[Call]
+    seen: Sequence[Look]
+    source_many: SourceMany | None
+
+
+def _is_done(look: Look, seen: Look) -> bool:
+    """Whether somebody was quicker."""
+    return look.standing == "fresh" and look.before != seen.before

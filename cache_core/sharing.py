@@ -26,6 +26,7 @@ from cache_core.steps import Beside, Sleep, Steps, Wait, WaitedOutError, run, ru
 from cache_core.stopwatch import Stopwatch
 from cache_core.stores.base import LeaseWrite, StoreError
 from cache_core.timing import Timing
+from cache_core.under_leases import UnderLeases
 
 # A gap is what a waiter may come late: a share of the time the source has taken so far. That is
 # some 40 polls for a source of a second and 70 for one of ten.
@@ -38,12 +39,18 @@ class Sharing:
     """Leads flights, joins them, and waits for leases."""
 
     def __init__(
-        self, store: GuardedStore, recorder: Recorder, timing: Timing, compute: Compute
+        self,
+        store: GuardedStore,
+        recorder: Recorder,
+        timing: Timing,
+        compute: Compute,
+        leases: UnderLeases,
     ) -> None:
         self._store = store
         self._recorder = recorder
         self._timing = timing
         self._compute = compute
+        self._leases = leases
         self.bids = Bids(timing, compute)
         self.flights = Flights(timing.hung_s, timing.monotonic)
         # The loop itself holds tasks only weakly.
@@ -162,7 +169,7 @@ class Sharing:
             try:
                 (look,) = yield from self.bids.bid([call], [look], owner)
             except StoreError:
-                return (yield from self._compute.unstored(call, "bypass"))
+                return (yield from self._compute.unstored(call, "bypass", look))
             token = look.holder if is_owned(look.holder, owner) else None
             self.flights.note(flight, look.holder, look.generations, own=token is not None)
             if token is not None and look.standing == "fresh":
@@ -171,7 +178,7 @@ class Sharing:
                 return self._shared(call, look)
             if token is not None:
                 if None not in look.generations or in_vain == _BIDS_IN_VAIN_MAX - 1:
-                    return (yield from self._compute.under_lease(call, look, token))
+                    return (yield from self._leases.one(call, look, token))
                 in_vain += 1  # one was invalidated just now; without it nothing can be stored
                 continue
             if (answer := self._compute.stale_if_error(call, look)) is not None:
@@ -184,13 +191,13 @@ class Sharing:
             try:
                 answer = yield from self._await_holder(call, look, flight, gaps, deadline)
             except _StoreLostError:
-                return (yield from self._compute.unstored(call, "bypass"))
+                return (yield from self._compute.unstored(call, "bypass", look))
             if answer is not None:
                 return answer
         if look.holder is None:
             self._compute.errands.free([call.lease_key])
         self._recorder.count(call.namespace, "waited_out")
-        return (yield from self._compute.unstored(call, "miss"))
+        return (yield from self._compute.unstored(call, "miss", look))
 
     def _await_holder(
         self, call: Call, look: Look, flight: Flight, gaps: Iterator[float], deadline: float

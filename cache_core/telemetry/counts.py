@@ -12,7 +12,7 @@ from cache_core.telemetry import groups as key_groups
 from cache_core.telemetry.groups import Groups
 from cache_core.telemetry.histogram import Histogram
 
-# `untold`: of caches that do not tell why they missed.
+# `untold`: of caches and recorders that do not tell why they missed.
 MISS_CAUSES = ("cold", "expired", "invalidated", "damaged", "version", "untold")
 TIMES = ("hit", "miss", "source", "store")
 """Histograms: latency of hits (stale ones too), of misses (source included), of the source alone,

@@ -85,7 +85,7 @@ def _count(
     counts: Counts, outcome: Outcome, cause: Cause | None, reads: Sequence[ReadEvent]
 ) -> None:
     if outcome == "miss":
-        counts.add(f"miss.{cause}", len(reads))
+        counts.add(f"miss.{cause or 'untold'}", len(reads))
         counts.time_all("miss", [event.latency_s for event in reads])
     else:
         counts.add(outcome, len(reads))

@@ -85,7 +85,7 @@ def in_a_loop_that_is_just_closed(coroutine: Any) -> Any:
 def test_a_lease_is_not_renewed_for_a_loop_that_was_closed() -> None:
     clock = Clock()
     with Cache(MemoryStore(), recorder=Events(), timing=still(clock, lease_s=LEASE_S)) as cache:
-        keeper = cache._path.compute._keeper
+        keeper = cache._path.leases._keeper
 
         @cache.cached("ns", ttl_s=60, source_timeout_s=0.01)
         async def never() -> None:

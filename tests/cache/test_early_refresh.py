@@ -146,7 +146,7 @@ def test_what_another_process_computed_meanwhile_is_not_computed_again(
     other = open_cache(timing=still(clock))
     other.reader.renew(call)
     assert source.calls == 2
-    eager_cache._path.refresher.refresh_later(call, seen)
+    eager_cache._path.refresher.refresh_later([call], [seen])
     finish_background(eager_cache)
     assert source.calls == 2
 
@@ -170,6 +170,21 @@ def test_a_batch_volunteers_too(eager_cache: Cache, source: Source, clock: Clock
     assert [found.outcome for found in function.read_many([(1,), (2,)])] == ["hit", "hit"]
     finish_background(eager_cache)
     assert source.calls == 4
+
+
+def test_a_batch_with_one_source_has_it_asked_once(
+    eager_cache: Cache, source: Source, clock: Clock, events: Events
+) -> None:
+    def many(calls: list[tuple[int]]) -> list[int]:
+        return [source()] * len(calls)
+
+    function = eager_cache.cached("ns", ttl_s=60, jitter=0, source_many=many)(lambda _: source())
+    function.read_many([(1,), (2,)])
+    clock.advance(50)
+    assert [found.outcome for found in function.read_many([(1,), (2,)])] == ["hit", "hit"]
+    finish_background(eager_cache)
+    assert source.calls == 2
+    assert events.incidents["refreshed"] == 2
 
 
 def test_an_attempt_that_failed_is_not_repeated_before_a_pause(

@@ -206,7 +206,7 @@ def test_a_source_slower_than_its_lease_keeps_it(
     """The lease is renewed when a third of its time has passed; here it had nearly run out."""
     source = HeldSource("value")
     slow = open_cache(timing=still(clock, lease_s=600.0))
-    keeper = slow._path.compute._keeper
+    keeper = slow._path.leases._keeper
     with threads(1) as submit:
         under_way = submit(read, slow, source)
         source.wait_until_running()
@@ -231,7 +231,7 @@ def test_a_lease_that_was_voided_is_not_renewed(
         source.wait_until_running()
         slow.invalidate("ns", "k")
         clock.advance(201)
-        slow._path.compute._keeper.renew()
+        slow._path.leases._keeper.renew()
         assert [key for batch in store.scan("l:") for key in batch] == []
         source.go_on.set()
         under_way.result()
@@ -248,8 +248,8 @@ def test_a_source_that_hangs_is_waited_for_no_more(
         under_way = submit(read, hanging, source)
         source.wait_until_running()
         clock.advance(601)
-        hanging._path.compute._keeper.renew()
-        assert not hanging._path.compute._keeper._held
+        hanging._path.leases._keeper.renew()
+        assert not hanging._path.leases._keeper._held
         (lease,) = [key for batch in store.scan("l:") for key in batch]
         store.remove([lease])  # as it would expire now
         assert read(hanging, lambda: "here") == "here"

@@ -109,6 +109,26 @@ def test_threads_share_one_computation_while_the_server_refuses(refused_cache: C
     assert source.calls == 1
 
 
+def test_who_joins_a_computation_without_the_store_is_counted_as_going_past_it(
+    severed_cache: Cache, faulty_line: FaultyLine, events: Events
+) -> None:
+    """Whatever it is to the one who began it while the store was there."""
+    source = HeldSource("value")
+    with threads(2) as submit:
+        first = submit(severed_cache.get_or_compute, "ns", "k", source, ttl_s=60)
+        source.wait_until_running()
+        faulty_line.fault = "reset_mid_reply"
+        second = submit(severed_cache.get_or_compute, "ns", "k", source, ttl_s=60)
+        (flight,) = severed_cache._path.flights._by_key.values()
+        while not flight.future._waiters:
+            assert not second.done()
+        faulty_line.fault = None
+        source.go_on.set()
+        assert [f.result(PATIENCE_S) for f in (first, second)] == ["value"] * 2
+    assert source.calls == 1
+    assert sorted(events.outcomes) == ["bypass", "miss.cold"]
+
+
 def test_a_store_that_keeps_failing_is_not_asked_after_three_failures(
     severed_cache: Cache, faulty_line: FaultyLine
 ) -> None:

@@ -158,7 +158,7 @@ def test_closing_ends_the_threads_of_a_cache(open_same_store: OpenSameStore) -> 
     cache = Cache(open_same_store(), timing=still())
     cache.get_or_compute("ns", "k", lambda: 1, ttl_s=60, stale_while_revalidate_s=5)
     cache._path.compute.errands._background.submit(lambda: None)
-    mine = [cache._path.compute._keeper._thread, *cache._path.compute.errands._background._threads]
+    mine = [cache._path.leases._keeper._thread, *cache._path.compute.errands._background._threads]
     cache.close()
     for thread in mine:
         assert isinstance(thread, threading.Thread)

@@ -286,7 +286,7 @@ def _under_way(cache: Cache) -> dict[str, int]:
         "pending": len(cache.store.pending),
         "flights": len(path.flights._by_key),
         "flights by holder": len(path.flights._by_holder),
-        "leases": len(path.compute._keeper._held),
+        "leases": len(path.leases._keeper._held),
         "refreshes": len(path.refresher._refreshing),
         "tasks": len(path.refresher._tasks) + len(path.sharing._tasks),
         "errands": path.compute.errands._background._taken,

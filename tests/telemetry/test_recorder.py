@@ -52,6 +52,14 @@ def test_handing_over_again_adds_only_what_is_new(store: Store, clock: Clock) ->
     assert counted(store, clock).served == 6
 
 
+def test_a_miss_whose_cause_nobody_told_counts_all_the_same(store: Store, clock: Clock) -> None:
+    recorder = recorder_of(store, clock)
+    recorder.read(ReadEvent("ns", "miss", clock(), 0.01))
+    recorder.flush()
+    found = counted(store, clock)
+    assert (found.reads, found.number("miss.untold")) == (1, 1)
+
+
 class LosesAnswers:
     """A store whose answers to writes are lost on the way back."""
 
