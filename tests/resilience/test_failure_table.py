@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.resilience.conftest import stage_of
+from tests.resilience.conftest import Processor, stage_of
 from tests.resilience.faults import FAULTS, Fault
 from tests.resilience.play import RECOVERY_S, Account, Face, Play
 from tests.resilience.stages import Stage
@@ -30,9 +30,13 @@ def scene(request: pytest.FixtureRequest) -> Scene:
 
 
 @pytest.fixture(scope="module")
-def account(scene: Scene, stages: dict[str, Stage], loop: LoopThread) -> Account:
+def account(
+    scene: Scene, stages: dict[str, Stage], loop: LoopThread, processor: Processor
+) -> Account:
     fault, kind, face = scene
-    return Play(stage_of(kind, stages), fault, face, loop).run()
+    stage = stage_of(kind, stages)
+    with processor("shared"):
+        return Play(stage, fault, face, loop).run()
 
 
 def test_every_call_is_answered_with_a_right_value(account: Account) -> None:

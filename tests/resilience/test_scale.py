@@ -17,11 +17,15 @@ from cache_core import Cache
 from cache_core.database import open_database
 from cache_core.learning.record import record_outcome
 from cache_core.stores import open_store
+from tests.resilience.conftest import Processor
 
 
 @pytest.mark.timeout(300)
-def test_nothing_wrong_is_served_and_nothing_lost_while_a_node_dies_and_returns() -> None:
-    found = run(Load(seconds=12.0, processes=2, threads=10))
+def test_nothing_wrong_is_served_and_nothing_lost_while_a_node_dies_and_returns(
+    processor: Processor,
+) -> None:
+    with processor("alone"):
+        found = run(Load(seconds=12.0, processes=2, threads=10))
     assert (found.wrongs, found.wrong, dict(found.raised)) == (0, [], {})
     assert found.written == found.rows > 0
     assert (found.pending, found.dropped) == (0, 0)
