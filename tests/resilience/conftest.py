@@ -13,7 +13,6 @@ import pytest
 from tests.resilience.stages import Stage, set_up
 from tests.servers.coroutine_face import LoopThread
 
-
 Processor = Callable[[Literal["shared", "alone"]], AbstractContextManager[None]]
 
 
