@@ -95,41 +95,48 @@ class Batch:
 
         `kept`: what may be served where the source fails, by position.
         """
-        compute = self._path.compute
-
-        def stand_in(at: int) -> Answer | None:
-            look = kept[at] if kept else None
-            return None if look is None else compute.stale_if_error(self._calls[at], look)
-
-        failed = yield from self._unstored(range(len(self._calls)), stand_in)
+        stale = {at: look for at, look in enumerate(kept) if look is not None}
+        failed = yield from self._unstored(range(len(self._calls)), stale)
+        failed = self._stand_in(failed, stale)
         if failed:
             self.known.failed.update(failed)
             raise failed[min(failed)]
         return [self._answers[at] for at in range(len(self._calls))]
 
     def _unstored(
-        self, positions: Sequence[int], stand_in: Callable[[int], Answer | None]
+        self, positions: Sequence[int], stale: Mapping[int, Look]
     ) -> Steps[dict[int, Exception]]:
-        """Answers calls from their sources alone; what those raised for which nothing stands in."""
+        """Answer calls from their sources alone; what those raised.
+
+        `stale`: where a failure does not end it, as something is likely to stand in.
+        """
+        compute = self._path.compute
         sourced = yield from ask_sources(
             self._calls,
             positions,
             self._source_many,
             self._path.timing,
-            lambda at: stand_in(at) is not None,
+            lambda at: (
+                at in stale and compute.stale_if_error(self._calls[at], stale[at]) is not None
+            ),
         )
         for at, made in sourced.computed.items():
-            self._answers[at] = self._path.compute.bypassed(
-                self._calls[at], made.value, made.source_s
-            )
-        failed = {}
-        for at, exc in sourced.failed.items():
-            if (answer := stand_in(at)) is not None:
-                self._path.compute.source_failed(self._calls[at], exc)
-                self._answers[at] = answer
+            self._answers[at] = compute.bypassed(self._calls[at], made.value, made.source_s)
+        return sourced.failed
+
+    def _stand_in(
+        self, failed: Mapping[int, Exception], stale: Mapping[int, Look]
+    ) -> dict[int, Exception]:
+        """Answer from what is stale calls whose source failed; the failures that are left."""
+        left, compute = {}, self._path.compute
+        for at, exc in failed.items():
+            look = stale.get(at)
+            answer = look if look is None else compute.stand_in(self._calls[at], look, exc)
+            if answer is None:
+                left[at] = exc
             else:
-                failed[at] = exc
-        return failed
+                self._answers[at] = answer
+        return left
 
     def _take_servable(self, looks: Sequence[Look], outcome_of_fresh: Any) -> None:
         now_s = self._path.timing.clock()
@@ -183,9 +190,12 @@ class Batch:
         try:
             yield from self._bid(list(led), looks, owner)
         except StoreError:
-            failed = yield from self._unstored(
-                list(led), lambda at: self._path.compute.stale_if_error(self._calls[at], looks[at])
-            )
+            failed = yield from self._unstored(list(led), dict(enumerate(looks)))
+            if failed:
+                # Anew: who joined may have begun after an invalidation, and after these looks.
+                asked = list(failed)
+                now = yield from self._sharing.bids.look_anyway([self._calls[at] for at in asked])
+                failed = self._stand_in(failed, dict(zip(asked, now, strict=False)))
             self._end_led(led, failed)
             return
         held: dict[int, bytes] = {}

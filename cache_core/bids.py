@@ -19,10 +19,16 @@ from cache_core.compute import Compute
 from cache_core.envelope import GENERATION_BYTES
 from cache_core.generations import generation_ttl_s
 from cache_core.keys import ttl_key
-from cache_core.lease_token import is_void, token_of
+from cache_core.lease_token import is_owned, is_void, token_of
 from cache_core.retuning import retuned
 from cache_core.steps import Ask, Steps
-from cache_core.stores.base import LeaseWrite, Put, StorePartRejectedError, StoreRejectedError
+from cache_core.stores.base import (
+    LeaseWrite,
+    Put,
+    StoreError,
+    StorePartRejectedError,
+    StoreRejectedError,
+)
 from cache_core.timing import Timing
 
 # How often one bid takes leases away, where invalidations follow upon each other.
@@ -45,6 +51,13 @@ class Bids:
         raws = yield Ask(lambda store: store.get_many(names))
         return self._judge(calls, dict(zip(names, raws, strict=True)))
 
+    def look_anyway(self, calls: Sequence[Call]) -> Steps[list[Look]]:
+        """The same; nothing where the store does not answer."""
+        try:
+            return (yield from self.look(calls))
+        except StoreError:
+            return []
+
     def bid(self, calls: Sequence[Call], seen: Sequence[Look], owner: bytes) -> Steps[list[Look]]:
         """Take leases for `owner`: one round trip, two more each time that some were void.
 
@@ -63,8 +76,18 @@ class Bids:
             ]
             if not void:
                 break
-            yield from self._take_away(void)
-            looks = yield from self._bid_once(calls, looks, owner)
+            try:
+                yield from self._take_away(void)
+                looks = yield from self._bid_once(calls, looks, owner)
+            except BaseException:
+                won = [
+                    LeaseWrite(call.lease_key, look.holder)
+                    for call, look in zip(calls, looks, strict=True)
+                    if look.holder is not None and is_owned(look.holder, owner)
+                ]
+                if won:
+                    self._compute.errands.give_back(won)
+                raise
         return looks
 
     def _bid_once(
@@ -81,15 +104,13 @@ class Bids:
         names = [*_names(calls), *ttl_keys.values()]
         try:
             raws = yield Ask(lambda store: store.add_then_get(puts, names))
-        except StorePartRejectedError:  # of other keys nothing follows
-            raise
-        except StoreRejectedError as exc:
-            self._refusal = str(exc)
-            self._refused_until = self._timing.monotonic() + _REFUSED_S
-            raise
-        except BaseException:  # cut off before the answer: the leases may be ours all the same
+        except BaseException as exc:  # the leases, or some of them, may be ours all the same
+            is_refused = isinstance(exc, StoreRejectedError)
+            if is_refused and not isinstance(exc, StorePartRejectedError):
+                self._refusal = str(exc)
+                self._refused_until = self._timing.monotonic() + _REFUSED_S
             self._compute.errands.give_back(
-                [LeaseWrite(lease.key, lease.value) for lease in leases]
+                [LeaseWrite(lease.key, lease.value) for lease in leases], insist=not is_refused
             )
             raise
         found = dict(zip(names, raws, strict=True))

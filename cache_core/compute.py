@@ -30,17 +30,10 @@ class Compute:
         self.errands = Errands(store, timing)
         self._warned: set[tuple[str, str]] = set()
 
-    def unstored(self, call: Call, outcome: Outcome, look: Look | None = None) -> Steps[Answer]:
-        """Run the source and keep nothing; `look`: what may stand in if it fails."""
+    def unstored(self, call: Call, outcome: Outcome) -> Steps[Answer]:
+        """Run the source and keep nothing."""
         created_s, began = self._timing.clock(), self._timing.monotonic()
-        try:
-            value = yield Source(call.source, call.namespace)
-        except Exception as exc:
-            stale = None if look is None else self.stale_if_error(call, look)
-            if stale is None:
-                raise
-            self.source_failed(call, exc)
-            return replace(stale, failed=exc)
+        value = yield Source(call.source, call.namespace)
         source_s = self._timing.monotonic() - began
         # Where a function says which values are kept, what cannot be may be one that it refuses.
         warns = call.policy.cache_if is None
@@ -67,6 +60,14 @@ class Compute:
         except envelope.DamagedEntryError:
             return None
         return served(call, look, "stale", self._timing.clock())
+
+    def stand_in(self, call: Call, look: Look, exc: Exception) -> Answer | None:
+        """As `stale_if_error`, for a source that raised: that is said and counted."""
+        stale = self.stale_if_error(call, look)
+        if stale is None:
+            return None
+        self.source_failed(call, exc)
+        return replace(stale, failed=exc)
 
     def source_failed(self, call: Call, exc: Exception) -> None:
         """Say and count that a stale value stands in for a source's."""

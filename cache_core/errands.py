@@ -33,19 +33,21 @@ class Errands:
         self._slid = Pauses(_SLID_MAX)
         self._generations = GenerationLives()
 
-    def give_back(self, writes: list[LeaseWrite]) -> None:
+    def give_back(self, writes: list[LeaseWrite], *, insist: bool = True) -> None:
         """Release or shorten leases without making the caller wait; at worst they expire.
 
-        Where that fails, releases wait with the invalidations. Otherwise the readers that come
-        when the store is back would wait for leases that nobody holds.
+        Where that fails, releases wait with the invalidations if `insist`. Otherwise the readers
+        that come when the store is back would wait for leases that nobody holds.
         """
 
         def settle() -> None:
             try:
                 self._store.settle(writes)
             except StoreError as exc:
-                log.info("lease_left", "a lease could not be given back, it waits: %s", exc)
-                self._store.forget_later([write.lease_key for write in writes if not write.hold_s])
+                log.info("lease_left", "a lease could not be given back: %s", exc)
+                if insist:
+                    keys = [write.lease_key for write in writes if not write.hold_s]
+                    self._store.forget_later(keys)
 
         self._background.submit(settle)
 

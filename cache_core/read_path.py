@@ -14,6 +14,7 @@ matches nothing: one that was evicted turns its entries into misses.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from cache_core.call import Answer, Call, Look, look_at, served
 from cache_core.compute import Compute
@@ -131,17 +132,19 @@ class ReadPath:
             flight, leads = self.flights.join_or_open_blind(call.entry_key)
             try:
                 if leads:
-                    unstored = self.compute.unstored(call, "bypass", kept)
+                    unstored = self.compute.unstored(call, "bypass")
                     steps = self.sharing.lead(flight, unstored)
                     if call.policy.source_timeout_s is None:
                         return (yield from steps)
                     yield from self.sharing.lead_beside(call, steps)
                 answer = yield from self.sharing.join(call, flight, kept, leads)
-            except Exception:
+            except Exception as exc:
                 stale = None if kept is None else self.compute.stale_if_error(call, kept)
                 if stale is None:
                     raise
-                return stale
+                if leads:
+                    self.compute.source_failed(call, exc)
+                return replace(stale, failed=exc)
             if answer is not None:
                 return answer.past_store()
 

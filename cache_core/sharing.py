@@ -169,7 +169,7 @@ class Sharing:
             try:
                 (look,) = yield from self.bids.bid([call], [look], owner)
             except StoreError:
-                return (yield from self._compute.unstored(call, "bypass", look))
+                return (yield from self._past_store(call))
             token = look.holder if is_owned(look.holder, owner) else None
             self.flights.note(flight, look.holder, look.generations, own=token is not None)
             if token is not None and look.standing == "fresh":
@@ -191,13 +191,28 @@ class Sharing:
             try:
                 answer = yield from self._await_holder(call, look, flight, gaps, deadline)
             except _StoreLostError:
-                return (yield from self._compute.unstored(call, "bypass", look))
+                return (yield from self._past_store(call))
             if answer is not None:
                 return answer
         if look.holder is None:
             self._compute.errands.free([call.lease_key])
         self._recorder.count(call.namespace, "waited_out")
-        return (yield from self._compute.unstored(call, "miss", look))
+        return (yield from self._compute.unstored(call, "miss"))
+
+    def _past_store(self, call: Call) -> Steps[Answer]:
+        """The answer of the source alone; what is stored may stand in where it fails.
+
+        Looked at only then: whoever joined this flight may have begun after an invalidation that
+        came before it, and after this reader's own look.
+        """
+        try:
+            return (yield from self._compute.unstored(call, "bypass"))
+        except Exception as exc:
+            look = yield from self.bids.look_anyway([call])
+            stale = self._compute.stand_in(call, look[0], exc) if look else None
+            if stale is None:
+                raise
+            return stale
 
     def _await_holder(
         self, call: Call, look: Look, flight: Flight, gaps: Iterator[float], deadline: float

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping, Sequence
-from dataclasses import replace
 
 from cache_core.batch_source import Computed, SourceMany, ask_sources
 from cache_core.call import Answer, Call, Look
@@ -82,13 +81,11 @@ class UnderLeases:
         self.give_back(calls, held, left)
         return {at: sourced.failed[at] for at in left if at in sourced.failed}
 
-    def give_back(
-        self, calls: Sequence[Call], held: Tokens, positions: Sequence[int], hold_s: float = 0.0
-    ) -> None:
-        """Give leases up beside the caller, or keep them for `hold_s` seconds from now."""
+    def give_back(self, calls: Sequence[Call], held: Tokens, positions: Sequence[int]) -> None:
+        """Give leases up beside the caller."""
         if positions:
             self._compute.errands.give_back(
-                [LeaseWrite(calls[at].lease_key, held[at], hold_s) for at in positions]
+                [LeaseWrite(calls[at].lease_key, held[at]) for at in positions]
             )
 
     def _stored(
@@ -101,15 +98,15 @@ class UnderLeases:
     ) -> Steps[dict[int, Answer]]:
         """The answers that sources gave; what may be kept of them is stored."""
         entries: dict[int, Entry | None] = {}
-        kept: list[int] = []
-        refused: list[int] = []
+        kept: dict[int, Entry] = {}
         for at, made in computed.items():
-            entries[at], keeps = self._compute.make_entry(
+            entry, keeps = self._compute.make_entry(
                 calls[at], made.value, looks[at], made.created_s, made.source_s, beside=beside
             )
-            (kept if keeps else refused).append(at)
-        self.give_back(calls, held, refused)
-        stored = (yield from self._settle(calls, held, kept, entries)) if kept else {}
+            entries[at] = entry
+            if keeps and entry is not None:
+                kept[at] = entry
+        stored = yield from self._settle(calls, held, list(computed), kept)
         return {
             at: self._compute.computed(
                 calls[at], made.value, entries[at], made.source_s, stored.get(at, False)
@@ -121,28 +118,33 @@ class UnderLeases:
         self,
         calls: Sequence[Call],
         held: Tokens,
-        kept: Sequence[int],
-        entries: Mapping[int, Entry | None],
+        positions: Sequence[int],
+        kept: Mapping[int, Entry],
     ) -> Steps[dict[int, bool]]:
-        """Write entries, each with its lease given back; which of them the store took."""
+        """Write the entries that are kept and give all leases back; which of them were stored."""
+        if not kept and len(positions) < 2:
+            self.give_back(calls, held, positions)
+            return {}
+        # What is not kept goes along: who reads a batch again at once must not find its leases.
         writes = [
-            self._compute.lease_write(calls[at], entry, held[at])
-            for at in kept
-            if (entry := entries[at]) is not None
+            self._compute.lease_write(calls[at], kept[at], held[at])
+            if at in kept
+            else LeaseWrite(calls[at].lease_key, held[at])
+            for at in positions
         ]
         try:
             taken = yield Ask(lambda store: store.settle(writes))
         except StoreError as exc:
-            self._compute.store_failed(calls[kept[0]], exc)
+            self._compute.store_failed(calls[positions[0]], exc)
             # A server that is full refuses the writes and would still take the leases back.
-            self.give_back(calls, held, kept)
-            taken = [False] * len(kept)
+            self.give_back(calls, held, positions)
+            taken = [False] * len(positions)
         else:
-            self._compute.errands.outlive(zip((calls[at] for at in kept), writes, strict=True))
-        for at, was_taken in zip(kept, taken, strict=True):
-            if not was_taken:
-                self._recorder.count(calls[at].namespace, "not_stored")
-        return dict(zip(kept, taken, strict=True))
+            self._compute.errands.outlive(zip((calls[at] for at in positions), writes, strict=True))
+        stored = {at: took for at, took in zip(positions, taken, strict=True) if at in kept}
+        if lost := sum(not took for took in stored.values()):
+            self._recorder.count(calls[positions[0]].namespace, "not_stored", lost)
+        return stored
 
     def _serve_stale(
         self,
@@ -153,17 +155,19 @@ class UnderLeases:
         answers: MutableMapping[int, Answer],
     ) -> None:
         """Answer calls whose source failed from their stale entries, those that have one."""
+        pauses: list[LeaseWrite] = []
         for at, exc in failed.items():
             call, look = calls[at], looks[at]
-            answer = self._compute.stale_if_error(call, look)
+            answer = self._compute.stand_in(call, look, exc)
             if answer is None:
                 continue
-            self._compute.source_failed(call, exc)
-            answers[at] = replace(answer, failed=exc)
+            answers[at] = answer
             # The lease that is kept is the pause: nobody tries the source again while it lasts.
             # Not for one that is fresh still: who comes after its end must not wait for nothing.
             pause_s = 0.0 if look.standing == "fresh" else self._compute.pause_s(look)
-            self.give_back(calls, held, [at], pause_s)
+            pauses.append(LeaseWrite(call.lease_key, held[at], pause_s))
+        if pauses:
+            self._compute.errands.give_back(pauses)
 
     def close(self) -> None:
         """Let the leases go."""

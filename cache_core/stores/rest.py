@@ -14,6 +14,7 @@ import httpcore
 
 from cache_core.stores.base import (
     LeaseWrite,
+    Put,
     StoreError,
     StoreRejectedError,
     StoreUnavailableError,
@@ -111,11 +112,29 @@ class Rest:
         try:
             return (yield from self.ask(self._commands.get_many(keys)))
         except RestError as exc:
-            if len(keys) < 2 or "max request size exceeded" not in str(exc):
+            if len(keys) < 2 or not _is_too_much(exc):
                 raise
         half = len(keys) // 2
         first = yield from self.get_many(keys[:half])
         return first + (yield from self.get_many(keys[half:]))
+
+    def add_then_get(
+        self, adds: Sequence[Put], keys: Sequence[str]
+    ) -> Requests[list[bytes | None]]:
+        """As `get_many`. ValueError at once where an argument will not do."""
+        return self._added(self._commands.add_then_get(adds, keys), adds, keys)
+
+    def _added(
+        self, exchange: Exchange[list[bytes | None]], adds: Sequence[Put], keys: Sequence[str]
+    ) -> Requests[list[bytes | None]]:
+        try:
+            return (yield from self.ask(exchange))
+        except RestError as exc:
+            if not _is_too_much(exc):
+                raise
+        # Once more is no more: what was added is there.
+        yield from self.ask(self._commands.add_then_get(adds, ()))
+        return (yield from self.get_many(keys))
 
     def settle(self, writes: Sequence[LeaseWrite]) -> Requests[list[bool]]:
         """ValueError at once where an argument will not do."""
@@ -152,6 +171,11 @@ class Rest:
             return StoreUnavailableError(f"{where}: {text}")
         # Its text says how a driver stumbled, or repeats what was sent.
         return StoreUnavailableError(f"{where}: the driver failed ({type(exc).__name__})")
+
+
+def _is_too_much(exc: RestError) -> bool:
+    """Whether a request or its answer would be larger than the server lets it be."""
+    return "max request size exceeded" in str(exc)
 
 
 def in_requests(commands: Sequence[Command]) -> list[list[Command]]:

@@ -22,6 +22,7 @@ from cache_core.stores.arguments import checked_start
 from cache_core.stores.asking import Asking
 from cache_core.stores.base import (
     LeaseWrite,
+    Put,
     StoreUnavailableError,
     checked_prefix,
 )
@@ -77,6 +78,9 @@ class UpstashStore(Asking):
 
     def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
         return self._run("get_many", self._rest.get_many(keys)) if keys else []
+
+    def add_then_get(self, adds: Sequence[Put], keys: Sequence[str]) -> list[bytes | None]:
+        return self._run("add_then_get", self._rest.add_then_get(adds, keys))
 
     def settle(self, writes: Sequence[LeaseWrite]) -> list[bool]:
         return self._run("settle", self._rest.settle(writes), repeatable=False) if writes else []

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from cache_core.stores.asking import AsyncAsking
-from cache_core.stores.base import LeaseWrite, StoreUnavailableError
+from cache_core.stores.base import LeaseWrite, Put, StoreUnavailableError
 from cache_core.stores.commands import Command, Commands, Exchange
 from cache_core.stores.http_aio import AsyncHttp
 from cache_core.stores.loops import PerLoop, hear_hangups
@@ -37,6 +37,9 @@ class AsyncUpstashStore(AsyncAsking):
 
     async def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
         return await self._run("get_many", self._rest.get_many(keys)) if keys else []
+
+    async def add_then_get(self, adds: Sequence[Put], keys: Sequence[str]) -> list[bytes | None]:
+        return await self._run("add_then_get", self._rest.add_then_get(adds, keys))
 
     async def settle(self, writes: Sequence[LeaseWrite]) -> list[bool]:
         if not writes:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
 from cache_core import Cache
 from cache_core.cached import CachedFunction
-from cache_core.stores import open_store
+from cache_core.keys import lease_key
+from cache_core.lease_token import new_owner, token_of
+from cache_core.stores import LeaseWrite, Put, Store, StoreUnavailableError, open_store
+from cache_core.stores.memory import MemoryStore
 from tests.cache.conftest import OpenCache
 from tests.cache.helpers import PATIENCE_S, Clock, Events, still, until, wait_for_errands
 from tests.servers.meter import Meter
@@ -210,6 +213,48 @@ def test_what_the_function_will_not_keep_gives_its_lease_back(
     assert (events.incidents["refreshed"], events.incidents["refused"]) == (2, 2)
     clock.advance(601)
     assert square.read(2).outcome == "miss"
+
+
+def test_leases_of_more_keys_than_errands_have_places_are_shortened_to_the_pause(
+    store: Store, open_cache: OpenCache, squares: Squares, clock: Clock
+) -> None:
+    many = [(number,) for number in range(400)]
+    cache = open_cache(timing=still(clock, pause_s=PAUSE_S, lease_s=600))
+    square = squared(cache, squares)
+    outcomes(square, many)
+    clock.advance(61)
+    squares.fails = True
+    outcomes(square, many)
+    assert until(is_idle(cache))
+    wait_for_errands(cache)
+    assert until(lambda: not [name for batch in store.scan("l:") for name in batch])
+
+
+def test_what_was_won_is_given_back_where_the_bid_fails_later(
+    clock: Clock, events: Events, squares: Squares
+) -> None:
+    class LosesOne(MemoryStore):
+        loses = False
+
+        def settle(self, writes: Sequence[LeaseWrite]) -> list[bool]:
+            if self.loses:
+                self.loses = False
+                raise StoreUnavailableError("cut off")
+            return super().settle(writes)
+
+    store = LosesOne()
+    with Cache(store, recorder=events, timing=still(clock)) as cache:
+        square = squared(cache, squares)
+        outcomes(square)
+        clock.advance(61)
+        lease = lease_key(square.key(3).removeprefix(f"{store.prefix}:"))
+        store.put_many([Put(lease, token_of(new_owner(), [b"other"]), 600)])
+        store.loses = True
+        assert outcomes(square) == {"stale"}
+        assert until(is_idle(cache))
+        wait_for_errands(cache)
+        assert events.incidents["refresh_failed"] == 100
+        assert [name for batch in store.scan("l:") for name in batch] in ([], [lease])
 
 
 def test_in_a_coroutine(ticking_cache: Cache, clock: Clock, events: Events) -> None:

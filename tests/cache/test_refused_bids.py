@@ -95,3 +95,16 @@ def test_a_full_node_of_a_cluster_concerns_its_keys_alone(
         assert [double(number) for number in range(24)] == list(range(0, 48, 2))
         again = {double.read(number).outcome for number in range(24)}
     assert again == {"hit", "bypass"}
+
+
+def test_leases_of_other_nodes_are_given_back(
+    cluster: RedisCluster, events: Events, clock: Clock
+) -> None:
+    cluster.nodes[0].ask("CONFIG", "SET", "maxmemory", 1)
+    store = open_store(cluster.url, prefix="full")
+    with Cache(store, recorder=events, timing=still(clock, lease_s=600)) as cache:
+        double = cache.cached("ns", ttl_s=60)(lambda number: 2 * number)
+        double.read_many([(number,) for number in range(24)])
+        wait_for_errands(cache)
+        assert not [name for batch in store.scan("l:") for name in batch]
+    assert {event.outcome for event in events.reads} == {"bypass"}

@@ -309,6 +309,19 @@ def test_a_value_over_the_size_limit_is_rejected(opening: Open) -> None:
         store.put_many([kept("a", b"x" * 8_000_000), kept("b")])
 
 
+def test_an_answer_over_the_size_limit_comes_in_parts(
+    opening: Open, faulty_front: RestFront
+) -> None:
+    store = opening()
+    large = [f"large-{number}" for number in range(4)]
+    for name in large:
+        store.put_many([kept(name, b"x" * 3_000_000)])
+    faulty_front.reset_counts()
+    found = store.add_then_get([kept("new", b"mine"), kept("large-0", b"not")], [*large, "new"])
+    assert found == [b"x" * 3_000_000] * 4 + [b"mine"]
+    assert store.get_many(large) == [b"x" * 3_000_000] * 4
+
+
 def test_a_script_flag_that_a_server_refuses_is_left_out_from_then_on(
     opening: Open, faulty_front: RestFront
 ) -> None:
