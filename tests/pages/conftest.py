@@ -15,6 +15,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from ui import drawing
 from ui.app import App, get_app
 
 ROOT = Path(__file__).parents[2]
@@ -30,6 +31,7 @@ def open_app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAp
     unless the variables say otherwise.
     """
     monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(drawing, "VALIDATES", True)
     monkeypatch.setenv("CACHE_ENABLED", "on")
     monkeypatch.setenv("PREFETCH", "off")  # it would change what tests count by hand
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/learning.db")
