@@ -61,7 +61,7 @@ class Bids:
     def bid(self, calls: Sequence[Call], seen: Sequence[Look], owner: bytes) -> Steps[list[Look]]:
         """Take leases for `owner`: one round trip, two more each time that some were void.
 
-        None right after a refusal, which is raised once more.
+        Right after a refusal none is sent: the refusal is raised once more.
         """
         if self._timing.monotonic() < self._refused_until:
             raise StoreRejectedError(self._refusal)

@@ -208,8 +208,8 @@ class Sharing:
         try:
             return (yield from self._compute.unstored(call, "bypass"))
         except Exception as exc:
-            look = yield from self.bids.look_anyway([call])
-            stale = self._compute.stand_in(call, look[0], exc) if look else None
+            looks = yield from self.bids.look_anyway([call])
+            stale = self._compute.stand_in(call, looks[0], exc) if looks else None
             if stale is None:
                 raise
             return stale

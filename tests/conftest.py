@@ -60,6 +60,22 @@ def own_redis_server() -> Iterator[RedisServer]:
 
 
 @pytest.fixture
+def cluster() -> Iterator[RedisCluster]:
+    """Three primaries of this test's own, to be killed and frozen."""
+    cluster = RedisCluster()
+    yield cluster
+    cluster.stop()
+
+
+@pytest.fixture
+def replicated() -> Iterator[RedisCluster]:
+    """Three primaries, each with a replica that takes its place within seconds."""
+    cluster = RedisCluster(replicas=1, node_timeout_ms=500)
+    yield cluster
+    cluster.stop()
+
+
+@pytest.fixture
 def faulty_front(redis_server: RedisServer) -> Iterator[RestFront]:
     """A REST front of this test's own, to be made to fail."""
     front = RestFront(redis_server.url)

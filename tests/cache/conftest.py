@@ -12,7 +12,6 @@ from cache_core.guard import GuardedStore
 from cache_core.stores import Store
 from tests.cache.helpers import PATIENCE_S, Clock, Events, still
 from tests.conftest import OpenSameStore
-from tests.servers.redis_cluster import RedisCluster
 
 OpenCache = Callable[..., Cache]
 
@@ -57,19 +56,3 @@ def open_cache(open_same_store: OpenSameStore) -> Iterator[OpenCache]:
             return opened.enter_context(Cache(open_same_store(), **arguments))  # type: ignore[arg-type]
 
         yield open_one
-
-
-@pytest.fixture
-def cluster() -> Iterator[RedisCluster]:
-    """Three primaries of this test's own, to be killed."""
-    cluster = RedisCluster()
-    yield cluster
-    cluster.stop()
-
-
-@pytest.fixture
-def replicated() -> Iterator[RedisCluster]:
-    """Three primaries, each with a replica that takes its place within seconds."""
-    cluster = RedisCluster(replicas=1, node_timeout_ms=500)
-    yield cluster
-    cluster.stop()

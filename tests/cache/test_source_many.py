@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import numpy as np
 import pytest
 
 from cache_core import Cache
-from tests.cache.helpers import absolute
+from cache_core.stores import Store
+from tests.cache.helpers import PATIENCE_S, absolute
 
 ASKED = [(1,), (2,)]
 
@@ -54,3 +56,17 @@ def test_too_few_values_are_refused(cache: Cache) -> None:
     function = cache.cached("ns", ttl_s=60, source_many=lambda asked: [1])(absolute)
     with pytest.raises(ValueError, match="returned 1 values for 2 argument tuples"):
         function.read_many(ASKED)
+
+
+def test_leases_of_values_that_are_not_kept_are_gone_when_the_batch_returns(
+    store: Store, cache: Cache
+) -> None:
+    """Whatever else waits to be done beside: who reads them again at once must not wait for it."""
+    go_on = threading.Event()
+    assert cache._path.compute.errands._background.submit(lambda: go_on.wait(PATIENCE_S))
+    read = cache.cached(
+        "ns", ttl_s=60, source_many=lambda calls: [0 for _ in calls], cache_if=lambda value: False
+    )(absolute)
+    assert [found.value for found in read.read_many(ASKED)] == [0, 0]
+    assert not [name for batch in store.scan("l:") for name in batch]
+    go_on.set()

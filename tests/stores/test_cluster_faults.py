@@ -23,26 +23,10 @@ LIFE_S = 60.0
 SHORT_S = 0.3
 
 
-@pytest.fixture
-def cluster() -> Iterator[RedisCluster]:
-    """Three primaries of this test's own, to be killed and frozen."""
-    cluster = RedisCluster()
-    yield cluster
-    cluster.stop()
-
-
 @pytest.fixture(scope="module")
 def freezing_cluster() -> Iterator[RedisCluster]:
     """Three primaries that tests freeze and let go on."""
     cluster = RedisCluster()
-    yield cluster
-    cluster.stop()
-
-
-@pytest.fixture
-def replicated() -> Iterator[RedisCluster]:
-    """Three primaries, each with a replica that takes its place within seconds."""
-    cluster = RedisCluster(replicas=1, node_timeout_ms=500)
     yield cluster
     cluster.stop()
 
