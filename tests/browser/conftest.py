@@ -13,13 +13,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.servers.redis_server import free_port
 
 ROOT = Path(__file__).parents[2]
 
 Serve = Callable[..., str]
+
+# Playwright gives up after 5 seconds, which a run of a page may take on a machine that is busy.
+expect.set_options(timeout=30_000)
 
 _FLAGS = [
     "--no-sandbox",

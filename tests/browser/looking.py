@@ -12,7 +12,7 @@ SCREENSHOTS = ROOT / "build" / "screenshots"
 def open_page(page: Page, address: str, name: str) -> None:
     """Go to a page by its own address, and wait until it is drawn."""
     page.goto(f"{address}/{name}")
-    expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
     settle(page)
 
 
@@ -20,7 +20,7 @@ def settle(page: Page) -> None:
     """Wait until the script has run and nothing of it is still to come."""
     app = page.get_by_test_id("stApp")
     expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=60_000)
-    expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=30_000)
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
     expect(page.get_by_test_id("stException")).to_have_count(0)
 
 

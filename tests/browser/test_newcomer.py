@@ -16,7 +16,7 @@ from tests.browser.conftest import Serve
 from tests.browser.looking import open_page, shot
 from tests.servers.places import StorePlace
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 _ROWS = 3_000
 
@@ -142,7 +142,8 @@ def _clear(page: Page, address: str, namespace: str) -> None:
     button = dialog.get_by_role("button", name=f"Clear {namespace}")
     expect(button).to_be_enabled()
     button.click()
-    expect(page.get_by_text(re.compile("entr(y|ies) removed")).first).to_be_visible(timeout=30_000)
+    expect(dialog).to_have_count(0)
+    expect(page.get_by_text(re.compile("entr(y|ies) removed")).first).to_be_visible()
 
 
 def _warm(page: Page, address: str, namespace: str) -> None:

@@ -119,7 +119,7 @@ def test_an_operator_counts_clears_and_warms_and_a_dead_store_is_said(
 ) -> None:
     page = open_panels(browser, address, "light", 1280)
     page.get_by_role("button", name="Count what would go").click()
-    expect(page.get_by_text("This removes 1 entry")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("This removes 1 entry")).to_be_visible()
     page.get_by_label("Type the namespace to confirm").fill("page.sales")
     page.keyboard.press("Tab")
     page.get_by_role("button", name="Clear page.sales").click()

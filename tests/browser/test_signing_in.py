@@ -84,7 +84,7 @@ def sign_in(page: Page, monitor: Monitor, email: str) -> None:
     """Go to the provider by the page's button, be `email` there, and look at Operations again."""
     open_page(page, monitor.address, "operations")
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("heading", name="Who are you?")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("heading", name="Who are you?")).to_be_visible()
     assert page.url.startswith(monitor.provider.url)
     page.get_by_role("button", name=email).click()
     page.wait_for_url(f"{monitor.address}/")
@@ -93,7 +93,7 @@ def sign_in(page: Page, monitor: Monitor, email: str) -> None:
 
 def expect_role(page: Page, role: str) -> None:
     """What the sidebar says, and what the buttons allow."""
-    expect(page.get_by_test_id("stSidebar")).to_contain_text(role, timeout=10_000)
+    expect(page.get_by_test_id("stSidebar")).to_contain_text(role)
     clear = page.locator(".st-key-clear_dashboard-stats").get_by_role("button")
     expect(clear).to_be_enabled(enabled=role == "Operator")
 
@@ -109,7 +109,7 @@ def test_a_listed_verified_address_acts_until_it_signs_out(page: Page, monitor: 
     page.get_by_role("radio", name="Tag").or_(page.get_by_role("button", name="Tag")).first.click()
     page.get_by_role("textbox", name="Key or tag").fill("learning")
     page.get_by_role("button", name="Clear", exact=True).click()
-    expect(page.get_by_text("No entry that carries")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("No entry that carries")).to_be_visible()
     engine = open_database(monitor.database_url)
     (record,) = AuditLog(engine).recent()
     engine.dispose()
