@@ -144,15 +144,15 @@ def test_each_replica_overwrites_its_own_field(store: Store, clock: Clock) -> No
 
 def test_what_is_shared_are_names_of_steps_and_counts(store: Store, clock: Clock) -> None:
     replica = shared(store, clock)
-    replica.observe("the session of ada", "home")
-    replica.observe("the session of ada", "list")
+    replica.observe("the session of lovelace", "home")
+    replica.observe("the session of lovelace", "list")
     replica.keep_up()
     (raw,) = fields(store, clock).values()
     rows = decode(raw).rows
     names = {name for row in rows for name in (*row.name, *dict(row.followers))}
     assert names - {""} == {"home", "list"}
-    assert "ada" not in repr(decode(raw))
-    assert NextReads.from_bytes(raw).recent("the session of ada") == ()
+    assert "lovelace" not in repr(decode(raw))
+    assert NextReads.from_bytes(raw).recent("the session of lovelace") == ()
 
 
 def test_another_day_begins_another_hash_and_the_days_before_are_read_at_the_start(

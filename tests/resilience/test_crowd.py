@@ -23,7 +23,6 @@ CONNECTIONS = {"redis": 16, "upstash": MAX_CONNECTIONS}
 # Thousands of threads share two cores: each waits long for its turn, and that is not the store.
 PATIENT_S = 60.0
 DEADLINE_S = 0.5
-_MUCH_TOO_SLOW_S = 30.0
 
 
 @pytest.fixture(params=["redis", "upstash"])
@@ -53,7 +52,6 @@ class Crowd:
 
     answers: list[Any] = field(default_factory=list)
     raised: list[BaseException] = field(default_factory=list)
-    slowest_s: float = 0.0
 
 
 def together(work: Callable[[int], Any], number: int = CROWD) -> Crowd:
@@ -62,12 +60,10 @@ def together(work: Callable[[int], Any], number: int = CROWD) -> Crowd:
 
     def run(at: int) -> None:
         all_there.wait(PATIENT_S)
-        began = time.monotonic()
         try:
             crowd.answers[at] = work(at)
         except Exception as exc:  # noqa: BLE001  # the very thing that is looked for
             crowd.raised.append(exc)
-        crowd.slowest_s = max(crowd.slowest_s, time.monotonic() - began)
 
     running = [threading.Thread(target=run, args=(at,), daemon=True) for at in range(number)]
     for thread in running:
@@ -107,21 +103,22 @@ def test_hot_keys_are_answered_right_over_few_connections(stage: Stage) -> None:
     assert made <= 2 * CONNECTIONS[stage.kind]  # what is looked with is counted too
 
 
-def test_a_dead_store_costs_each_a_deadline_and_nobody_an_answer(stage: Stage) -> None:
+def test_a_dead_store_is_asked_by_few_and_costs_nobody_an_answer(stage: Stage) -> None:
     with open_cache(stage, DEADLINE_S) as cache:
         source = cache.cached("ns", ttl_s=600)(lambda key: 10 * key)
         source(0)
         stage.set_line_fault("silent")
+        before = stage.lines[0].requests
         crowd = together(source)
         assert cache.is_store_down
-        asked = stage.lines[0].requests
+        noticed = stage.lines[0].requests
         afterwards = [source(key) for key in range(CROWD)]
-        asked = stage.lines[0].requests - asked
+        ended = stage.lines[0].requests
         stage.set_line_fault(None)
     assert not crowd.raised
     assert crowd.answers == afterwards == [10 * key for key in range(CROWD)]
-    assert crowd.slowest_s < _MUCH_TOO_SLOW_S
-    assert asked < CROWD / 10, "pings, and nothing else"
+    assert noticed - before < CROWD / 2, "each waits for a deadline at most, and not in vain"
+    assert ended - noticed < CROWD / 10, "pings, and nothing else"
 
 
 def connections_made(stage: Stage) -> int:
